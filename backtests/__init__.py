@@ -1,0 +1,1 @@
+"""What happened next: the only package that looks forward."""

@@ -1,0 +1,1 @@
+"""Facts, and when they were known."""

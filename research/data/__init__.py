@@ -1,0 +1,1 @@
+"""Data the package ships: taxonomy, lexicons, security master, each with its source."""

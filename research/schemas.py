@@ -1,0 +1,348 @@
+"""Tables of :mod:`research`, declared once: column, dtype, null rule, domain, meaning, unit.
+
+``Table.validate`` is the gate at every public boundary. Conventions shared by all tables:
+
+- instants are ``Datetime('us', 'UTC')`` and named ``*_at`` (or ``asof``); trading dates are exchange-local and named ``session``;
+- returns, weights, moves are fractions (0.01 is 1 %);
+- symbols are written as Yahoo writes them; ids are content hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from research.errors import SchemaError
+
+__all__ = [
+    "BARS",
+    "DOCUMENTS",
+    "EVENTS",
+    "EVENT_GROUPS",
+    "FACTS",
+    "FACT_KINDS",
+    "INSTANT",
+    "INSTRUMENTS",
+    "MENTIONS",
+    "QUARANTINE",
+    "SESSIONS",
+    "TABLES",
+    "Column",
+    "Table",
+    "content_id",
+]
+
+INSTANT = pl.Datetime("us", "UTC")
+
+EVENT_GROUPS = (
+    "earnings", "guidance", "analyst_rating", "mna", "buyback", "dividend", "share_offering_ipo", "shareholder_reduction",
+    "insider_management_change", "capex_investment", "product_launch", "contract_partnership", "layoffs_restructuring",
+    "regulation_investigation", "litigation_settlement", "default_credit", "accident_operations", "price_move",
+    "fund_flow_positioning", "macro_data", "central_bank", "fiscal_trade_policy", "geopolitics",
+    "commodity_supply_demand", "tech_industry_trend", "other",
+)  # fmt: skip
+
+FACT_KINDS = (
+    "price_move", "northbound_flow", "southbound_flow", "margin_flow", "etf_flow", "sector_flow", "new_fund_issuance",
+    "insider_trade", "index_move", "sector_move", "valuation_level", "valuation_percentile", "macro_value",
+    "industry_value", "company_value",
+)  # fmt: skip
+
+ASSET_CLASSES = ("equity", "index", "etf", "commodity", "crypto", "fx", "rate")
+ROLES = ("subject", "counterparty", "source", "passing")
+
+
+def content_id(*parts: object) -> str:
+    """Return a 32-digit hexadecimal id that depends only on ``parts``.
+
+    >>> content_id("a", 1) == content_id("a", 1)
+    True
+    >>> content_id("ab", "c") == content_id("a", "bc")
+    False
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        encoded = str(part).encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its dtype, whether it may be null, its domain, what it means and in which unit.
+
+    ``low`` and ``high`` bound the values, both ends included; ``above`` is an excluded lower bound.
+    ``choices`` lists the only values allowed. NaN never fits a float column: missing is null.
+    """
+
+    name: str
+    dtype: pl.DataType | type[pl.DataType]
+    meaning: str
+    null: bool = False
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def faults(self) -> Iterable[tuple[str, pl.Expr]]:
+        """Yield (expectation, expression that is true on a bad row)."""
+        value = pl.col(self.name)
+        if not self.null:
+            yield "no nulls", value.is_null()
+        if self.dtype == pl.Float64:
+            yield "finite numbers (missing is null, never NaN)", value.is_nan() | value.is_infinite()
+        if self.low is not None:
+            yield f"at least {self.low:g}", value < self.low
+        if self.high is not None:
+            yield f"at most {self.high:g}", value > self.high
+        if self.above is not None:
+            yield f"more than {self.above:g}", value <= self.above
+        if self.choices:
+            yield "one of " + ", ".join(self.choices), ~value.is_in(self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A named set of columns with a key.
+
+    Parameters
+    ----------
+    name
+        Name of the table, also of its folder in a store.
+    key
+        Columns that together identify a row.
+    columns
+        Every column, in order.
+    clock
+        The column that says when a row may be used; ``read(asof=c)`` keeps rows with ``clock < c``, strictly.
+    extra
+        dtype of further columns a frame may carry (features); ``None`` forbids them.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    clock: str | None = None
+    extra: pl.DataType | type[pl.DataType] | None = None
+    _schema: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_schema", MappingProxyType({c.name: c.dtype for c in self.columns}))
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Mapping of column name to dtype, in order."""
+        return dict(self._schema)
+
+    def empty(self) -> pl.DataFrame:
+        """Return a frame with this table's columns and no rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+        """Build a validated frame from ``rows``; an absent nullable column is null."""
+        return self.validate(pl.DataFrame(list(rows), schema=self.schema))
+
+    def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ``frame`` with this table's columns in order, or raise :class:`~research.errors.SchemaError`.
+
+        Missing nullable columns are added as null; columns the table does not know are refused unless ``extra`` allows them.
+        """
+        frame = self._shaped(frame)
+        for column in self.columns:
+            for expected, bad in column.faults():
+                rows = frame.filter(bad)
+                if rows.height:
+                    example = rows.select(*self.key, column.name).row(0, named=True)
+                    came = "a null" if example[column.name] is None else repr(example[column.name])
+                    raise SchemaError(self.name, column.name, f"{came} in {rows.height} of {frame.height} rows", expected, example)
+        doubled = frame.select(self.key).is_duplicated() if frame.height else pl.Series([], dtype=pl.Boolean)
+        if doubled.any():
+            example = frame.select(self.key).filter(doubled).row(0, named=True)
+            raise SchemaError(self.name, "+".join(self.key), f"{doubled.sum()} rows that share a key", "one row a key", example)
+        return frame
+
+    def _shaped(self, frame: pl.DataFrame) -> pl.DataFrame:
+        added = []
+        for column in self.columns:
+            if column.name in frame.columns:
+                continue
+            if not column.null:
+                raise SchemaError(self.name, column.name, f"columns {', '.join(frame.columns) or '(none)'}", f"a column {column.name} ({column.dtype})")
+            added.append(pl.lit(None, dtype=column.dtype).alias(column.name))
+        frame = frame.with_columns(added)
+        others = [name for name in frame.columns if name not in self._schema]
+        for name in others:
+            if self.extra is None or frame.schema[name] != self.extra:
+                raise SchemaError(self.name, name, f"an unknown column of {frame.schema[name]}", f"only {', '.join(self._schema)}" + ("" if self.extra is None else f" and columns of {self.extra}"))
+        for name, dtype in self._schema.items():
+            came = frame.schema[name]
+            if came != dtype:
+                if came == pl.Null:
+                    frame = frame.with_columns(pl.col(name).cast(dtype))
+                    continue
+                raise SchemaError(self.name, name, str(came), str(dtype))
+        return frame.select(*self._schema, *others)
+
+
+def _available() -> Column:
+    return Column("available_at", INSTANT, "earliest instant at which a strategy may use the row; the only join clock")
+
+
+ALIAS = pl.Struct({"text": pl.String, "language": pl.String, "needs_context": pl.Boolean})
+
+DOCUMENTS = Table(
+    "documents",
+    ("doc_id",),
+    (
+        Column("doc_id", pl.String, "hash of kind, source, headline, body and stated publication instant"),
+        Column("kind", pl.String, "what sort of text", choices=("news", "report", "announcement", "social")),
+        Column("source", pl.String, "who published it"),
+        Column("url", pl.String, "address of the original, as text", null=True),
+        Column("language", pl.String, "language and script", choices=("zh-Hans", "zh-Hant", "en")),
+        Column("headline", pl.String, "title"),
+        Column("body", pl.String, "text without boilerplate; may be empty"),
+        Column("published_at", INSTANT, "publication as claimed; the upper end of the interval when only an interval is known"),
+        Column("published_precision", pl.String, "how exact the claim is", choices=("second", "minute", "day", "interval")),
+        Column("published_not_before", INSTANT, "lower bound of publication"),
+        Column("published_not_after", INSTANT, "upper bound of publication"),
+        Column("first_seen_at", INSTANT, "when a collector held it; null for a back-fill", null=True),
+        _available(),
+        Column("story_id", pl.String, "doc_id of the earliest near-duplicate already available; its own id when there is none"),
+        Column("novelty", pl.Float64, "1 = nothing like it was available before, 0 = a copy", low=0, high=1),
+    ),
+    clock="available_at",
+)
+
+MENTIONS = Table(
+    "mentions",
+    ("doc_id", "symbol"),
+    (
+        Column("doc_id", pl.String, "document"),
+        Column("symbol", pl.String, "instrument mentioned"),
+        Column("surfaces", pl.List(pl.String), "the names the text uses, in order of first appearance"),
+        Column("in_headline", pl.Boolean, "named in the headline"),
+        Column("first_offset", pl.Int32, "first character of the first mention in headline + newline + body", low=0),
+        Column("n_mentions", pl.Int32, "how often it is named", low=1),
+        Column("role", pl.String, "what the text does with it; `source` is only quoted", choices=ROLES),
+        Column("relevance", pl.Float64, "how much the text is about it", low=0, high=1),
+        Column("sentiment", pl.Float64, "tone towards this instrument's price", low=-1, high=1),
+        Column("confidence", pl.Float64, "trust in the sentiment", low=0, high=1),
+        _available(),
+        Column("annotator", pl.String, "name@version of what produced the row"),
+    ),
+    clock="available_at",
+)
+
+EVENTS = Table(
+    "events",
+    ("event_id",),
+    (
+        Column("event_id", pl.String, "hash of doc_id, symbol, event_type and evidence"),
+        Column("doc_id", pl.String, "document that reports it"),
+        Column("symbol", pl.String, "instrument it happens to; null when market-wide", null=True),
+        Column("event_type", pl.String, "`group.type` of the taxonomy"),
+        Column("role", pl.String, "the instrument's part in it", choices=ROLES),
+        Column("event_date", pl.Date, "the day it happened, where the text says", null=True),
+        _available(),
+        Column("sentiment", pl.Float64, "tone towards the instrument's price", low=-1, high=1),
+        Column("relevance", pl.Float64, "how much the text is about the instrument", low=0, high=1),
+        Column("novelty", pl.Float64, "novelty of the document", low=0, high=1),
+        Column("confidence", pl.Float64, "trust in the extraction", low=0, high=1),
+        Column("evidence", pl.String, "verbatim quote"),
+        Column("annotator", pl.String, "name@version of what produced the row"),
+    ),
+    clock="available_at",
+)
+
+FACTS = Table(
+    "facts",
+    ("fact_id",),
+    (
+        Column("fact_id", pl.String, "hash of doc_id, kind, subject, value and quote"),
+        Column("doc_id", pl.String, "document that states it"),
+        Column("kind", pl.String, "what sort of number", choices=FACT_KINDS),
+        Column("subject", pl.String, "what the number is of, as the text names it"),
+        Column("symbol", pl.String, "instrument, where the subject is one", null=True),
+        Column("start_date", pl.Date, "first day of the period", null=True),
+        Column("end_date", pl.Date, "last day of the period; the session of a one-day move", null=True),
+        Column("value", pl.Float64, "the number in base units: fraction, currency units, shares, times"),
+        Column("unit", pl.String, "base unit of the value: fraction, CNY, USD, shares, times, points …"),
+        Column("qualifier", pl.String, "how the number bounds the truth", choices=("exact", "over", "near", "about", "limit")),
+        Column("basis", pl.String, "what a move spans", null=True, choices=("close", "intraday", "after_hours", "week", "month", "ytd", "other")),
+        Column("quote", pl.String, "verbatim quote"),
+        _available(),
+    ),
+    clock="available_at",
+)
+
+INSTRUMENTS = Table(
+    "instruments",
+    ("symbol", "valid_from"),
+    (
+        Column("symbol", pl.String, "one symbol per issuer and listing, as Yahoo writes it"),
+        Column("valid_from", pl.Date, "first day this row is true"),
+        Column("name", pl.String, "name in English, or as listed"),
+        Column("name_zh", pl.String, "short name in simplified Chinese", null=True),
+        Column("mic", pl.String, "market identifier (ISO 10383) whose calendar it trades on"),
+        Column("asset_class", pl.String, "kind of instrument", choices=ASSET_CLASSES),
+        Column("currency", pl.String, "ISO 4217 code prices are in"),
+        Column("sector", pl.String, "sector", null=True),
+        Column("aliases", pl.List(ALIAS), "other names; `needs_context` ones count only beside a surer one"),
+        Column("twin", pl.String, "the same issuer's other listing (A/H)", null=True),
+        Column("valid_to", pl.Date, "last day this row is true; null when still valid", null=True),
+    ),
+)
+
+SESSIONS = Table(
+    "sessions",
+    ("mic", "session"),
+    (
+        Column("mic", pl.String, "market identifier"),
+        Column("session", pl.Date, "exchange-local trading date"),
+        Column("open_at", INSTANT, "regular open"),
+        Column("close_at", INSTANT, "regular close"),
+    ),
+)
+
+BARS = Table(
+    "bars",
+    ("symbol", "session"),
+    (
+        Column("symbol", pl.String, "instrument"),
+        Column("session", pl.Date, "exchange-local trading date"),
+        Column("open", pl.Float64, "first price, currency units", null=True, above=0),
+        Column("high", pl.Float64, "highest price", null=True, above=0),
+        Column("low", pl.Float64, "lowest price", null=True, above=0),
+        Column("close", pl.Float64, "last price; the previous close on a suspended day", above=0),
+        Column("volume", pl.Float64, "shares or contracts traded", low=0),
+        Column("amount", pl.Float64, "currency units traded", null=True, low=0),
+        Column("adj_factor", pl.Float64, "cumulative total-return factor, 1.0 at the first stored session, never revised; close × adj_factor chains", above=0),
+        Column("suspended", pl.Boolean, "no trading that session"),
+        Column("limit_up", pl.Float64, "highest price the exchange allows", null=True, above=0),
+        Column("limit_down", pl.Float64, "lowest price the exchange allows", null=True, above=0),
+        Column("currency", pl.String, "ISO 4217 code"),
+        _available(),
+        Column("source", pl.String, "vendor or file the bar came from"),
+    ),
+    clock="available_at",
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    ("input_id",),
+    (
+        Column("input_id", pl.String, "hash of the input that was set aside"),
+        Column("source", pl.String, "file or feed it came from"),
+        Column("reason", pl.String, "one sentence: what came, what was expected, the next step"),
+        Column("excerpt", pl.String, "the beginning of the input"),
+        Column("first_seen_at", INSTANT, "when a collector held it; null for a back-fill", null=True),
+    ),
+)
+
+TABLES = MappingProxyType({t.name: t for t in (DOCUMENTS, MENTIONS, EVENTS, FACTS, INSTRUMENTS, SESSIONS, BARS, QUARANTINE)})

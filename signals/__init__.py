@@ -1,0 +1,1 @@
+"""Views formed from facts already known."""
