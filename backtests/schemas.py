@@ -8,7 +8,7 @@ import polars as pl
 
 from research.schemas import INSTANT, Column, Table
 
-__all__ = ["EVENT_RETURNS", "EVENT_STUDY", "EVENT_TESTS", "LABELS", "METRICS", "ORDERS", "PORTFOLIO", "TABLES", "WEIGHTS"]
+__all__ = ["EVENT_RETURNS", "EVENT_STUDY", "EVENT_TESTS", "LABELS", "METRICS", "ORDERS", "PORTFOLIO", "REASONS", "TABLES", "WEIGHTS"]
 
 LABELS = Table(
     "labels",
@@ -76,6 +76,8 @@ WEIGHTS = Table(
     ),
 )
 
+REASONS = ("limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "adv_cap", "no_short")
+
 ORDERS = Table(
     "orders",
     ("session", "symbol"),
@@ -91,7 +93,7 @@ ORDERS = Table(
         Column("transfer_fee", pl.Float64, "currency units", low=0),
         Column("slippage", pl.Float64, "currency units", low=0),
         Column("status", pl.String, "what became of it", choices=("filled", "partial", "rejected")),
-        Column("reason", pl.String, "why it was cut or rejected", null=True, choices=("limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "adv_cap", "no_short")),
+        Column("reason", pl.String, "why it was cut or rejected", null=True, choices=REASONS),
     ),
 )  # fmt: skip
 

@@ -7,9 +7,11 @@ which market a symbol trades on.
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+import warnings
+from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -17,7 +19,7 @@ import polars as pl
 from research.errors import CalendarError
 from research.schemas import INSTANT, SESSIONS
 
-__all__ = ["MARKETS", "mic_of", "session_after", "session_at", "sessions", "zone_of"]
+__all__ = ["MARKETS", "known_span", "mic_of", "parse_date", "session_after", "session_at", "sessions", "sessions_within", "zone_of"]
 
 #: market name on the command line -> market identifier
 MARKETS = MappingProxyType({"cn": "XSHG", "hk": "XHKG", "us": "XNYS"})
@@ -42,6 +44,21 @@ _ZONES = MappingProxyType(
         "XASX": "Australia/Sydney",
         "XTSE": "America/Toronto",
         "CMES": "America/Chicago",
+        "XSES": "Asia/Singapore",
+        "XBOM": "Asia/Kolkata",
+        "XBRU": "Europe/Brussels",
+        "XMAD": "Europe/Madrid",
+        "XLIS": "Europe/Lisbon",
+        "XDUB": "Europe/Dublin",
+        "XWBO": "Europe/Vienna",
+        "XSTO": "Europe/Stockholm",
+        "XCSE": "Europe/Copenhagen",
+        "XHEL": "Europe/Helsinki",
+        "XOSL": "Europe/Oslo",
+        "XNZE": "Pacific/Auckland",
+        "BVMF": "America/Sao_Paulo",
+        "XMEX": "America/Mexico_City",
+        "24/5": "UTC",
         "24/7": "UTC",
     }
 )
@@ -49,23 +66,42 @@ _ZONES = MappingProxyType(
 #: markets that follow another one's calendar
 _FOLLOWS = MappingProxyType({"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS"})
 
+#: whole-day closures exchange_calendars 4.13 does not have: super typhoon Saola and the black rainstorm a week later
+_CLOSED = MappingProxyType({"XHKG": (date(2023, 9, 1), date(2023, 9, 8))})
+
 _SUFFIXES = MappingProxyType(
     {
         "SS": "XSHG", "SZ": "XSHE", "BJ": "BJSE", "HK": "XHKG", "T": "XTKS", "KS": "XKRX", "KQ": "XKRX", "L": "XLON",
         "PA": "XPAR", "DE": "XETR", "AS": "XAMS", "MI": "XMIL", "SW": "XSWX", "TW": "XTAI", "TWO": "XTAI", "AX": "XASX", "TO": "XTSE",
+        "SI": "XSES", "NS": "XBOM", "BO": "XBOM", "BR": "XBRU", "MC": "XMAD", "LS": "XLIS", "IR": "XDUB", "VI": "XWBO", "ST": "XSTO",
+        "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "NZ": "XNZE", "SA": "BVMF", "MX": "XMEX",
     }
 )  # fmt: skip
 
 _INDEX_MARKETS = MappingProxyType(
-    {"^HSI": "XHKG", "^HSCE": "XHKG", "^HSTECH": "XHKG", "^N225": "XTKS", "^KS11": "XKRX", "^FTSE": "XLON", "^GDAXI": "XETR", "^FCHI": "XPAR", "^TWII": "XTAI", "^AXJO": "XASX", "^GSPTSE": "XTSE"}
+    {
+        "^HSI": "XHKG",
+        "^HSCE": "XHKG",
+        "^HSTECH": "XHKG",
+        "^N225": "XTKS",
+        "^KS11": "XKRX",
+        "^FTSE": "XLON",
+        "^GDAXI": "XETR",
+        "^FCHI": "XPAR",
+        "^TWII": "XTAI",
+        "^AXJO": "XASX",
+        "^GSPTSE": "XTSE",
+    }
 )
 
 
 def mic_of(symbol: str) -> str:
     """Return the market identifier whose calendar ``symbol`` (Yahoo style) trades on.
 
-    >>> [mic_of(s) for s in ("600519.SS", "300750.SZ", "0700.HK", "NVDA", "^GSPC", "GC=F", "BTC-USD", "SHFE:AG")]
-    ['XSHG', 'XSHE', 'XHKG', 'XNYS', 'XNYS', 'CMES', '24/7', 'XSHG']
+    A symbol without a known suffix trades on the New York calendar; currencies on every weekday, coins on every day.
+
+    >>> [mic_of(s) for s in ("600519.SS", "300750.SZ", "0700.HK", "NVDA", "^GSPC", "GC=F", "BTC-USD", "EURUSD=X", "SHFE:AG")]
+    ['XSHG', 'XSHE', 'XHKG', 'XNYS', 'XNYS', 'CMES', '24/7', '24/5', 'XSHG']
     """
     if symbol.startswith("^"):
         return _INDEX_MARKETS.get(symbol, "XNYS")
@@ -75,7 +111,9 @@ def mic_of(symbol: str) -> str:
         return "XLON"
     if symbol.endswith("=F"):
         return "CMES"
-    if re.fullmatch(r"[A-Z0-9]+-USD[TC]?|[A-Z]{3,6}=X", symbol):
+    if symbol.endswith("=X"):
+        return "24/5"
+    if re.fullmatch(r"[A-Z0-9]+-(?:USD[TC]?|EUR|GBP|JPY|BTC)", symbol):
         return "24/7"
     return _SUFFIXES.get(symbol.rpartition(".")[2], "XNYS") if "." in symbol else "XNYS"
 
@@ -100,16 +138,44 @@ def sessions(mic: str, start: date | str, end: date | str) -> pl.DataFrame:
     Raises
     ------
     CalendarError
-        For an unknown market, an inverted range, or dates past the end of what the exchange has announced:
+        For an unknown market, an inverted range, or dates before or past what the calendar knows:
         guessed holidays would put trades on days that do not exist.
     """
-    zone_of(mic)
-    first, last = _as_date(start), _as_date(end)
+    first, last = parse_date(start), parse_date(end)
     if last < first:
         raise CalendarError(f"Sessions were asked from {first} to {last}; expected the start not to be after the end.")
-    frame = _calendar(_FOLLOWS.get(mic, mic), first.year, last.year, last)
+    earliest, latest = known_span(mic)
+    if latest is not None and last > latest:
+        raise CalendarError(
+            f"Sessions of {mic} were asked to {last}; the exchange's holidays are known only to {latest}: "
+            "end there, or update exchange_calendars."
+        )
+    if earliest is not None and first < earliest:
+        raise CalendarError(f"Sessions of {mic} were asked from {first}; its calendar is known only from {earliest}: start there.")
+    # A whole decade at a time: few distinct calendars are built, whatever dates are asked for.
+    frame = _calendar(_FOLLOWS.get(mic, mic), first.year // 10 * 10, last.year // 10 * 10 + 9)
     inside = frame.filter(pl.col("session").is_between(first, last)).with_columns(mic=pl.lit(mic))
     return SESSIONS.validate(inside.select(*SESSIONS.schema))
+
+
+def known_span(mic: str) -> tuple[date | None, date | None]:
+    """Return the first and last date the calendar of ``mic`` is known for; ``None`` where it has no such end.
+
+    >>> known_span("24/7")
+    (None, None)
+    """
+    zone_of(mic)
+    factory = _factory(_FOLLOWS.get(mic, mic))
+    earliest, latest = factory.bound_min(), factory.bound_max()
+    return (None if earliest is None else earliest.date()), (None if latest is None else latest.date())
+
+
+def sessions_within(mic: str, start: date, end: date) -> pl.DataFrame:
+    """Return the sessions between two dates as far as the calendar is known: empty, never an error, where it is not."""
+    earliest, latest = known_span(mic)
+    first = start if earliest is None else max(start, earliest)
+    last = end if latest is None else min(end, latest)
+    return sessions(mic, first, last) if first <= last else SESSIONS.empty()
 
 
 def session_after(sessions: pl.DataFrame, instants: pl.Series, mic: str | None = None) -> pl.DataFrame:
@@ -133,7 +199,8 @@ def session_at(sessions: pl.DataFrame, instants: pl.Series, mic: str | None = No
     return left.join_asof(right, left_on="instant", right_on="open_at", strategy="backward").sort("_row").drop("_row")
 
 
-def _as_date(value: date | str) -> date:
+def parse_date(value: date | str) -> date:
+    """Return a date from a date or ``YYYY-MM-DD``; raise :class:`~research.errors.CalendarError` for anything else."""
     if isinstance(value, date):
         return value
     try:
@@ -142,26 +209,26 @@ def _as_date(value: date | str) -> date:
         raise CalendarError(f"A date came as {value!r}; expected YYYY-MM-DD.") from None
 
 
-@lru_cache(maxsize=64)
-def _calendar(mic: str, first_year: int, last_year: int, last: date) -> pl.DataFrame:
+def _factory(mic: str) -> Any:
     import exchange_calendars
+
+    return exchange_calendars.calendar_utils._default_calendar_factories[mic]
+
+
+@lru_cache(maxsize=64)
+def _calendar(mic: str, first_year: int, last_year: int) -> pl.DataFrame:
     import pandas as pd
 
-    factory = exchange_calendars.calendar_utils._default_calendar_factories[mic]
+    factory = _factory(mic)
     earliest, latest = factory.bound_min(), factory.bound_max()
-    if latest is not None and last > latest.date():
-        raise CalendarError(f"Sessions of {mic} were asked to {last}; the exchange's holidays are known only to {latest.date()}: end there, or update exchange_calendars.")
-    start = pd.Timestamp(first_year, 1, 1)
-    end = pd.Timestamp(last_year, 12, 31)
-    if earliest is not None:
-        start = max(start, earliest)
-    if latest is not None:
-        end = min(end, latest)
-    # One session is not enough for exchange_calendars; a week of margin keeps every request legal.
-    margin = timedelta(days=7)
-    lower = start if earliest is not None and start - margin < earliest else start - margin
-    schedule = exchange_calendars.get_calendar(mic, start=lower, end=end).schedule
-    return pl.DataFrame(
+    start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(last_year, 12, 31)
+    start = start if earliest is None else max(start, earliest)
+    end = end if latest is None else min(end, latest)
+    with warnings.catch_warnings():
+        # exchange_calendars reads values of zoned pandas columns, which pandas 3.1 announces to change; the values are right.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        schedule = factory(start=start, end=end).schedule
+    frame = pl.DataFrame(
         {
             "session": [stamp.date() for stamp in schedule.index],
             "open_at": schedule["open"].dt.tz_convert("UTC").dt.to_pydatetime().tolist(),
@@ -169,3 +236,4 @@ def _calendar(mic: str, first_year: int, last_year: int, last: date) -> pl.DataF
         },
         schema={"session": pl.Date, "open_at": INSTANT, "close_at": INSTANT},
     )
+    return frame.filter(~pl.col("session").is_in(_CLOSED.get(mic, ())))

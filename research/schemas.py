@@ -173,13 +173,20 @@ class Table:
             if column.name in frame.columns:
                 continue
             if not column.null:
-                raise SchemaError(self.name, column.name, f"columns {', '.join(frame.columns) or '(none)'}", f"a column {column.name} ({column.dtype})")
+                raise SchemaError(
+                    self.name, column.name, f"columns {', '.join(frame.columns) or '(none)'}", f"a column {column.name} ({column.dtype})"
+                )
             added.append(pl.lit(None, dtype=column.dtype).alias(column.name))
         frame = frame.with_columns(added)
         others = [name for name in frame.columns if name not in self._schema]
         for name in others:
             if self.extra is None or frame.schema[name] != self.extra:
-                raise SchemaError(self.name, name, f"an unknown column of {frame.schema[name]}", f"only {', '.join(self._schema)}" + ("" if self.extra is None else f" and columns of {self.extra}"))
+                raise SchemaError(
+                    self.name,
+                    name,
+                    f"an unknown column of {frame.schema[name]}",
+                    f"only {', '.join(self._schema)}" + ("" if self.extra is None else f" and columns of {self.extra}"),
+                )
         for name, dtype in self._schema.items():
             came = frame.schema[name]
             if came != dtype:
@@ -274,7 +281,13 @@ FACTS = Table(
         Column("value", pl.Float64, "the number in base units: fraction, currency units, shares, times"),
         Column("unit", pl.String, "base unit of the value: fraction, CNY, USD, shares, times, points …"),
         Column("qualifier", pl.String, "how the number bounds the truth", choices=("exact", "over", "near", "about", "limit")),
-        Column("basis", pl.String, "what a move spans", null=True, choices=("close", "intraday", "after_hours", "week", "month", "ytd", "other")),
+        Column(
+            "basis",
+            pl.String,
+            "what a move spans",
+            null=True,
+            choices=("close", "intraday", "after_hours", "week", "month", "ytd", "other"),
+        ),
         Column("quote", pl.String, "verbatim quote"),
         _available(),
     ),
@@ -322,7 +335,12 @@ BARS = Table(
         Column("close", pl.Float64, "last price; the previous close on a suspended day", above=0),
         Column("volume", pl.Float64, "shares or contracts traded", low=0),
         Column("amount", pl.Float64, "currency units traded", null=True, low=0),
-        Column("adj_factor", pl.Float64, "cumulative total-return factor, 1.0 at the first stored session, never revised; close × adj_factor chains", above=0),
+        Column(
+            "adj_factor",
+            pl.Float64,
+            "cumulative total-return factor, 1.0 at the first stored session, never revised; close × adj_factor chains",
+            above=0,
+        ),
         Column("suspended", pl.Boolean, "no trading that session"),
         Column("limit_up", pl.Float64, "highest price the exchange allows", null=True, above=0),
         Column("limit_down", pl.Float64, "lowest price the exchange allows", null=True, above=0),

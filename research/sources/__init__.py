@@ -14,7 +14,7 @@ class Article:
 
     ``stamp`` is the publication time the format itself carries: an aware ``datetime``, or the literal string
     (RFC 822, ISO 8601, ``2024-07-29``); ``None`` when the only evidence is in the text. ``zone`` is the IANA zone
-    a time without one is meant in.
+    a time without one is meant in. ``first_seen_at`` is a measurement of this one article, where an archive kept it.
     """
 
     kind: str
@@ -24,6 +24,7 @@ class Article:
     url: str | None = None
     stamp: datetime | str | None = None
     zone: str = "Asia/Shanghai"
+    first_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""Tables of an event study from its arrays; NaN becomes null."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from backtests.event_tests import window_overlap
+from backtests.event_windows import Clock
+from backtests.normal_returns import AbnormalReturns, window_car
+from backtests.schemas import EVENT_RETURNS, EVENT_STUDY
+
+__all__ = ["average", "cautions", "event_returns", "event_rows"]
+
+Floats = npt.NDArray[np.float64]
+Window = tuple[int, int]
+
+#: share of events on one day 0 from which the tests that assume independence are warned about
+_CLUSTERED = 0.2
+
+
+def event_rows(
+    window: Window, log: bool, used: pl.DataFrame, arrays: AbnormalReturns, clock: Clock, factors: tuple[str, ...]
+) -> pl.DataFrame:
+    """Return one row an event: what was estimated, and what its whole window brought.
+
+    Parameters
+    ----------
+    window
+        First and last tau.
+    log
+        Whether returns are log returns, which compound by their sum.
+    used
+        ``event_id, symbol, group`` of the events, in the order of the arrays.
+    arrays, clock
+        Their returns and their place in calendar time.
+    factors
+        Names of the regressors of a factor model, else empty.
+    """
+    from scipy import special
+
+    car, std_error, n_days = window_car(arrays, 0, window[1] - window[0])
+    t = car / std_error
+    missing = np.isnan(arrays.abnormal)
+    held, normal = (_compounded(np.where(missing, 0.0, returns), log) for returns in (arrays.realized, arrays.expected))
+    beta = arrays.betas[:, 0] if arrays.betas.shape[1] and not factors else np.full(len(car), np.nan)
+    columns = {
+        "alpha": arrays.alpha,
+        "beta": beta,
+        **{f"beta_{name}": arrays.betas[:, j] for j, name in enumerate(factors)},
+        "sigma": arrays.sigma,
+        "df": arrays.df,
+        "n_obs": arrays.n_obs.astype(np.int32),
+        "n_days": n_days.astype(np.int32),
+        "car": car,
+        "car_std_error": std_error,
+        "bhar": held - normal,
+        "t": t,
+        "p_value": 2.0 * special.stdtr(arrays.df, -np.abs(t)),
+    }
+    day0 = pl.Series("day0", clock.sessions[clock.days(0, 0)[:, 0]]).cast(pl.Date)
+    return used.select("event_id", "symbol", "group").with_columns(day0, *(_series(name, values) for name, values in columns.items()))
+
+
+def event_returns(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, clock: Clock) -> pl.DataFrame:
+    """Return the ``event_returns`` table; a tau after the last session of the bars has no row."""
+    n_events, length = arrays.abnormal.shape
+    tau = np.arange(window[0], window[1] + 1, dtype=np.int32)
+    days = clock.days(*window).ravel()
+    frame = events.select("event_id", "symbol")[np.repeat(np.arange(n_events), length)].with_columns(
+        pl.Series("tau", np.tile(tau, n_events)),
+        pl.Series("session", clock.sessions[days]).cast(pl.Date),
+        _series("realized_return", arrays.realized.ravel()),
+        _series("expected_return", arrays.expected.ravel()),
+        _series("abnormal_return", arrays.abnormal.ravel()),
+        _series("forecast_std", arrays.forecast_std.ravel()),
+    )
+    return frame.filter(pl.Series(days >= 0)).select(*EVENT_RETURNS.schema)
+
+
+def average(window: Window, events: pl.DataFrame, abnormal: Floats) -> pl.DataFrame:
+    """Return the ``event_study`` table.
+
+    ``aar`` is over the events with a return on the day; ``caar`` and ``std_error`` are over the events that have had one since the window
+    began: a day without a return adds nothing to an event's sum and does not remove the event.
+    """
+    groups = events["group"].unique().sort().to_list()
+    return EVENT_STUDY.validate(pl.concat([_average(window, group, abnormal[(events["group"] == group).to_numpy()]) for group in groups]))
+
+
+def _average(window: Window, group: str, abnormal: Floats) -> pl.DataFrame:
+    valid = ~np.isnan(abnormal)
+    kept = np.where(valid, abnormal, 0.0)
+    n_events = valid.sum(axis=0)
+    entered = np.maximum.accumulate(valid, axis=1)
+    cars = np.where(entered, kept.cumsum(axis=1), 0.0)
+    n_cars = entered.sum(axis=0)
+    some, several = np.where(n_cars > 0, n_cars, np.nan), np.where(n_cars > 1, n_cars, np.nan)
+    caar = cars.sum(axis=0) / some
+    spread = np.sqrt(np.where(entered, np.square(cars - caar), 0.0).sum(axis=0) / (several - 1.0))
+    return pl.DataFrame(
+        {
+            "group": pl.Series([group] * len(n_events), dtype=pl.String),
+            "tau": np.arange(window[0], window[1] + 1, dtype=np.int32),
+            "n_events": n_events.astype(np.int32),
+            "aar": _series("aar", kept.sum(axis=0) / np.where(n_events > 0, n_events, np.nan)),
+            "caar": _series("caar", caar),
+            "std_error": _series("std_error", spread / np.sqrt(several)),
+        }
+    )
+
+
+def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, clock: Clock) -> tuple[str, ...]:
+    """Return sentences on what in the sample breaks independence, each with the tests that bear it."""
+    told = []
+    n = events.height
+    order = ["symbol", "market", "row"]
+    ordered = pl.DataFrame({"symbol": events["symbol"], "market": clock.market, "row": clock.row}).sort(order)
+    close = ordered.select((pl.col("row").diff().over("symbol", "market") <= window[1] - window[0]).fill_null(False)).to_series()
+    touching = int((close | close.shift(-1, fill_value=False)).sum())
+    if touching:
+        told.append(
+            f"{touching} of {n} events lie within the event window of another event of their symbol, so that they share returns; "
+            "kolari_pynnonen allows for it, the other tests count them as independent."
+        )
+    day, most = events["day0"].value_counts().sort(["count", "day0"], descending=[True, False]).row(0)
+    shared = window_overlap(~np.isnan(arrays.abnormal), clock.days(*window))
+    if n > 1 and (most / n >= _CLUSTERED or shared >= _CLUSTERED):
+        told.append(
+            f"Events cluster in time ({most} of {n} share day 0 {day}; two events share {shared:.0%} of their windows on average), so that "
+            "their abnormal returns are correlated; kolari_pynnonen remains valid, time_series and corrado_rank as far as day 0 is shared; "
+            "cross_sectional, patell, bmp, sign, generalized_sign, wilcoxon and wild_bootstrap reject too often."
+        )
+    return tuple(told)
+
+
+def _compounded(returns: Floats, log: bool) -> Floats:
+    return np.asarray(np.exp(returns.sum(axis=1)) if log else (1.0 + returns).prod(axis=1))
+
+
+def _series(name: str, values: npt.NDArray[np.generic]) -> pl.Series:
+    """Return a column in which NaN is null."""
+    series = pl.Series(name, values)
+    return series.fill_nan(None) if series.dtype.is_float() else series

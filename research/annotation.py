@@ -1,0 +1,54 @@
+"""Documents read: one pass from texts to mentions, events and facts.
+
+1. :meth:`research.linking.Linker.spans` finds the instruments a text names;
+2. :func:`research.sentiment.tones` reads the tone towards each;
+3. :func:`research.linking.mentions` gathers spans and tones by document and instrument;
+4. :func:`research.events.extract` types what happened, :func:`research.facts.extract` reads the numbers stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from research import events, facts, sentiment
+from research.linking import Linker, mentions
+from research.schemas import DOCUMENTS, EVENTS, FACTS, MENTIONS
+
+__all__ = ["Annotation", "annotate"]
+
+#: documents read at a time: memory stays flat however long the archive is
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What was read: the tables ``mentions``, ``events``, ``facts``."""
+
+    mentions: pl.DataFrame
+    events: pl.DataFrame
+    facts: pl.DataFrame
+
+
+def annotate(documents: pl.DataFrame, linker: Linker, *, progress: Callable[[int], object] | None = None) -> Annotation:
+    """Read every document.
+
+    Parameters
+    ----------
+    documents
+        ``documents`` table.
+    linker
+        Built from the security master.
+    progress
+        Called with the number of documents read since the last call.
+    """
+    read = [Annotation(MENTIONS.empty(), EVENTS.empty(), FACTS.empty())]
+    for batch in DOCUMENTS.validate(documents).sort("doc_id").iter_slices(_BATCH):
+        spans = linker.spans(batch)
+        named = mentions(batch, spans, sentiment.tones(batch, spans))
+        read.append(Annotation(named, events.extract(batch, spans, named), facts.extract(batch, spans)))
+        if progress is not None:
+            progress(batch.height)
+    return Annotation(*(pl.concat([getattr(part, name) for part in read]) for name in ("mentions", "events", "facts")))

@@ -1,0 +1,267 @@
+"""Text as it should have come: one script, one width, no boilerplate, no injected spam.
+
+Two kinds of function live here and must not be mixed:
+
+- :func:`plain` keeps the length, so that offsets found in its result hold in the original; everything that searches a text searches this;
+- :func:`strip_boilerplate`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a document.
+
+Spam is recognised by features (gambling vocabulary, bracketed link lines), in either script, never by a particular site.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["is_boilerplate", "is_spam_line", "language", "plain", "squash", "strip_boilerplate", "strip_inline_spam", "tidy"]
+
+_SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200C), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF)
+_CJK = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2FA20))
+
+
+def plain(text: str) -> str:
+    r"""Return ``text`` in simplified script and half width, character by character.
+
+    Traditional characters become simplified ones, full-width ASCII becomes half-width, no-break, ideographic and zero-width
+    spaces become a space. The result has exactly as many characters as ``text``, and ``plain(plain(t)) == plain(t)``.
+
+    Characters are mapped one at a time (OpenCC ``t2s`` without its phrases), so a name such as 乾照光电 also changes:
+    compare names after applying :func:`plain` to both sides.
+
+    >>> plain("招商策略:A股漲1.5%\u3000")
+    '招商策略:A股涨1.5% '
+    """
+    if text.isascii():
+        return text
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    turned: bytes = _plain_table()[codes].tobytes()
+    return turned.decode("utf-32-le", "surrogatepass")
+
+
+def squash(text: str) -> str:
+    """Return only the letters and digits of ``plain(text)``, in lower case: what two copies of a text share.
+
+    >>> squash("“道指” 漲 0.56%!")
+    '道指涨056'
+    """
+    return _NOT_WORD.sub("", plain(text)).lower()
+
+
+def language(text: str) -> str:
+    """Return ``zh-Hans``, ``zh-Hant`` or ``en``.
+
+    Chinese when there are at least as many Han characters as Latin words; traditional when characters that only the traditional
+    script has outnumber those that only the simplified script has.
+
+    >>> [language(t) for t in ("Llama 3发布,亮点在于小模型", "本週北向資金淨流出", "Tencent (腾讯) rose 3 % in Hong Kong")]
+    ['zh-Hans', 'zh-Hant', 'en']
+    """
+    if text.isascii():
+        return "en"
+    codes = np.frombuffer(text[:20_000].encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    script = _script_table()[codes]
+    han = int(np.count_nonzero(script))
+    if han == 0 or han < len(re.findall(r"[A-Za-z]{2,}", text[:20_000])):
+        return "en"
+    return "zh-Hant" if np.count_nonzero(script == 2) > np.count_nonzero(script == 3) else "zh-Hans"
+
+
+def tidy(text: str) -> str:
+    r"""Return ``text`` with one kind of line end, no zero-width or control characters, no blank lines and no spaces around lines.
+
+    >>> tidy("a \r\n\r\n  b\u200bc")
+    'a\nbc'
+    """
+    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n".join(line for line in (part.strip() for part in text.split("\n")) if line)
+
+
+def is_boilerplate(line: str) -> bool:
+    """Tell whether a whole line belongs to the page and not to an article.
+
+    Menus, loading marks, copyright, disclaimers, invitations to download an app, links to the previous and the next article.
+    A sentence that merely mentions such a word is not boilerplate.
+    """
+    bare = plain(line).strip()
+    return bool(bare) and any(pattern.search(bare) for pattern in _BOILERPLATE)
+
+
+def strip_boilerplate(text: str) -> str:
+    """Return ``text`` (one line a paragraph) without the lines that :func:`is_boilerplate` recognises."""
+    kept = [line for line in text.split("\n") if not is_boilerplate(line)]
+    return "\n".join(kept).strip()
+
+
+def is_spam_line(line: str) -> bool:
+    """Tell whether a whole line is an injected link or gambling advertisement.
+
+    A line is spam when it is nothing but bracketed links closed by a bar, or bracketed text with a gambling word, or when gambling phrases
+    make up most of it. Section marks such as 【核心观点】 and sentences about gaming companies are not.
+    """
+    bare = _spam_form(line).strip()
+    if not bare:
+        return False
+    if _LINK_LINE.fullmatch(bare):
+        return True
+    if _BRACKETED_LINE.fullmatch(bare) and _is_advert(bare):
+        return True
+    runs = [m for m in _RUN.finditer(bare) if _is_advert(m.group())]
+    covered = sum(len(re.sub(r"\W", "", m.group())) for m in runs)
+    return bool(runs) and covered >= 0.7 * len(re.sub(r"\W", "", bare))
+
+
+def strip_inline_spam(text: str) -> str:
+    """Return ``text`` without gambling advertisements inside its lines; every other character stays.
+
+    Bracketed advertisements go whole, runs of gambling phrases go with the clause they fill; a clause that says something else as well
+    loses only the run.
+    """
+    if not _HINT.search(_spam_form(text)):
+        return text
+    return "\n".join(_without_spam(line) if _HINT.search(_spam_form(line)) else line for line in text.split("\n"))
+
+
+def _without_spam(line: str) -> str:
+    form = _spam_form(line)
+    cut = [m.span() for m in _BRACKETED.finditer(form) if _is_advert(m.group())]
+    # A bracketed section mark ahead of a whole paragraph is short; a bracket that swallows a paragraph is not an advertisement.
+    cut = [(a, b) for a, b in cut if b - a <= 60]
+    for clause in _CLAUSE.finditer(form):
+        if any(a <= clause.start() and clause.end() <= b for a, b in cut):
+            continue
+        runs = [m.span() for m in _RUN.finditer(form, clause.start(), clause.end()) if _is_advert(m.group())]
+        if not runs:
+            continue
+        left = len(re.sub(r"\W", "", clause.group())) - sum(len(re.sub(r"\W", "", form[a:b])) for a, b in runs)
+        cut += [clause.span()] if left <= 3 else runs
+    if not cut:
+        return line
+    pieces, at = [], 0
+    for start, end in sorted(cut):
+        pieces.append(line[at : max(at, start)])
+        at = max(at, end)
+    pieces.append(line[at:])
+    return re.sub(r"\s*\|\s*(?=\||$)", "", "".join(pieces)).strip()
+
+
+def _is_advert(run: str) -> bool:
+    if _STRONG.search(run):
+        return True
+    words, promises = len(set(_MEDIUM.findall(run))), len(set(_PROMISE.findall(run)))
+    return (words >= 1 and promises >= 2) or (promises >= 3 and bool(re.search("[澳肖码彩]", run)))
+
+
+def _spam_form(text: str) -> str:
+    # Look-alikes are part of the trade: 2O24 with a letter for the zero.
+    return re.sub(r"(?<=\d)[Oo](?=\d)", "0", plain(text))
+
+
+def _words(words: str) -> str:
+    return "|".join(sorted((re.escape(w) for w in words.split()), key=len, reverse=True))
+
+
+_NUMERAL = "[一二三四五六七八九十]"
+#: phrases that occur in nothing but lottery and betting advertisements
+_STRONG_WORDS = (
+    rf"{_NUMERAL}{{1,2}}[肖码](?:[-—]*{_NUMERAL}{{1,2}}[肖码])+|{_NUMERAL}肖(?:中特|必中|期期准)|必中{_NUMERAL}?[肖码]|{_NUMERAL}[肖码]中特"
+    rf"|{_NUMERAL}中{_NUMERAL}特|六开彩|(?:澳门|香港){_NUMERAL}[肖码](?!头)|一肖|平特一?肖"
+    r"|新(?:澳门?|奥)(?=\s*(?:资料|今晚|今天|开[奖彩码]|内部|精准|免费|彩|天天|最[快新准]|六|正版|管家婆|特|历史))"
+    r"|(?<![\d.])(?:4949){1,2}\d{0,2}(?=\s*(?:澳|图|资料|开奖|正版))|(?<![\d.])7{3,6}8{3,6}(?![\d.])|"
+    + _words(
+        "六合彩 澳彩 天天好彩 开好彩 曾道人 跑狗图 期期准 四不像图 49图库 王中王资料 一波中特 开什么生肖 今晚开什么 博彩平台 博彩网 "
+        "彩票平台 彩票网 投注平台 足球外围 开云体育 皇冠体育 AG真人 澳门资料 管家婆资料 正版资料 资料大全"
+    )
+)
+#: words that such advertisements share with honest texts on gaming and lotteries
+_MEDIUM_WORDS = _words(
+    "特马 特码 管家婆 开奖 博彩 彩票 六合 生肖 必中 好彩 王中王 特肖 投注 百家乐 棋牌 赌场 下注 赔率 香港马会 彩民 料大全 开码 "
+    "白小姐 铁算盘 老虎机 娱乐城 真人娱乐 天天彩"
+)
+_PROMISE_WORDS = _words(
+    "资料 免费 精准 大全 正版 内部 公开 结果 查询 网站 传真 今晚 今天 晚上 今期 天天 最新 最快 最准 百分百 100% 准确 直播 注册 平台 下载 "
+    "官网 开户 公式 玄机 图库 历史记录 记录 预测 推荐 澳门 香港 手机版 入口 登录 安装 长期 期期 100准 必中"
+)
+
+_STRONG = re.compile(_STRONG_WORDS)
+_MEDIUM = re.compile(_MEDIUM_WORDS)
+_PROMISE = re.compile(_PROMISE_WORDS)
+_HINT = re.compile(rf"{_STRONG_WORDS}|{_MEDIUM_WORDS}|资料|大全")
+_RUN = re.compile(
+    rf"(?:{_STRONG_WORDS}|{_MEDIUM_WORDS}|{_PROMISE_WORDS}|新澳|新奥|开什么|{_NUMERAL}[肖码特]|{_NUMERAL}中(?=[-—\s\d]|$)|(?<=\d)准|[肖码](?=[-—\s\d]|$)|[-—_|·\s]|\d+[年期版码]?|的(?=资料|网站))+"
+)
+
+_BRACKETED = re.compile(r"[【\[〖「『(《][^【】\[\]〖〗「」『』()《》\n]{2,60}[】\]〗」』)》](?:\s*\|)?")
+_BRACKETED_LINE = re.compile(r"(?:[【\[〖「『][^【】\[\]〖〗「」『』\n]{2,60}[】\]〗」』]\s*\|?\s*)+")
+_LINK_LINE = re.compile(r"(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗]\s*\|\s*)+(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗])?")
+_CLAUSE = re.compile(r"[^,。;!?\n,;!?]+[,。;!?,;!?]?")
+
+_NOT_WORD = re.compile(r"[\W_]+")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028\u2029\u2060\ufeff]")
+
+#: whole lines, after :func:`plain`
+_BOILERPLATE = tuple(
+    re.compile(p, re.IGNORECASE)
+    for p in (
+        r"^(?:行业|头条|新闻|文章|栏目|全部|热门|资讯|内容|频道)?分类\s*[::]?$",
+        r"^(?:正在)?(?:加载|载入|loading)(?:中|更多)?\s*[.…。]*$",
+        r"^(?:点击)?(?:查看|加载|阅读|展开)(?:更多|全文|全部|原文)\s*[.…>»]*$",
+        r"^(?:首页|上一页|下一页|末页|返回(?:首页|顶部|列表)?|登录|注册|搜索|更多|分享(?:到.{0,10})?|打印|收藏|关闭|点赞|评论|举报|广告|推广|导航|目录)$",
+        r"^(?:相关(?:文章|阅读|推荐|新闻|资讯)|热门(?:文章|推荐|评论|搜索)|推荐阅读|猜你喜欢|发表评论|网友评论|最新评论|评论列表|友情链接|联系我们|关于我们|标签)\s*[::]?$",
+        r"^(?:上一篇|下一篇)\s*[::]",
+        r"^(?:版权所有|copyright|©|\(c\)\s*\d{4}|all rights reserved)",
+        r"(?:icp备|icp证|公网安备)[^。]{0,60}$",
+        r"^[【\[(]?(?:免责声明|免责条款|版权声明|法律声明|特别声明|风险提示及免责条款|郑重声明|disclaimer)[】\])]?\s*(?:[::]|$)",
+        r"^市场有风险,投资需谨慎。本文不构成",
+        r"^(?:以上)?(?:本文|内容|文章)(?:来自|来源于|源自|转自|转载自|首发于|由)[^。]{1,40}(?:下载|app|查看更多|关注)[^。]{0,20}。?$",
+        r"^(?:更多[^。]{0,20})?(?:欢迎|立即|请|点击|扫码|长按)(?:识别|扫描)?[^。]{0,20}(?:下载|关注|订阅|打开)[^。]{0,30}(?:app|公众号|客户端|二维码|查看更多|微信|小程序)[^。]{0,20}[。!]?$",
+        r"^本文由[^。]{1,40}(?:发表|发布|转载|整理)(?:在|于|自)",
+        r"^(?:本文|文章|原文|转载请注明)?(?:链接|地址|网址|出处)\s*[::]\s*\S*(?:/|\.)\S*$",
+        r"^read more\s*[.…»]*$",
+        r"^(?:the post .{1,200} appeared first on .{1,80}|sign up (?:for|to) .{0,60}newsletter.{0,40}|continue reading)\s*[.…»]*$",
+    )
+)
+
+
+@lru_cache(maxsize=1)
+def _plain_table() -> npt.NDArray[np.uint32]:
+    """Return the character table of :func:`plain`: code point in, code point out."""
+    table = np.arange(0x110000, dtype=np.uint32)
+    for code, other in zip(*_converted("t2s"), strict=True):
+        table[code] = other
+    for code in (*range(0xFE50, 0xFE70), *range(0xFF01, 0xFF5F), *range(0xFFE0, 0xFFE7)):
+        narrow = unicodedata.normalize("NFKC", chr(code))
+        if len(narrow) == 1:
+            table[code] = ord(narrow)
+    table[list(_SPACES)] = 0x20
+    # Once more through the table, so that applying it twice changes nothing.
+    return table[table]
+
+
+@lru_cache(maxsize=1)
+def _script_table() -> npt.NDArray[np.uint8]:
+    """Return 0 for what is not Han, 1 for Han of both scripts, 2 for traditional only, 3 for simplified only."""
+    table = np.zeros(0x110000, dtype=np.uint8)
+    for low, high in _CJK:
+        table[low:high] = 1
+    traditional, _ = _converted("t2s")
+    simplified, _ = _converted("s2t")
+    table[simplified] = 3
+    table[traditional] = 2
+    return table
+
+
+def _converted(direction: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    import opencc
+
+    codes = np.concatenate([np.arange(low, high, dtype=np.uint32) for low, high in _CJK])
+    converter: Any = opencc.OpenCC(direction)
+    # One character a line: the phrase dictionaries, which change lengths, never apply.
+    turned = converter.convert("\n".join(map(chr, codes.tolist()))).split("\n")
+    others = np.array([ord(c) if len(c) == 1 else code for c, code in zip(turned, codes.tolist(), strict=True)], dtype=np.uint32)
+    changed = others != codes
+    return codes[changed], others[changed]

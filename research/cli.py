@@ -1,0 +1,317 @@
+"""Commands of :mod:`research`: ingest, prices, sentiment."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from research.console import progress, say
+from research.errors import DataError, SourceError, StoreError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from research.store import Store
+
+__all__ = ["Home", "ingest", "mount"]
+
+Home = Annotated[Path, typer.Option("--home", help="Folder of the tables.")]
+_HOME = Path("tidings-home")
+_Start = Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.")]
+_End = Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD (default: today).")]
+
+prices_app = typer.Typer(help="Fetch or load daily bars.", no_args_is_help=True, rich_markup_mode=None)
+sentiment_app = typer.Typer(
+    help="Train or apply a tone model on JSONL lines {id, text, target?, lang?, label?}.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to the console script."""
+    app.command("ingest")(ingest_command)
+    app.add_typer(prices_app, name="prices")
+    app.add_typer(sentiment_app, name="sentiment")
+
+
+def ingest_command(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of documents.")],
+    format: Annotated[str, typer.Option(help="auto, feed, xml, portal, report, archive or html.")] = "auto",
+    source: Annotated[str | None, typer.Option(help="Who published them, where the file does not say.")] = None,
+    seen_at: Annotated[
+        str | None, typer.Option(help="When the collector held the files (ISO 8601 with offset); without it they are a back-fill.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Archive column as OURS=THEIRS, such as headline=title; repeat for more.")
+    ] = None,
+    instruments: Annotated[
+        Path | None, typer.Option(help="Parquet file of the security master for a new home (default: the shipped one).")
+    ] = None,
+    home: Home = _HOME,
+) -> None:
+    """Read documents into documents, mentions, events and facts; running it twice adds nothing."""
+    ingest(paths, home, format=format, source=source, seen_at=seen_at, columns=mapping(column or []), instruments=instruments)
+
+
+def ingest(
+    paths: list[Path], home: Path, *, format: str = "auto", source: str | None = None, seen_at: str | None = None,
+    columns: dict[str, str] | None = None, instruments: Path | None = None,
+) -> None:  # fmt: skip
+    """Do what ``tidings ingest`` does.
+
+    The documents are committed last: a run that was killed before that is done again in full by the next, and insert-only merges on
+    content hashes keep what it had written from doubling.
+    """
+    import polars as pl
+
+    from research import documents, schemas
+    from research.annotation import annotate
+    from research.linking import Linker
+    from research.sources import Article, Rejected
+    from research.sources.reader import read_documents
+    from research.store import Store, as_instant
+
+    seen = None if seen_at is None else as_instant(seen_at)
+    store = Store(home)
+    files = expand(paths)
+    articles: list[Article] = []
+    rejected: list[Rejected] = []
+    unreadable: list[str] = []
+    with progress("reading files", len(files)) as advance:
+        for path in files:
+            try:
+                batch = read_documents(path, format=format, source=source, columns=columns)
+            except SourceError as error:
+                unreadable.append(str(error))
+                rejected.append(Rejected(str(path), str(error), ""))
+            else:
+                articles += batch.articles
+                rejected += batch.rejected
+            advance(1)
+    master = security_master(store, instruments)
+    known = store.read("documents") if store.home.exists() else schemas.DOCUMENTS.empty()
+    built = documents.build(articles, seen_at=seen, known=known)
+    new = built.documents.join(known.select("doc_id"), on="doc_id", how="anti", maintain_order="left")
+    linker = Linker.build(master)
+    with progress("reading documents", new.height) as advance:
+        found = annotate(new, linker, progress=advance)
+    set_aside = pl.concat([built.quarantine, documents.quarantined(rejected, seen)]).unique("input_id", keep="first", maintain_order=True)
+    say(
+        [
+            store.append(schemas.INSTRUMENTS, master),
+            store.append(schemas.QUARANTINE, set_aside),
+            store.append(schemas.MENTIONS, found.mentions),
+            store.append(schemas.EVENTS, found.events),
+            store.append(schemas.FACTS, found.facts),
+            store.append(schemas.DOCUMENTS, built.documents),
+        ]
+    )
+    if unreadable:
+        raise SourceError(" ".join(unreadable) + f" The other {len(files) - len(unreadable)} files were read.")
+
+
+def security_master(store: Store, instruments: Path | None) -> pl.DataFrame:
+    """Return the home's security master: the stored one, else the file given, else the shipped one.
+
+    Raises
+    ------
+    UsageError
+        If a file is given for a home that already has another master: documents read before were linked with that one.
+    """
+    import polars as pl
+
+    from research import schemas
+    from research.instruments import shipped
+
+    stored = store.read("instruments") if store.home.exists() else schemas.INSTRUMENTS.empty()
+    if instruments is None:
+        return shipped() if stored.is_empty() else stored
+    try:
+        given = schemas.INSTRUMENTS.validate(pl.read_parquet(instruments))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise SourceError(f"{instruments} cannot be read as Parquet ({error}); expected an instruments table.") from error
+    if stored.height and not stored.sort(schemas.INSTRUMENTS.key).equals(given.sort(schemas.INSTRUMENTS.key)):
+        raise UsageError(f"Home {store.home} already has a security master; leave --instruments out, or start a new home.")
+    return given
+
+
+@prices_app.command("files")
+def prices_files(
+    paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
+    column: Annotated[list[str] | None, typer.Option(help="Column as OURS=THEIRS, such as close=adj_close; repeat for more.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Symbol, where neither a column nor the file name says it.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Currency, where the symbol does not tell.")] = None,
+    lot: Annotated[float, typer.Option(help="Shares one unit of the volume column stands for.")] = 1.0,
+    source: Annotated[str | None, typer.Option(help="Name stored as the bars' source.")] = None,
+    start: _Start = None,
+    end: _End = None,
+    home: Home = _HOME,
+) -> None:
+    """Load bars from files of your own."""
+    from research.sources import files
+
+    store = _store(home)
+    loaded = files.read_bars(expand(paths), columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
+    _write_bars(store, loaded.bars, loaded.quarantine, loaded.flags, start, end)
+    if loaded.quarantine.height:
+        first = loaded.quarantine["reason"][0]
+        raise DataError(f"{loaded.quarantine.height} rows were set aside in the quarantine table, the rest was kept; the first: {first}")
+
+
+@prices_app.command("yahoo")
+def prices_yahoo(
+    symbols: Annotated[list[str], typer.Argument(help="Symbols as Yahoo writes them.")],
+    start: _Start = None,
+    end: _End = None,
+    home: Home = _HOME,
+) -> None:
+    """Fetch bars with yfinance."""
+    from research.sources import yahoo
+
+    _fetch(yahoo.bars, symbols, start, end, home)
+
+
+@prices_app.command("akshare")
+def prices_akshare(
+    symbols: Annotated[list[str], typer.Argument(help="Symbols as Yahoo writes them.")],
+    start: _Start = None,
+    end: _End = None,
+    home: Home = _HOME,
+) -> None:
+    """Fetch bars with akshare."""
+    from research.sources import akshare
+
+    _fetch(akshare.bars, symbols, start, end, home)
+
+
+@sentiment_app.command("train")
+def sentiment_train(
+    data: Annotated[Path, typer.Argument(help="JSONL with a label in every line.")],
+    out: Annotated[Path, typer.Option("--out", help="File of the model.")],
+    seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
+) -> None:
+    """Train a tone model; the file holds numbers and words only, never code."""
+    from research import tone_model
+
+    tone_model.train(_json_lines(data), seed=seed).save(out)
+    say(f"model        {out}")
+
+
+@sentiment_app.command("score")
+def sentiment_score(
+    data: Annotated[Path, typer.Argument(help="JSONL to score.")],
+    out: Annotated[Path, typer.Argument(help="JSONL written: id, label, probabilities (with a model) or sentiment and explanation.")],
+    model: Annotated[Path | None, typer.Option(help="A trained model; without it the rules score.")] = None,
+) -> None:
+    """Score lines of text."""
+    from research import sentiment, tone_model
+
+    rows = _json_lines(data)
+    scored: list[dict[str, Any]] = sentiment.score_lines(rows) if model is None else tone_model.ToneModel.load(model).score(rows)
+    text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in scored)
+    _write_text(out, text)
+    say(f"scores       {len(scored):>8,} lines   {out}")
+
+
+def expand(paths: list[Path]) -> list[Path]:
+    """Return the files among ``paths`` and below folders of them, sorted within each folder; hidden files are passed over."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts)
+            )
+            if not inside:
+                raise UsageError(f"Folder {path} holds no files; name a folder with documents or bars in it.")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"There is no file or folder {path}; check the path.")
+    return list(dict.fromkeys(found))
+
+
+def mapping(pairs: list[str]) -> dict[str, str] | None:
+    """Return ``OURS=THEIRS`` pairs as a mapping, ``None`` when there are none."""
+    if not pairs:
+        return None
+    split = [pair.partition("=") for pair in pairs]
+    wrong = [pair for pair, (ours, _, theirs) in zip(pairs, split, strict=True) if not ours or not theirs]
+    if wrong:
+        raise UsageError(f"--column came as {wrong[0]!r}; expected OURS=THEIRS, such as headline=title.")
+    return {ours: theirs for ours, _, theirs in split}
+
+
+def _store(home: Path) -> Store:
+    from research.store import Store
+
+    return Store(home)
+
+
+def _fetch(fetch: Any, symbols: list[str], start: str | None, end: str | None, home: Path) -> None:
+    from research.calendar import parse_date
+
+    store = _store(home)
+    last = parse_date(end) if end else datetime.now(UTC).date()
+    first = parse_date(start) if start else last.replace(year=last.year - 3, day=min(last.day, 28))
+    fetched = fetch(symbols, first, last)
+    _write_bars(store, fetched.bars, fetched.quarantine, fetched.flags, None, None)
+    for symbol, reason in fetched.failures.select("symbol", "reason").rows():
+        print(f"failed       {symbol}: {reason}", file=sys.stderr)
+    if fetched.bars.is_empty():
+        raise SourceError(f"None of the {len(symbols)} symbols gave bars; see the reasons above.")
+
+
+def _write_bars(
+    store: Store, bars: pl.DataFrame, quarantine: pl.DataFrame, flags: pl.DataFrame, start: str | None, end: str | None
+) -> None:
+    import polars as pl
+
+    from research import schemas
+    from research.calendar import parse_date
+
+    if start:
+        bars = bars.filter(pl.col("session") >= parse_date(start))
+    if end:
+        bars = bars.filter(pl.col("session") <= parse_date(end))
+    lines: list[object] = []
+    if quarantine.height:
+        lines.append(store.append(schemas.QUARANTINE, quarantine))
+    lines.append(store.append(schemas.BARS, bars))
+    if flags.height:
+        lines += [f"flagged      {n:>8,} bars: {reason}" for reason, n in flags.group_by("reason").len().sort("reason").rows()]
+    say(lines)
+
+
+def _json_lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        raise UsageError(f"There is no file {path}; check the path.")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row.get("text"), str):
+                raise ValueError("no text")
+        except (ValueError, AttributeError) as error:
+            raise SourceError(f'{path} line {number} is not a JSON object with a text ({error}); expected {{"id", "text", …}}.') from None
+        rows.append(row)
+    if not rows:
+        raise SourceError(f"{path} is empty; expected JSON lines with a text.")
+    return rows
+
+
+def _write_text(path: Path, text: str) -> None:
+    from research.store import write_atomically
+
+    if not path.parent.exists():
+        raise UsageError(f"Folder {path.parent} does not exist; make it first.")
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error}); choose a folder you may write.") from error

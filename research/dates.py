@@ -1,0 +1,185 @@
+"""What the dates in a text mean: spans, the publication instant, and the trading session a stated move belongs to.
+
+``find`` (module :mod:`research.phrases`) and ``publication`` (module :mod:`research.publication`) are re-exported here;
+``session_of`` maps a resolved day and its clue words to a session of a symbol's market.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from research.calendar import mic_of, sessions, zone_of
+from research.errors import CalendarError
+from research.phrases import DateSpan, find
+from research.publication import Publication, publication
+
+__all__ = ["DateSpan", "Publication", "find", "publication", "session_of"]
+
+_CLOSING = re.compile(r"收盘|报收|收涨|收跌|收于|收报|收市|收高|收低|收平|[涨跌]停|收[盤漲]|隔夜|昨夜|昨晚|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b", re.IGNORECASE)
+_PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore the (?:bell|open)\b|\bpremarket\b", re.IGNORECASE)
+_INTRADAY = re.compile(r"盘中|日内|一度|早盘|午盘|尾盘|开盘|高开|低开|现[涨跌报]|盤中|開盤|尾盤|早盤|\bintraday\b|\bso far\b|\bat the open\b|\bopened\b|\b(?:mid)?(?:morning|afternoon|day) trad", re.IGNORECASE)
+_OVERNIGHT = re.compile(r"隔夜|昨夜|昨晚|\bovernight\b|\blast night\b", re.IGNORECASE)
+_NIGHT_SESSION = re.compile(r"夜盘|夜盤|夜市|\bnight session\b", re.IGNORECASE)
+_BEIJING = re.compile(r"北京时间|北京時間|\bBeijing time\b", re.IGNORECASE)
+_EARLY = re.compile(r"凌晨|清晨|早间|早間|今晨|今早|\bearly (?:on )?\b", re.IGNORECASE)
+_LATE = re.compile(r"晚间|晚間|晚上|今晚|深夜|当晚|當晚|日晚|周[一二三四五六日]晚|\bevening\b", re.IGNORECASE)
+_CHINA_FUTURES = ("SHFE:", "DCE:", "CZCE:", "INE:", "GFEX:")
+_BEIJING_ZONE = "Asia/Shanghai"
+#: an article whose publication is looser than this cannot date a move that the text does not date
+_LOOSEST = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The sessions of one market in order, with their opens and closes as UTC instants."""
+
+    days: Sequence[date]
+    opens: Sequence[datetime]
+    closes: Sequence[datetime]
+
+    def on_or_before(self, day: date) -> int:
+        return bisect_right(self.days, day) - 1
+
+    def opened(self, instant: datetime) -> int:
+        return bisect_right(self.opens, instant) - 1
+
+    def closed(self, instant: datetime) -> int:
+        return bisect_right(self.closes, instant) - 1
+
+    def after(self, day: date) -> int:
+        return bisect_right(self.days, day)
+
+    def at(self, index: int) -> date | None:
+        return self.days[index] if 0 <= index < len(self.days) else None
+
+
+def session_of(
+    first: date | DateSpan | None,
+    symbol: str,
+    published_at: datetime,
+    *,
+    phrase: str = "",
+    not_before: datetime | None = None,
+) -> date | None:
+    """Return the session of ``symbol``'s market that a stated one-day move belongs to.
+
+    Parameters
+    ----------
+    first
+        The day the text gives: a :class:`DateSpan` (its ``zone`` and ``text`` are used; of several days the last counts), a bare
+        ``date`` (taken as the market's own day unless ``phrase`` says otherwise), or ``None`` when the text gives none.
+    symbol
+        Yahoo-style symbol; its market and zone come from :func:`research.calendar.mic_of`.
+    published_at
+        Publication instant, aware; the upper end when only a day or an interval is known.
+    phrase
+        The clause that states the move: 收盘, 盘前, 盘中, 隔夜, 北京时间, 凌晨, 夜盘 and their English kin are read from it.
+    not_before
+        Lower end of the publication interval (``published_not_before``); ``published_at`` when omitted. A session counts as
+        *running* only if it had opened by then, so that a text dated only by its day is not taken to be written at midnight.
+
+    Returns
+    -------
+    date or None
+        Exchange-local session. ``None`` when the day lies after publication, when the calendar does not cover it, or when
+        the text gives no day and its publication is known only within three days or worse.
+
+    Notes
+    -----
+    1. 夜盘 of Chinese futures: the session after the evening it starts on (Friday night belongs to Monday).
+    2. A Beijing day or part of a day (北京时间20日凌晨) for a market elsewhere: the last session open by that instant.
+    3. A day: that session, or the last one before it; stepped back while it cannot have happened at publication
+       (a closing move needs the close, an intraday one the open, a pre-market one the day).
+    4. No day: the last session closed at publication, or the running one when the wording is intraday.
+    """
+    earliest = published_at if not_before is None else min(not_before, published_at)
+    day = first.last if isinstance(first, DateSpan) else first
+    clue = f"{first.text} {phrase}" if isinstance(first, DateSpan) else phrase
+    if published_at.tzinfo is None or earliest.tzinfo is None:
+        raise CalendarError(f"published_at came without a zone ({published_at}); expected an aware datetime, such as one in UTC.")
+    mic = mic_of(symbol)
+    market = zone_of(mic)
+    spoken = ZoneInfo(first.zone) if isinstance(first, DateSpan) else market
+    if day is not None and day > max(published_at.astimezone(z).date() for z in (market, spoken, ZoneInfo(_BEIJING_ZONE))):
+        return None
+    try:
+        if mic == "24/7":
+            return _around_the_clock(day, symbol, published_at, earliest)
+        if symbol.startswith(_CHINA_FUTURES) and _NIGHT_SESSION.search(clue):
+            return _night_session(day, clue, published_at, mic)
+        return _exchange_session(day, clue, published_at, earliest, mic, spoken, isinstance(first, DateSpan))
+    except CalendarError:
+        return None
+
+
+def _exchange_session(day: date | None, clue: str, latest: datetime, earliest: datetime, mic: str, spoken: ZoneInfo, known_zone: bool) -> date | None:
+    market = zone_of(mic)
+    days = _days(mic, (day or latest.date()).year, latest.year)
+    # A text known only by its day is rarely written in that day's last two hours.
+    written = latest - min(timedelta(hours=2), (latest - earliest) / 10)
+    closing, premarket = bool(_CLOSING.search(clue)), bool(_PREMARKET.search(clue))
+    intraday = bool(_INTRADAY.search(clue)) and not closing
+    if premarket:
+        ceiling = days.on_or_before(earliest.astimezone(market).date())
+    elif closing or (day is None and not intraday):
+        ceiling = days.closed(written)
+    else:
+        ceiling = max(days.closed(written), days.opened(earliest))
+    if day is None:
+        return days.at(ceiling) if latest - earliest < _LOOSEST else None
+    foreign = market.key not in (_BEIJING_ZONE, "Asia/Hong_Kong")
+    beijing = bool(_BEIJING.search(clue)) or (known_zone and spoken.key == _BEIJING_ZONE and bool(_EARLY.search(clue)))
+    if _OVERNIGHT.search(clue) and foreign:
+        wanted = days.opened(_instant(day + timedelta(days=1), 9, _BEIJING_ZONE)) if beijing or spoken.key == _BEIJING_ZONE else days.on_or_before(day)
+    elif beijing and foreign:
+        late = bool(_LATE.search(clue)) or premarket or (intraday and not _EARLY.search(clue))
+        wanted = days.opened(_instant(day, 23.9 if late else 9, _BEIJING_ZONE))
+    else:
+        wanted = days.on_or_before(day)
+    return days.at(min(wanted, ceiling))
+
+
+def _night_session(day: date | None, clue: str, published_at: datetime, mic: str) -> date | None:
+    local = published_at.astimezone(ZoneInfo(_BEIJING_ZONE))
+    evening = day if day is not None else local.date() - timedelta(days=local.hour < 21)
+    if day is not None and _EARLY.search(clue):
+        evening -= timedelta(days=1)
+    days = _days(mic, evening.year, evening.year)
+    # No night session starts on a day without a day session: fall back to the last evening that had one.
+    held = days.at(days.on_or_before(evening))
+    return None if held is None else days.at(days.after(held))
+
+
+def _around_the_clock(day: date | None, symbol: str, latest: datetime, earliest: datetime) -> date | None:
+    if day is None:
+        if latest - earliest >= _LOOSEST:
+            return None
+        day = (earliest + (latest - earliest) / 2).astimezone(UTC).date()
+    if symbol.endswith("=X") and day.weekday() > 4:
+        day -= timedelta(days=day.weekday() - 4)
+    return day
+
+
+def _instant(day: date, hour: float, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)) + timedelta(hours=hour)
+
+
+@lru_cache(maxsize=256)
+def _days(mic: str, first_year: int, last_year: int) -> _Days:
+    """Sessions from before ``first_year`` to after ``last_year``, as far as the exchange has announced them."""
+    start, end = date(min(first_year, last_year) - 1, 12, 1), date(max(first_year, last_year) + 1, 1, 31)
+    try:
+        frame = sessions(mic, start, end)
+    except CalendarError:
+        frame = sessions(mic, start, date(end.year - 1, 12, 31))
+    return _Days(frame["session"].to_list(), frame["open_at"].to_list(), frame["close_at"].to_list())
+
+
+def _bisect_unused(values: Sequence[date], day: date) -> int:  # pragma: no cover
+    return bisect_left(values, day)

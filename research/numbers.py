@@ -1,0 +1,89 @@
+"""Numbers as financial text writes them: percentages, amounts with Chinese or English scales, and how exact they are."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+__all__ = ["NUMBER", "PERCENT", "QUALIFIERS", "amount", "amount_pattern", "number", "qualifier"]
+
+#: fragment of a regular expression: digits with optional thousands separators and decimals
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+
+#: fragment: what follows the digits of a percentage
+PERCENT = r"\s?(?:%|个点(?![位子])|per\s?cent\b|pct\b)"
+
+#: fragment: words between a verb and its number that say how exact the number is
+QUALIFIERS = (
+    r"(?:超过|超出|超|逾|突破|高于|多于|不低于|不少于|至少|接近|逼近|将近|近|大约|约|大概|左右|最多|多达|高达|至多|"
+    r"more than|as much as|as many as|up to|over|above|at least|nearly|almost|close to|about|around|roughly|approximately|some|exceeding|another|a further|by|an?|the)"
+)
+
+_OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|以上|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
+_NEAR = re.compile(r"近|逼近|nearly|almost|close to|just under", re.IGNORECASE)
+_ABOUT = re.compile(r"约|大概|左右|上下|about|around|roughly|approximately|some\b", re.IGNORECASE)
+
+_SCALES = MappingProxyType(
+    {
+        "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4, "千": 1e3,
+        "trillion": 1e12, "tn": 1e12, "billion": 1e9, "bn": 1e9, "b": 1e9, "million": 1e6, "mn": 1e6, "m": 1e6, "thousand": 1e3, "k": 1e3,
+    }
+)  # fmt: skip
+
+_UNITS = MappingProxyType(
+    {
+        "元": "CNY", "人民币": "CNY", "元人民币": "CNY", "块": "CNY", "美元": "USD", "美金": "USD", "港元": "HKD", "港币": "HKD", "日元": "JPY", "欧元": "EUR",
+        "英镑": "GBP", "韩元": "KRW", "加元": "CAD", "澳元": "AUD", "份": "units", "股": "shares", "倍": "times", "点": "points", "载重吨": "DWT", "吨": "tonnes",
+        "个": "pieces", "片": "pieces", "台": "pieces", "辆": "pieces", "部": "pieces", "人": "persons", "户": "accounts", "%": "fraction", "个百分点": "fraction", "": "number",
+    }
+)  # fmt: skip
+
+_SCALE = "|".join(sorted((s for s in _SCALES if not s.isascii()), key=len, reverse=True))
+_UNIT = "|".join(sorted((re.escape(u) for u in _UNITS if u), key=len, reverse=True))
+
+
+def amount_pattern(name: str = "") -> str:
+    """Return a fragment with the groups ``sign, digits, scale, unit`` (each followed by ``name``).
+
+    The Chinese full forms only: ``114.2亿元``, ``-46.9亿``, ``24.8亿份``, ``39.00美元/片``, ``13.4倍``.
+    """
+    return rf"(?P<sign{name}>[-+−]?)(?P<digits{name}>{NUMBER})\s?(?P<scale{name}>{_SCALE}|)(?P<unit{name}>{_UNIT}|)"
+
+
+def number(digits: str) -> float:
+    """Return the value of digits with thousands separators.
+
+    >>> number("37,986.40")
+    37986.4
+    """
+    return float(digits.replace(",", ""))
+
+
+def amount(sign: str, digits: str, scale: str, unit: str, default: str = "number") -> tuple[float, str]:
+    """Return (value in base units, unit) of the groups of :func:`amount_pattern`; ``default`` names a missing unit.
+
+    >>> amount("-", "46.9", "亿", "元")
+    (-4690000000.0, 'CNY')
+    >>> amount("", "24.5", "", "%")
+    (0.245, 'fraction')
+    """
+    value = number(digits) * _SCALES.get(scale.lower(), 1.0)
+    base = _UNITS.get(unit, default) if unit else default
+    if base == "fraction" and unit:
+        value /= 100
+    # Rounding undoes the binary noise of scaling (1.2 x 1e8), so that one text gives one id.
+    value = float(f"{value:.12g}")
+    return (-value if sign in {"-", "−"} else value), base
+
+
+def qualifier(before: str, after: str = "") -> str:
+    """Return ``exact|over|near|about`` from the words right before and right after a number.
+
+    >>> [qualifier(w) for w in ("涨超", "跌近", "涨约", "涨")]
+    ['over', 'near', 'about', 'exact']
+    """
+    if _OVER.search(before) or after.startswith(("以上", "多")):
+        return "over"
+    if _NEAR.search(before):
+        return "near"
+    return "about" if _ABOUT.search(before) or after.startswith(("左右", "上下")) else "exact"

@@ -1,0 +1,90 @@
+"""Sentences and clauses of plain text, as offsets.
+
+Chinese financial text uses the comma both between clauses and inside numbers (``278,249``), and the full stop of English
+also inside numbers and tickers (``00700.HK``): both are separators only where no digit follows at once.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+__all__ = ["Named", "Sentence", "clauses", "sentences", "within"]
+
+_END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
+_CLAUSE = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))|(?<!\d):|:(?!\d)|—+|\s[-–]\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Half-open range of a sentence in its text; ``headline`` is true before the first line break of a document."""
+
+    start: int
+    end: int
+    headline: bool = False
+
+
+class Named(Protocol):
+    """Anything with a half-open range of characters."""
+
+    @property
+    def start(self) -> int:
+        """First character."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """One past the last character."""
+        ...
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:
+    """Split ``plain`` (see :func:`research.cleaning.plain`) into sentences without surrounding blanks.
+
+    >>> [("甲涨1.5%。乙跌2%;丙平"[s.start : s.end]) for s in sentences("甲涨1.5%。乙跌2%;丙平")]
+    ['甲涨1.5%。', '乙跌2%;', '丙平']
+    """
+    found, start = [], 0
+    for match in _END.finditer(plain):
+        start = _append(found, plain, start, match.end(), headline_end)
+    _append(found, plain, start, len(plain), headline_end)
+    return found
+
+
+def _append(found: list[Sentence], plain: str, start: int, end: int, headline_end: int) -> int:
+    piece = plain[start:end]
+    stripped = piece.strip()
+    if stripped:
+        first = start + len(piece) - len(piece.lstrip())
+        found.append(Sentence(first, first + len(stripped), first < headline_end))
+    return end
+
+
+def clauses(plain: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Split one sentence at commas, colons and dashes that are not inside a number.
+
+    >>> text = "报1,234点,涨3%"
+    >>> [text[a:b] for a, b in clauses(text, 0, len(text))]
+    ['报1,234点', '涨3%']
+    """
+    pieces, first = [], start
+    for match in _CLAUSE.finditer(plain, start, end):
+        if match.start() > first:
+            pieces.append((first, match.start()))
+        first = match.end()
+    if end > first:
+        pieces.append((first, end))
+    return pieces
+
+
+def within(ordered: Sequence[NamedT], start: int, end: int) -> list[NamedT]:
+    """Return the items of ``ordered`` (sorted by start) that begin in ``[start, end)``."""
+    low = bisect_left(ordered, start, key=lambda item: item.start)
+    high = bisect_left(ordered, end, key=lambda item: item.start)
+    return list(ordered[low:high])

@@ -1,0 +1,237 @@
+"""Tone of a text towards each instrument it names: words, negation, intensity and stated moves around every naming.
+
+1. Sentences are cut into clauses at commas and at contrasts (但, 而, however …).
+2. Lexicon terms of a clause count for the instruments named in it; in a clause that names none, for those of the clause before.
+3. A negation before a term turns it round and weakens it; an adverb of degree scales it.
+4. A stated one-session move counts by its sign and size; a multi-day move counts less.
+5. What the headline says weighs double. The sum ``s`` becomes ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that
+   repetition saturates and contradiction cancels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import polars as pl
+
+from research import cleaning, moves
+from research.facts import spans_by_document
+from research.moves import Span
+from research.schemas import DOCUMENTS
+from research.sentences import Sentence, clauses, sentences, within
+
+__all__ = ["TONES_SCHEMA", "lexicon", "tones"]
+
+TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
+
+_CONTRAST = re.compile(r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE)
+_NEGATION = re.compile(r"(?:未能|未曾|未有|尚未|并未|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|减轻|解除|扭转|收窄|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$", re.IGNORECASE)
+_STRONG = re.compile(r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|sharply |significantly |strongly |very |record |biggest |heavily )$", re.IGNORECASE)
+_WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
+_HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
+_HEADLINE_WEIGHT = 2.0
+_SCALE = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """One piece of evidence: where it stands, what it is worth, how it is explained."""
+
+    start: int
+    end: int
+    score: float
+    why: str
+
+
+@dataclass(slots=True)
+class _Sum:
+    score: float = 0.0
+    weight: float = 0.0
+    absolute: float = 0.0
+    reasons: dict[str, float] | None = None
+
+    def add(self, score: float, weight: float, why: str) -> None:
+        self.score += score * weight
+        self.weight += weight
+        self.absolute += abs(score) * weight
+        reasons = self.reasons if self.reasons is not None else {}
+        reasons[why] = reasons.get(why, 0.0) + score * weight
+        self.reasons = reasons
+
+
+@lru_cache(maxsize=4)
+def lexicon(language: str) -> Mapping[str, float]:
+    """Return term -> tone in [-1, 1] of the shipped lexicon ``zh`` or ``en``; written for this project."""
+    text = resources.files("research.data").joinpath(f"lexicon_{language}.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {term: float(weight) for term, weight in rows}
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> tuple[Any, tuple[str, ...], tuple[float, ...]]:
+    from ahocorasick_rs import AhoCorasick, MatchKind
+
+    terms = {**lexicon("en"), **lexicon("zh")}
+    ordered = tuple(sorted(terms))
+    return AhoCorasick(list(ordered), matchkind=MatchKind.LeftmostLongest), ordered, tuple(terms[t] for t in ordered)
+
+
+def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return the tone of each document towards each instrument named in it.
+
+    Parameters
+    ----------
+    documents
+        ``documents`` table.
+    spans
+        ``doc_id, symbol, surface, start, end, in_headline, role``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``doc_id, symbol, sentiment`` in [-1, 1] towards the instrument's own price, ``confidence`` in [0, 1] (0 without evidence),
+        ``explanation`` (the strongest words and moves with what they were worth). One row per named instrument, no nulls.
+    """
+    DOCUMENTS.validate(documents)
+    named = spans_by_document(spans)
+    rows: list[tuple[str, str, float, float, str]] = []
+    for document in documents.sort("doc_id").iter_rows(named=True):
+        found = named.get(document["doc_id"], [])
+        if found:
+            rows += _of_document(document, found)
+    return pl.DataFrame(rows, schema=TONES_SCHEMA, orient="row")
+
+
+def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
+    plain = cleaning.plain(document["headline"] + "\n" + document["body"])
+    parts = sentences(plain, len(document["headline"]) + 1)
+    sums: dict[str, _Sum] = {symbol: _Sum() for symbol in sorted({s.symbol for s in spans})}
+    quoted = {s.symbol for s in spans if s.role != "source"}
+    stated = moves.find(plain, spans, parts)
+    covered = [(m.start, m.end) for m in stated]
+    hits = _hits(plain, covered)
+    for move in stated:
+        if move.symbol is not None:
+            share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
+            weight = share * (_HEADLINE_WEIGHT if move.start <= len(document["headline"]) else 1.0)
+            sums[move.symbol].add(math.copysign(min(1.0, 0.5 + 5 * abs(move.value)), move.value) if move.value else 0.0, weight, f"{move.value:+.2%}")
+    for sentence in parts:
+        inside = within(spans, sentence.start, sentence.end)
+        if inside:
+            _weigh(plain, sentence, inside, within(hits, sentence.start, sentence.end), sums)
+    for symbol, total in sums.items():
+        # An agency or broker that is only quoted has no tone of its own.
+        yield _row(document["doc_id"], symbol, total if symbol in quoted else _Sum())
+
+
+def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float, str]:
+    if total.weight == 0:
+        return doc_id, symbol, 0.0, 0.0, ""
+    # One weak word about a name in passing is hardly evidence: it is shrunk towards neutral.
+    thin = min(1.0, total.absolute / 0.8) ** 2
+    tone = thin * math.tanh(_SCALE * total.score / math.sqrt(max(1.0, total.weight)))
+    agreement = abs(total.score) / total.absolute if total.absolute else 0.0
+    confidence = (1 - math.exp(-total.absolute)) * (0.5 + 0.5 * agreement)
+    strongest = sorted((total.reasons or {}).items(), key=lambda item: (-abs(item[1]), item[0]))[:6]
+    return doc_id, symbol, round(tone, 6), round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
+
+
+def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
+    """Return the scored lexicon terms of a text that are not part of a stated move."""
+    automaton, terms, weights = _matcher()
+    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
+    found: list[_Hit] = []
+    place = 0
+    ordered = sorted(covered)
+    for index, start, end in automaton.find_matches_as_indexes(lowered):
+        while place < len(ordered) and ordered[place][1] <= start:
+            place += 1
+        if place < len(ordered) and ordered[place][0] <= start:
+            continue
+        term = terms[index]
+        if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):
+            continue
+        found.append(_scored(plain, term, weights[index], start, end))
+    return found
+
+
+def _scored(plain: str, term: str, weight: float, start: int, end: int) -> _Hit:
+    before = plain[max(0, start - 16) : start] if term.isascii() else plain[max(0, start - 4) : start]
+    why = term
+    if _STRONG.search(before):
+        weight *= 1.3
+    elif _WEAK.search(before):
+        weight *= 0.6
+    negation = _NEGATION.search(before)
+    if negation:
+        weight *= -0.5
+        why = f"{negation.group().strip()}·{term}"
+    return _Hit(start, end, max(-1.0, min(1.0, weight)), why)
+
+
+def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[_Hit], sums: dict[str, _Sum]) -> None:
+    if not hits:
+        return
+    scale = _HEADLINE_WEIGHT if sentence.headline else 1.0
+    pieces = _pieces(plain, sentence)
+    current: list[str] = []
+    opening: list[_Hit] = []
+    distance = 1.0
+    for start, end in pieces:
+        named = [s for s in inside if start <= s.start < end]
+        local = [h for h in hits if start <= h.start < end]
+        if named:
+            distance = 1.0
+            current = _share(plain, local, named, scale, sums)
+            for hit in opening:
+                for symbol in current:
+                    sums[symbol].add(hit.score, 0.4 * scale, hit.why)
+            opening = []
+        elif current:
+            distance *= 0.7
+            damp = 0.5 if _HYPOTHETICAL.search(plain, start, end) else 1.0
+            for hit in local:
+                for symbol in current:
+                    sums[symbol].add(hit.score, distance * damp * scale, hit.why)
+        else:
+            opening = local
+
+
+def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float, sums: dict[str, _Sum]) -> list[str]:
+    """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one."""
+    symbols = sorted({s.symbol for s in named if s.role != "source"} or {s.symbol for s in named})
+    for hit in hits:
+        before = [s for s in named if s.end <= hit.start and s.role != "source"]
+        if before:
+            # A list ("A、B") shares what follows it; otherwise the nearest name takes it.
+            nearest = before[-1]
+            targets = {nearest.symbol}
+            for span in reversed(before[:-1]):
+                if re.fullmatch(r"[、和与及/\s,]|以及|[(][^()]*[)]、?| and ", plain[span.end : nearest.start]) is None:
+                    break
+                targets.add(span.symbol)
+                nearest = span
+        else:
+            targets = {next((s.symbol for s in named if s.role != "source"), named[0].symbol)}
+        for symbol in sorted(targets):
+            sums[symbol].add(hit.score, scale, hit.why)
+    return symbols
+
+
+def _pieces(plain: str, sentence: Sentence) -> list[tuple[int, int]]:
+    pieces: list[tuple[int, int]] = []
+    for start, end in clauses(plain, sentence.start, sentence.end):
+        first = start
+        for match in _CONTRAST.finditer(plain, start, end):
+            if match.start() > first:
+                pieces.append((first, match.start()))
+                first = match.start()
+        pieces.append((first, end))
+    return pieces

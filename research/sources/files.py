@@ -1,0 +1,179 @@
+"""Daily prices from CSV and Parquet files, whatever their columns are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from research.errors import SourceError
+from research.sources.bars import Bars, collect
+
+__all__ = ["Bars", "read_bars"]
+
+#: our column -> names vendors give it, lower case, without spaces, dashes and underscores
+_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "session": ("session", "date", "tradedate", "tradingdate", "day", "datetime", "timestamp", "日期", "交易日期", "交易日", "时间"),
+        "symbol": ("symbol", "ticker", "code", "tscode", "secid", "instrument", "股票代码", "证券代码", "代码"),
+        "open": ("open", "openprice", "开盘", "开盘价", "今开"),
+        "high": ("high", "highprice", "最高", "最高价"),
+        "low": ("low", "lowprice", "最低", "最低价"),
+        "close": ("close", "closeprice", "收盘", "收盘价"),
+        "adj_close": ("adjclose", "adjustedclose", "closeadj", "复权收盘价", "后复权收盘价"),
+        "volume": ("volume", "vol", "成交量"),
+        "amount": ("amount", "turnover", "money", "成交额", "成交金额"),
+        "adj_factor": ("adjfactor", "factor", "hfqfactor", "复权因子"),
+        "limit_up": ("limitup", "uplimit", "highlimit", "涨停价"),
+        "limit_down": ("limitdown", "downlimit", "lowlimit", "跌停价"),
+        "currency": ("currency", "货币"),
+        "source": ("source", "来源"),
+    }
+)
+_TEXTS = ("symbol", "currency", "source")
+_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y.%m.%d", "%Y年%m月%d日")
+
+
+def read_bars(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    columns: Mapping[str, str] | None = None,
+    symbol: str | None = None,
+    currency: str | None = None,
+    adjusted: bool | None = None,
+    lot: float = 1.0,
+    source: str | None = None,
+) -> Bars:
+    """Read daily prices from files.
+
+    Columns are recognised by name (English, tushare's, Chinese), upper or lower case. Without a symbol column the name of the file is
+    the symbol, so one file a symbol works. Dates are days of the exchange; a time of day is dropped.
+
+    Parameters
+    ----------
+    paths
+        A ``.csv``, ``.csv.gz`` or ``.parquet`` file, a folder of them, or several of either.
+    columns
+        Our column to the file's, for names that are not recognised (``{"close": "px_last"}``); it wins over recognition.
+    symbol
+        The symbol of every row, for a single series.
+    currency
+        ISO code of the prices; by default each market's own.
+    adjusted
+        ``True`` when the prices are total-return already: ``adj_factor`` is then 1.0. A file with ``adj_close`` alone is read that way
+        too. ``None`` or ``False`` with ``close`` and ``adj_close``: the factor is ``adj_close / close``, 1.0 at the first session. A
+        file of adjusted prices under the name ``close`` looks like any other and gets 1.0 as well: its returns are right, its levels
+        (and so its price limits) are the vendor's.
+    lot
+        Shares in a unit of volume; 100 for mainland files that count lots.
+    source
+        Name for rows that carry none; by default the file's stem.
+
+    Returns
+    -------
+    Bars
+        See :func:`research.sources.bars.collect` for what is set aside, what is flagged, and when a bar counts as known.
+
+    Raises
+    ------
+    SourceError
+        When a file is absent, empty, of another kind, or has no recognisable date or price column.
+    """
+    found = [file for path in ([paths] if isinstance(paths, str | Path) else paths) for file in _expand(Path(path))]
+    if not found:
+        raise SourceError("No price file was given; expected at least one .csv or .parquet file.")
+    tables = [_read(file, columns or {}, symbol, source) for file in found]
+    names = found[0].stem if source is None and len(found) == 1 else source or "files"
+    return collect(pl.concat(tables, how="diagonal_relaxed"), source=names, currency=currency, adjusted=adjusted, lot=lot)
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.name.lower().endswith((".csv", ".csv.gz", ".parquet")))
+        if not files:
+            raise SourceError(f"Folder {path} holds no .csv or .parquet file; expected price files: name another folder.")
+        return files
+    if not path.is_file():
+        raise SourceError(f"{path} does not exist; expected a .csv or .parquet file: check the path.")
+    return [path]
+
+
+def _read(path: Path, columns: Mapping[str, str], symbol: str | None, source: str | None) -> pl.DataFrame:
+    frame = _load(path)
+    chosen = _recognise(path, frame, columns)
+    frame = frame.select(pl.col(given).alias(name) for name, given in chosen.items())
+    stem = path.name.split(".csv")[0].removesuffix(".parquet")
+    if symbol is not None:
+        frame = frame.with_columns(symbol=pl.lit(symbol))
+    elif "symbol" not in frame.columns:
+        frame = frame.with_columns(symbol=pl.lit(stem))
+    if source is not None or "source" not in frame.columns:
+        frame = frame.with_columns(source=pl.lit(source or stem))
+    numbers = [_number(pl.col(name), frame.schema[name]).alias(name) for name in frame.columns if name not in (*_TEXTS, "session")]
+    return frame.with_columns(_day(frame), _code(path, frame), pl.col("source").cast(pl.String), *numbers)
+
+
+def _load(path: Path) -> pl.DataFrame:
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path)
+        # Read as text: a code such as 000001 must keep its zeros.
+        return pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{path} cannot be read ({what}); expected a CSV (UTF-8) or Parquet table: check the file.") from None
+
+
+def _recognise(path: Path, frame: pl.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+    unknown = [name for name in columns if name not in _NAMES]
+    absent = [given for given in columns.values() if given not in frame.columns]
+    if unknown or absent:
+        raise SourceError(
+            f"The mapping names {', '.join(unknown or absent)}; expected keys among {', '.join(_NAMES)} "
+            f"and columns of {path.name} ({', '.join(frame.columns)})."
+        )
+    plain = {_plain(name): name for name in reversed(frame.columns)}
+    chosen = dict(columns)
+    for name, spellings in _NAMES.items():
+        if name not in chosen and (given := next((plain[s] for s in spellings if s in plain), None)) is not None:
+            chosen[name] = given
+    if "session" not in chosen or not {"close", "adj_close"} & set(chosen):
+        raise SourceError(
+            f"{path.name} has columns {', '.join(frame.columns)}; expected a date and a close: "
+            "map them, for example columns={'session': 'day', 'close': 'last'}."
+        )
+    return chosen
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.strip("\ufeff ").lower() if character not in " _-.*")
+
+
+def _number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return a Float64; a thousands comma is dropped, and text that is no number is missing."""
+    if dtype == pl.String:
+        return value.str.strip_chars().str.replace_all(",", "").cast(pl.Float64, strict=False)
+    return value.cast(pl.Float64, strict=False)
+
+
+def _day(frame: pl.DataFrame) -> pl.Expr:
+    dtype, value = frame.schema["session"], pl.col("session")
+    if dtype.is_integer():
+        value, dtype = value.cast(pl.String), pl.String()
+    if dtype == pl.String:
+        first = value.str.strip_chars().str.extract(r"^([0-9]{4}[0-9./年月日\-]+)")
+        return pl.coalesce(first.str.to_date(form, strict=False) for form in _DAYS).alias("session")
+    return value.cast(pl.Date, strict=False).alias("session")
+
+
+def _code(path: Path, frame: pl.DataFrame) -> pl.Expr:
+    dtype, value = frame.schema["symbol"], pl.col("symbol")
+    if not dtype.is_integer():
+        return value.cast(pl.String).alias("symbol")
+    # Numbers have lost their leading zeros: six digits somewhere mean mainland codes, else they could be anything.
+    largest = frame.select(pl.col("symbol").cast(pl.Int64).max().fill_null(0)).item()
+    if largest < 100_000:
+        raise SourceError(f"{path.name} holds its codes as numbers up to {largest}; expected text such as 000001: keep the zeros.")
+    return value.cast(pl.String).str.zfill(6).alias("symbol")

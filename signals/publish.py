@@ -1,0 +1,144 @@
+"""Named signals, and the job that writes one for a decision instant.
+
+A recipe turns what was available into a feature; :func:`generate` reads the store as of an instant, applies the recipe, and appends the
+scores of the session that is decided then, with a run record. The same instant twice is a no-op.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+
+import polars as pl
+
+from research.calendar import sessions as calendar_sessions
+from research.errors import UsageError
+from research.schemas import content_id
+from research.store import Store, Written, as_instant
+from signals.features import decayed_sum, rolling_sum
+from signals.panel import panel
+from signals.pointintime import LEAD, calendar_of
+from signals.schemas import RUNS, SIGNALS
+from signals.transforms import zscore
+
+__all__ = ["RECIPES", "Recipe", "Run", "code_version", "generate", "history", "recipe"]
+
+#: days of calendar before the first news, so that it falls into a session of its own
+_MARGIN = timedelta(days=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named signal.
+
+    ``feature`` gives an expression over a panel, ``horizon`` the sessions it is about; a symbol without news for ``memory`` sessions
+    leaves the cross-section.
+    """
+
+    name: str
+    horizon: int
+    memory: int
+    feature: Callable[[], pl.Expr]
+    meaning: str
+
+    def scores(self, frame: pl.DataFrame, run_id: str = "") -> pl.DataFrame:
+        """Return the ``signals`` table of a panel."""
+        features = frame.with_columns(self.feature().alias("_feature"), rolling_sum("n_mentions", self.memory).alias("_news"))
+        features = features.filter(pl.col("_news") > 0)
+        return zscore(features, "_feature", name=self.name, horizon=self.horizon, run_id=run_id)
+
+
+RECIPES = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe("tone@1", 5, 20, lambda: decayed_sum("net_tone", 2), "tone of the news, relevance-weighted, half-life of 2 sessions"),
+            Recipe("events@1", 5, 20, lambda: decayed_sum("event_tone", 2), "tone of typed events by novelty, half-life of 2 sessions"),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a job did: its record, the rows it decided, and what was written (empty when the run was already there)."""
+
+    run_id: str
+    scores: pl.DataFrame
+    written: tuple[Written, ...]
+
+
+def recipe(name: str) -> Recipe:
+    """Return a named recipe or raise :class:`~research.errors.UsageError` with the names there are."""
+    if name not in RECIPES:
+        raise UsageError(f"Signal {name!r} is not known; expected one of {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def history(events: pl.DataFrame, mentions: pl.DataFrame, sessions: pl.DataFrame, name: str, *, lead: timedelta = LEAD) -> pl.DataFrame:
+    """Return the ``signals`` table of every session in ``sessions`` as the scheduled job would have written it, one pass over all."""
+    return recipe(name).scores(panel(events, mentions, sessions, lead=lead))
+
+
+def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mics: Sequence[str] = ()) -> Run:
+    """Write the signal of the session that is decided at ``asof``.
+
+    Parameters
+    ----------
+    store
+        Home of the tables.
+    name
+        Recipe.
+    asof
+        Decision instant: only rows with ``available_at < asof`` are read.
+    now
+        Wall clock, for the run record only.
+    mics
+        Markets; by default every market that has news.
+
+    Returns
+    -------
+    Run
+        With no written tables when a finished run for the same signal, instant and markets is stored already.
+    """
+    cut, chosen = as_instant(asof), recipe(name)
+    config = content_id(chosen.name, chosen.horizon, chosen.memory, *mics)
+    run_id = content_id("signal", name, cut.isoformat(), config)
+    done = store.read(RUNS).filter(pl.col("run_id") == run_id)
+    if done.height:
+        return Run(run_id, store.read(SIGNALS).filter(pl.col("run_id") == run_id), ())
+    versions = store.versions()
+    mentions, events = store.read("mentions", asof=cut), store.read("events", asof=cut)
+    scores = _latest(chosen, events, mentions, cut, mics, run_id)
+    signals_written = store.append(SIGNALS, scores)
+    record = {
+        "run_id": run_id, "command": " ".join(["signal", name, *mics]), "asof": cut,
+        "started_at": now, "finished_at": now, "status": "done",
+        "config_hash": config, "code_version": code_version(), "table_versions": json.dumps(versions, sort_keys=True),
+        "rows_written": signals_written.added, "error": None,
+    }  # fmt: skip
+    return Run(run_id, scores, (signals_written, store.append(RUNS, RUNS.frame([record]))))
+
+
+def _latest(chosen: Recipe, events: pl.DataFrame, mentions: pl.DataFrame, asof: datetime, mics: Sequence[str], run_id: str) -> pl.DataFrame:
+    if mentions.is_empty():
+        return SIGNALS.empty()
+    here = sorted(set(mics) or set(calendar_of(mentions["symbol"]).drop_nulls()))
+    start = mentions.select(pl.col("available_at").min()).item().date() - _MARGIN
+    calendar = pl.concat([calendar_sessions(mic, start, asof.date() + timedelta(days=1)) for mic in here])
+    scores = chosen.scores(panel(events, mentions, calendar, asof=asof), run_id)
+    newest = calendar.filter(pl.col("open_at") <= asof).group_by("mic").agg(session=pl.col("session").max())
+    decided = scores.with_columns(mic=calendar_of(scores["symbol"])).join(newest, on=["mic", "session"], how="semi")
+    return decided.drop("mic").sort("session", "symbol")
+
+
+def code_version() -> str:
+    """Return the version of the installed package."""
+    try:
+        return version("tidings")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,93 @@
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from research.errors import SchemaError, StoreError, UsageError
+from research.schemas import INSTRUMENTS, QUARANTINE, SESSIONS, Column, Table, content_id
+from research.store import Store, as_instant
+
+NOTES = Table(
+    "notes",
+    ("id",),
+    (Column("id", pl.String, "id"), Column("available_at", pl.Datetime("us", "UTC"), "clock"), Column("n", pl.Int16, "n")),
+    clock="available_at",
+)
+
+
+def notes(*rows):
+    return pl.DataFrame([(i, datetime(2024, 1, d, tzinfo=UTC), n) for i, d, n in rows], schema=NOTES.schema, orient="row")
+
+
+def test_append_is_insert_only_and_idempotent(tmp_path):
+    store = Store(tmp_path / "home")
+    assert store.append(NOTES, notes(("a", 1, 1), ("b", 2, 2))).added == 2
+    again = store.append(NOTES, notes(("a", 1, 99), ("b", 2, 2), ("c", 3, 3)))
+    assert (again.added, again.offered) == (1, 3)
+    assert store.read(NOTES).rows() == notes(("a", 1, 1), ("b", 2, 2), ("c", 3, 3)).rows()
+    before = store.version(NOTES)
+    assert store.append(NOTES, notes(("a", 1, 1))).added == 0
+    assert store.version(NOTES) == before, "a write without news must not make a version"
+
+
+def test_read_asof_is_strict_and_time_travel_reads_an_old_version(tmp_path):
+    store = Store(tmp_path / "home")
+    store.append(NOTES, notes(("a", 1, 1), ("b", 2, 2)))
+    store.append(NOTES, notes(("c", 3, 3)))
+    assert store.read(NOTES, asof=datetime(2024, 1, 2, tzinfo=UTC))["id"].to_list() == ["a"]
+    assert store.read(NOTES, asof="2024-01-02T00:00:00.000001+00:00")["id"].to_list() == ["a", "b"]
+    assert store.read(NOTES, version=0)["id"].to_list() == ["a", "b"]
+
+
+def test_every_declared_table_survives_the_round_trip(tmp_path):
+    store = Store(tmp_path / "home")
+    row = INSTRUMENTS.frame(
+        [
+            {
+                "symbol": "AAA",
+                "valid_from": date(2020, 1, 1),
+                "name": "A",
+                "mic": "XNYS",
+                "asset_class": "equity",
+                "currency": "USD",
+                "aliases": [{"text": "阿", "language": "zh", "needs_context": True}],
+            }
+        ]
+    )
+    store.append(INSTRUMENTS, row)
+    assert store.read("instruments").equals(row)
+    assert store.append(INSTRUMENTS, row.with_columns(symbol=pl.lit("BBB"))).added == 1
+    assert store.read("quarantine").schema == pl.Schema(QUARANTINE.schema)
+    assert store.read("sessions").is_empty() and store.read("sessions").columns == list(SESSIONS.schema)
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not a tidings home"):
+        Store(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(StoreError, match="is a file"):
+        Store(tmp_path / "thesis.txt")
+    with pytest.raises(StoreError, match="no home folder"):
+        Store(tmp_path / "absent").read("documents")
+
+
+def test_bad_frames_write_nothing(tmp_path):
+    store = Store(tmp_path / "home")
+    with pytest.raises(SchemaError, match=r"table notes, column n: came .*String.*, expected Int16"):
+        store.append(NOTES, notes(("a", 1, 1)).with_columns(n=pl.lit("1")))
+    with pytest.raises(SchemaError, match="one row a key"):
+        store.append(NOTES, notes(("a", 1, 1), ("a", 2, 2)))
+    assert not (tmp_path / "home").exists()
+
+
+def test_instants_need_an_offset():
+    with pytest.raises(UsageError, match="no offset"):
+        as_instant("2024-01-01T00:00")
+    with pytest.raises(UsageError, match="ISO 8601"):
+        as_instant("yesterday")
+
+
+def test_content_ids_do_not_collide_on_concatenation():
+    assert content_id("ab", "c") != content_id("a", "bc")
+    assert len(content_id("x")) == 32
