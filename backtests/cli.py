@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +35,9 @@ def demo(
     """Go the whole way on an embedded synthetic market with planted effects; no network."""
     from backtests import demo as steps
 
-    steps.demo(home, report, seed)
+    if not report.resolve().parent.is_dir():
+        raise UsageError(f"Folder {report.resolve().parent} does not exist; make it first.")
+    steps.demo(home, report, seed, datetime.now(UTC))
 
 
 def study(
@@ -117,8 +120,8 @@ def backtest(
             frame.write_parquet(out / f"{name}.parquet")
             say(f"{name:<12} {frame.height:>8,} rows   {out / name}.parquet")
     if report is not None:
-        from backtests.demo import coverage_section, evidence_sections
         from backtests.report import write_report
+        from backtests.sections import coverage_section, evidence_sections
 
         parts = [*evidence_sections(found), coverage_section(store)]
         write_report(

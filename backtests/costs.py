@@ -103,7 +103,9 @@ class Costs:
             return 0.0
         past = [step.value for step in steps if step.since <= day]
         if not past:
-            raise UsageError(f"The {schedule} schedule of market {self.market} begins on {steps[0].since}; {day} came: start later, or pass costs with an earlier step.")
+            raise UsageError(
+                f"The {schedule} schedule of market {self.market} begins on {steps[0].since}; {day} came: start later, or pass costs with an earlier step."
+            )
         return past[-1]
 
     def is_exempt(self, symbol: str) -> bool:
@@ -121,8 +123,14 @@ _MAINLAND = Costs(
         Step(date(2008, 9, 19), 0.001, "MoF and STA, 18 September 2008"),
         Step(date(2023, 8, 28), 0.0005, "MoF and STA announcement 2023 no. 39"),
     ),
-    levy_buy=(Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"), Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022")),
-    levy_sell=(Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"), Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022")),
+    levy_buy=(
+        Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"),
+        Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022"),
+    ),
+    levy_sell=(
+        Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"),
+        Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022"),
+    ),
     exempt=r"^(5\d{5}\.SS|1[568]\d{4}\.SZ)$",
     half_spread=5.0,
     assumptions="commission 0.025 %, at least 5 CNY, handling and regulatory fees included; half spread 5 bp; the transfer fee before August 2015 is the later one; funds pay no stamp duty and no transfer fee",

@@ -6,7 +6,8 @@
 3. :func:`backtests.normal_returns.estimate` and :func:`~backtests.normal_returns.forecast` run on blocks of thousands of events.
 4. :class:`EventStudyResult` holds the tables; its :meth:`~EventStudyResult.tests` applies :mod:`backtests.event_tests` to any sub-window.
 
-A day on which a security did not trade is null and stays null: it enters neither sums nor counts.
+A day on which a security did not trade is null and stays null: it enters neither sums nor counts. The return of the day it resumes spans
+the gap (trade to trade) and is compared with one day's normal return.
 
 References
 ----------
@@ -20,11 +21,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from backtests import event_tests
-from backtests.event_tests import Outcome
 from backtests.event_windows import (
     Clock,
     Market,
@@ -37,10 +36,11 @@ from backtests.event_windows import (
     windows,
     with_factors,
 )
-from backtests.normal_returns import AbnormalReturns, estimate, forecast, parameters, stack, take, window_car
+from backtests.normal_returns import AbnormalReturns, estimate, forecast, parameters, stack, take
 from backtests.schemas import EVENT_TESTS
 from backtests.study_tables import average, cautions, event_returns, event_rows
-from research.calendar import _FOLLOWS, mic_of
+from backtests.study_tests import Sample, default_windows
+from research.calendar import _FOLLOWS, mic_of, zone_of
 from research.errors import EstimationError, UsageError
 from research.prices import returns as total_returns
 from research.schemas import INSTANT
@@ -50,14 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EventStudy", "EventStudyResult"]
 
-Floats = npt.NDArray[np.float64]
 Window = tuple[int, int]
 
 #: events estimated at once: the blocks' arrays stay in the processor's cache
 _BLOCK = 2048
-
-#: sign vectors of the wild bootstrap
-_DRAWS = 1999
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +137,8 @@ class EventStudy:
 
         Raises
         ------
-        UnknownSymbolError
-            When a benchmark has no bars.
+        UnknownSymbolError, CalendarError
+            When a benchmark has no bars, or its market is not known.
         EstimationError
             When no event came, or none can be used.
         SchemaError, UsageError
@@ -151,6 +147,8 @@ class EventStudy:
         require(bars, "bars", {"symbol": pl.String, "session": pl.Date, "available_at": INSTANT, "suspended": pl.Boolean})
         frame = read_events(events, "available_at", group)
         by_market = dict(benchmark) if isinstance(benchmark, Mapping) else {"": benchmark}
+        for mic in by_market if isinstance(benchmark, Mapping) else ():
+            zone_of(mic)
         frame = _assigned(frame, by_market)
         wanted = pl.concat([frame["symbol"].drop_nulls().unique(), pl.Series(sorted(by_market.values()), dtype=pl.String)]).unique()
         realized = total_returns(bars.filter(pl.col("symbol").is_in(wanted.implode())))
@@ -225,7 +223,7 @@ class EventStudy:
             # one security on one day has one return: a second report of it is no second observation
             sound = _mark(sound, ~pl.struct("symbol", "group", "row").is_first_distinct(), "duplicate event")
             frames += [chosen.filter(pl.col("reason").is_not_null()), sound.filter(pl.col("reason").is_not_null())]
-            sound = sound.filter(pl.col("reason").is_null())
+            sound = sound.filter(pl.col("reason").is_null()).sort("event_id", "symbol")
             if sound.height:
                 arrays = self._abnormal(grid, sound, returns)
                 sound = sound.with_columns(reason=self._unusable(arrays))
@@ -384,7 +382,7 @@ class EventStudyResult:
         unknown = [name for name in names if name not in (*event_tests.TESTS, "wild_bootstrap")]
         if unknown:
             raise UsageError(f"Test {unknown[0]!r} is not known; expected one of {', '.join(event_tests.TESTS)}, wild_bootstrap.")
-        asked = _default_windows(self.study.window) if windows is None else sorted({(int(first), int(last)) for first, last in windows})
+        asked = default_windows(self.study.window) if windows is None else sorted({(int(first), int(last)) for first, last in windows})
         for first, last in asked:
             if not self.study.window[0] <= first <= last <= self.study.window[1]:
                 raise UsageError(
@@ -394,11 +392,19 @@ class EventStudyResult:
         for group in self.events["group"].unique().sort():
             chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
             clock = self.clock.take(chosen)
-            sample = _Group.of(self.study, self.arrays if len(chosen) == self.events.height else take(self.arrays, chosen), clock, names)
-            for name in names:
+            sample = Sample.of(
+                self.study.estimation,
+                self.study.window,
+                self.study.seed,
+                self.arrays if len(chosen) == self.events.height else take(self.arrays, chosen),
+                clock,
+                names,
+            )
+            found = {window: sample.run(names, window) for window in asked}
+            for number, name in enumerate(names):
                 for window in asked:
-                    found = sample.run(name, self.study, clock, window)
-                    rows.append((group, name, *window, found.statistic, found.p_value, found.df, found.n_events))
+                    outcome = found[window][number]
+                    rows.append((group, name, *window, outcome.statistic, outcome.p_value, outcome.df, outcome.n_events))
         return EVENT_TESTS.validate(pl.DataFrame(rows, schema=EVENT_TESTS.schema, orient="row"))
 
     def plot(self) -> Figure:
@@ -439,56 +445,3 @@ def _assigned(events: pl.DataFrame, benchmarks: Mapping[str, str]) -> pl.DataFra
     )
     events = events.join(table, on="symbol", how="left", maintain_order="left")
     return _mark(events, pl.col("market").is_null(), "no benchmark")
-
-
-def _default_windows(window: Window) -> list[Window]:
-    first, last = window
-    wanted = [(0, 0), (0, 1), (-1, 1), (first, -1), (0, last), (first, last)]
-    return sorted({(a, b) for a, b in wanted if first <= a <= b <= last})
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """One group's arrays, with what its tests need of the estimation window computed once."""
-
-    arrays: AbnormalReturns
-    share: Floats
-    correlation: float
-    ranks: Floats
-
-    @classmethod
-    def of(cls, study: EventStudy, arrays: AbnormalReturns, clock: Clock, names: Sequence[str]) -> _Group:
-        residuals = arrays.residuals
-        share = event_tests.positive_share(residuals) if "generalized_sign" in names else np.empty(0)
-        aligned = "kolari_pynnonen" in names
-        correlation = event_tests.residual_correlation(residuals, clock.days(*study.estimation)) if aligned else float("nan")
-        series = np.concatenate([residuals, arrays.abnormal], axis=1) if "corrado_rank" in names else np.empty((0, 0))
-        return cls(arrays, share, correlation, event_tests.rank_scores(series))
-
-    def run(self, name: str, study: EventStudy, clock: Clock, window: Window) -> Outcome:
-        """Run one test of one sub-window."""
-        first, last = window[0] - study.window[0], window[1] - study.window[0]
-        abnormal = self.arrays.abnormal[:, first : last + 1]
-        car, std_error, _ = window_car(self.arrays, first, last)
-        match name:
-            case "cross_sectional" | "sign" | "wilcoxon":
-                return {"cross_sectional": event_tests.cross_sectional, "sign": event_tests.sign, "wilcoxon": event_tests.wilcoxon}[name](
-                    car
-                )
-            case "generalized_sign":
-                return event_tests.generalized_sign(car, self.share)
-            case "time_series":
-                return event_tests.time_series(abnormal, self.arrays.residuals)
-            case "patell":
-                return event_tests.patell(car / std_error, self.arrays.df)
-            case "bmp":
-                return event_tests.bmp(car / std_error)
-            case "kolari_pynnonen":
-                shared = event_tests.window_overlap(~np.isnan(abnormal), clock.days(*window))
-                # windows that never meet are independent, whatever the residuals did
-                return event_tests.kolari_pynnonen(car / std_error, self.correlation * shared if shared > 0 else 0.0)
-            case "corrado_rank":
-                before = self.arrays.residuals.shape[1]
-                return event_tests.corrado_rank(self.ranks, slice(before + first, before + last + 1))
-            case _:
-                return event_tests.wild_bootstrap(car / std_error, _DRAWS, study.seed)

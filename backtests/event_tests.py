@@ -53,11 +53,12 @@ __all__ = [
     "bmp",
     "corrado_rank",
     "cross_sectional",
+    "daily_average",
     "generalized_sign",
     "kolari_pynnonen",
     "patell",
     "positive_share",
-    "rank_scores",
+    "rank_sums",
     "residual_correlation",
     "sign",
     "time_series",
@@ -84,6 +85,9 @@ TESTS = (
 
 #: a standard deviation this much smaller than the values is rounding error
 _ROUNDING = 1e-12
+
+#: rows ranked at once: their arrays stay in the processor's cache
+_BLOCK = 2048
 
 #: below this many events Wilcoxon's distribution is enumerated, as R does
 _EXACT = 50
@@ -123,7 +127,7 @@ def cross_sectional(car: Floats) -> Outcome:
     return _mean_test(car)
 
 
-def time_series(abnormal: Floats, residuals: Floats) -> Outcome:
+def time_series(abnormal: Floats, series: Floats) -> Outcome:
     """Crude dependence adjustment of Brown & Warner (1980): ΣAAR / (√L · s), t(D − 1).
 
     s is the standard deviation (about its mean, divisor D − 1) of the average residual over the D estimation days. Averaging before the
@@ -134,14 +138,13 @@ def time_series(abnormal: Floats, residuals: Floats) -> Outcome:
     ----------
     abnormal
         (N, L) abnormal returns of the tested window.
-    residuals
-        (N, T) estimation-window abnormal returns, columns aligned by day relative to the event.
+    series
+        (T,) average residual of each estimation day, by day relative to the event: :func:`daily_average` of the residuals.
     """
-    aar, counts = _column_means(abnormal)
-    series, _ = _column_means(residuals)
+    aar = daily_average(abnormal)
     series = series[~np.isnan(series)]
     used = int((~np.isnan(abnormal)).any(axis=1).sum())
-    days = int((counts > 0).sum())
+    days = int((~np.isnan(aar)).sum())
     spread = _spread(series)
     if spread is None or days == 0:
         return Outcome(None, None, None, used)
@@ -243,33 +246,31 @@ def generalized_sign(car: Floats, share: Floats) -> Outcome:
     return _normal((float((car[valid] > 0).sum()) - n * p) / math.sqrt(n * p * (1.0 - p)), n)
 
 
-def corrado_rank(scores: Floats, columns: slice) -> Outcome:
+def corrado_rank(z: Floats, columns: slice, n_events: int) -> Outcome:
     """Rank test of Corrado (1989), in the form that admits missing returns (Corrado & Zivney 1992), standard normal.
 
-    With U the centred ranks of :func:`rank_scores`, Z(t) = Σ_i U(i,t) / √N(t) and S² = mean of Z² over all estimation and event days,
-    a day's statistic is Z(t) / S and that of a window of L days is ΣZ / (√L · S). With no missing return the day's statistic is that of
-    1989, (mean rank − its expectation) / its standard deviation.
+    With Z of :func:`rank_sums` and S² the mean of Z² over all D estimation and event days, a day's statistic is Z(t) / S and that of a
+    window of L days is ΣZ / (√L · S). With no missing return the day's statistic is that of 1989, (mean rank − its expectation) / its
+    standard deviation.
 
     Needs no distribution of returns, and takes correlation between events that share day 0 into S. An event that multiplies the
     variance disturbs it moderately; over long windows a shift spread over many days is found late.
 
     Parameters
     ----------
-    scores
-        (N, T + L) from :func:`rank_scores`, estimation days before event days.
+    z
+        (D,) from :func:`rank_sums`, estimation days before event days; NaN where no event is valid.
     columns
-        The tested days among the columns.
+        The tested days among the D.
+    n_events
+        Events with a valid return on a tested day.
     """
-    counts = (~np.isnan(scores)).sum(axis=0)
-    sums = np.nansum(scores, axis=0)
-    used = int((~np.isnan(scores[:, columns])).any(axis=1).sum())
-    z = sums[counts > 0] / np.sqrt(counts[counts > 0])
-    spread = math.sqrt(float(np.square(z).mean())) if len(z) else 0.0
-    tested = counts[columns] > 0
-    if spread <= _ROUNDING or not tested.any():
-        return Outcome(None, None, None, used)
-    total = float((sums[columns][tested] / np.sqrt(counts[columns][tested])).sum())
-    return _normal(total / (math.sqrt(int(tested.sum())) * spread), used)
+    known = z[~np.isnan(z)]
+    tested = z[columns][~np.isnan(z[columns])]
+    spread = math.sqrt(float(np.square(known).mean())) if len(known) else 0.0
+    if spread <= _ROUNDING or not len(tested):
+        return Outcome(None, None, None, n_events)
+    return _normal(float(tested.sum()) / (math.sqrt(len(tested)) * spread), n_events)
 
 
 def wilcoxon(car: Floats) -> Outcome:
@@ -283,17 +284,19 @@ def wilcoxon(car: Floats) -> Outcome:
     car
         (N,) cumulative abnormal returns.
     """
-    from scipy import stats
-
-    moved = car[~np.isnan(car) & (car != 0)]
+    valid = car[~np.isnan(car)]
+    moved = valid[valid != 0]
     n = len(moved)
     if n == 0:
         return Outcome(None, None, None, 0)
     ranks = average_ranks(np.abs(moved)[None, :])[0]
+    _, ties = np.unique(ranks, return_counts=True)
     statistic = float(ranks[moved > 0].sum())
-    exact = n < _EXACT and n == len(np.unique(ranks)) and len(moved) == int((~np.isnan(car)).sum())
-    found = stats.wilcoxon(moved, method="exact") if exact else stats.wilcoxon(moved, method="approx", correction=True)
-    return Outcome(statistic, float(found.pvalue), None, n)
+    if n < _EXACT and n == len(valid) and ties.max() == 1:
+        return Outcome(statistic, _signed_rank_p(n, statistic), None, n)
+    distance = abs(statistic - n * (n + 1) / 4.0)
+    variance = n * (n + 1) * (2 * n + 1) / 24.0 - float((ties**3 - ties).sum()) / 48.0
+    return Outcome(statistic, _normal(max(0.0, distance - 0.5) / math.sqrt(variance), n).p_value, None, n)
 
 
 def wild_bootstrap(scar: Floats, draws: int, seed: int) -> Outcome:
@@ -325,13 +328,20 @@ def wild_bootstrap(scar: Floats, draws: int, seed: int) -> Outcome:
     return Outcome(statistic, (1 + hits) / (1 + draws), None, n)
 
 
+def daily_average(values: Floats) -> Floats:
+    """Return (D,) the mean of each column of an (N, D) array over its valid events; NaN where there is none."""
+    missing = np.isnan(values)
+    counts = len(values) - missing.sum(axis=0)
+    return np.asarray(np.where(missing, 0.0, values).sum(axis=0) / np.where(counts > 0, counts, np.nan))
+
+
 def positive_share(residuals: Floats) -> Floats:
     """Return (N,) the share of valid estimation days with a positive residual; NaN where no day is valid."""
     days = (~np.isnan(residuals)).sum(axis=1)
     return np.asarray((residuals > 0).sum(axis=1) / np.where(days > 0, days, np.nan), dtype=np.float64)
 
 
-def residual_correlation(residuals: Floats, days: Ints) -> float:
+def residual_correlation(residuals: Floats, cohort: Ints, days: Ints) -> float:
     """Return the mean correlation of two events' residuals on the calendar days they share.
 
     Each event's residuals are scaled to unit mean square, z; the mean is that of z(i,t) z(j,t) over all pairs i ≠ j and all calendar days t
@@ -342,8 +352,10 @@ def residual_correlation(residuals: Floats, days: Ints) -> float:
     ----------
     residuals
         (N, T) estimation-window residuals.
+    cohort
+        (N,) numbers from 0; events of one cohort stand on the same calendar days.
     days
-        (N, T) calendar day of each, as numbers from 0.
+        (C, T) calendar day of each cohort's columns, as numbers; negative outside the calendar, where nothing is valid.
 
     Returns
     -------
@@ -351,19 +363,15 @@ def residual_correlation(residuals: Floats, days: Ints) -> float:
         NaN when no two events share a day.
     """
     valid = ~np.isnan(residuals)
-    kept = np.where(valid, residuals, 0.0)
+    z = np.where(valid, residuals, 0.0)
     n_days = valid.sum(axis=1)
-    norm = np.sqrt(np.einsum("et,et->e", kept, kept) / np.where(n_days > 0, n_days, 1))
-    z = kept / np.where(norm > 0, norm, 1.0)[:, None]
-    where = np.where(valid, days, 0).ravel()
-    sums = np.bincount(where, z.ravel())
-    squares = np.bincount(where, np.square(z).ravel())
-    counts = np.bincount(where, valid.ravel())
-    pairs = float((counts * (counts - 1.0)).sum())
-    return float((np.square(sums) - squares).sum() / pairs) if pairs > 0 else math.nan
+    norm = np.sqrt(np.einsum("et,et->e", z, z) / np.where(n_days > 0, n_days, 1))
+    z /= np.where(norm > 0, norm, 1.0)[:, None]
+    products, pairs = _shared(z, valid, cohort, days)
+    return products / pairs if pairs > 0 else math.nan
 
 
-def window_overlap(valid: npt.NDArray[np.bool_], days: Ints) -> float:
+def window_overlap(valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> float:
     """Return the mean share of the tested window that two events have in common, in calendar time.
 
     1 when all events share day 0, 0 when no two windows meet. Abnormal returns of different days are independent, so the correlation
@@ -373,33 +381,50 @@ def window_overlap(valid: npt.NDArray[np.bool_], days: Ints) -> float:
     ----------
     valid
         (N, L) whether the abnormal return exists.
-    days
-        (N, L) calendar day of each, as numbers from 0.
+    cohort, days
+        As for :func:`residual_correlation`, (C, L).
     """
-    lengths = valid.sum(axis=1).astype(np.float64)
-    used = lengths > 0
-    if used.sum() < 2:
-        return 0.0
-    # the correlation of two sums of unit-variance days is shared days / √(L_i L_j): weight each day by 1/√L
-    weight = np.where(valid, 1.0 / np.sqrt(np.where(used, lengths, 1.0))[:, None], 0.0)
-    where = np.where(valid, days, 0).ravel()
-    sums = np.bincount(where, weight.ravel())
-    squares = np.bincount(where, np.square(weight).ravel())
-    n = float(used.sum())
-    return max(0.0, float((np.square(sums) - squares).sum() / (n * (n - 1.0))))
+    lengths = valid.sum(axis=1)
+    n = int((lengths > 0).sum())
+    # two sums of unit-variance days correlate by shared days / √(L_i L_j): weigh each day by 1/√L
+    weights = np.where(valid, 1.0 / np.sqrt(np.where(lengths > 0, lengths, 1))[:, None], 0.0)
+    products, _ = _shared(weights, valid, cohort, days)
+    return max(0.0, products / (n * (n - 1.0))) if n > 1 else 0.0
 
 
-def rank_scores(series: Floats) -> Floats:
-    """Return centred ranks rank / (M + 1) − 1/2 of each row among its M valid values, ties averaged, NaN kept.
+def _shared(values: Floats, valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> tuple[float, float]:
+    """Return Σ over calendar days and pairs i ≠ j of v_i v_j, and the number of such pairs; ``values`` are 0 where not valid."""
+    order = np.argsort(cohort, kind="stable")
+    ordered = cohort[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, dtype=np.int64)
+    if not len(starts):
+        return 0.0, 0.0
+    where = np.maximum(days[ordered[starts]], 0).ravel()
+    # first within cohorts, which share their columns' days, then over the calendar: the second step is small
+    sums = np.bincount(where, np.add.reduceat(values[order], starts, axis=0).ravel())
+    counts = np.bincount(where, np.add.reduceat(valid[order], starts, axis=0, dtype=np.int64).ravel())
+    own = float(np.einsum("et,et->", values, values))
+    return float(np.square(sums).sum()) - own, float((counts * (counts - 1.0)).sum())
+
+
+def rank_sums(series: Floats) -> Floats:
+    """Return (D,) the sum of a day's centred ranks over the √ of its number of valid events; NaN where there is none.
+
+    The rank of an event's day among its M valid days is centred as rank / (M + 1) − 1/2.
 
     Parameters
     ----------
     series
-        (N, D) abnormal returns of estimation and event days together.
+        (N, D) abnormal returns, estimation and event days together.
     """
-    ranks = average_ranks(series)
-    counts = (~np.isnan(series)).sum(axis=1)
-    return np.asarray(ranks / (counts + 1.0)[:, None] - 0.5, dtype=np.float64)
+    sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
+    for start in range(0, len(series), _BLOCK):
+        block = series[start : start + _BLOCK]
+        valid = ~np.isnan(block)
+        scores = average_ranks(block) / (valid.sum(axis=1) + 1.0)[:, None] - 0.5
+        sums += np.where(valid, scores, 0.0).sum(axis=0)
+        counts += valid.sum(axis=0)
+    return np.asarray(sums / np.sqrt(np.where(counts > 0, counts, np.nan)))
 
 
 def average_ranks(values: Floats) -> Floats:
@@ -424,6 +449,18 @@ def average_ranks(values: Floats) -> Floats:
     return result
 
 
+def _signed_rank_p(n: int, statistic: float) -> float:
+    """Return the exact two-sided p-value of W⁺: each of the ranks 1 .. n counts with probability 1/2."""
+    chances = np.ones(1)
+    for rank in range(1, n + 1):
+        wider = np.zeros(len(chances) + rank)
+        wider[: len(chances)] += chances / 2.0
+        wider[rank:] += chances / 2.0
+        chances = wider
+    lower = min(round(statistic), n * (n + 1) // 2 - round(statistic))
+    return min(1.0, 2.0 * float(chances[: lower + 1].sum()))
+
+
 def _mean_test(values: Floats) -> Outcome:
     valid = values[~np.isnan(values)]
     n = len(valid)
@@ -439,11 +476,6 @@ def _spread(values: Floats) -> float | None:
         return None
     spread = float(values.std(ddof=1))
     return spread if spread > _ROUNDING * float(np.abs(values).max()) else None
-
-
-def _column_means(values: Floats) -> tuple[Floats, Ints]:
-    counts = (~np.isnan(values)).sum(axis=0)
-    return np.nansum(values, axis=0) / np.where(counts > 0, counts, np.nan), counts
 
 
 def _student(statistic: float, df: float, n_events: int) -> Outcome:

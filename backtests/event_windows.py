@@ -76,12 +76,17 @@ class Clock:
     market: Ints
     row: Ints
 
-    def days(self, first: int, last: int, events: npt.NDArray[np.intp] | slice = slice(None)) -> Ints:
+    def cohorts(self) -> tuple[Ints, Ints]:
+        """Return the first event of each cohort (events of one market and one day 0), and the cohort of each event."""
+        _, first, cohort = np.unique(self.market * self.numbers.shape[1] + self.row, return_index=True, return_inverse=True)
+        return first, cohort
+
+    def days(self, first: int, last: int, events: Ints | slice = slice(None)) -> Ints:
         """Return the calendar days of tau ``first`` .. ``last`` of ``events``: (E, last − first + 1), −1 outside the sessions."""
         tau = np.arange(first, last + 1)
         return np.asarray(self.numbers[self.market[events, None], self.row[events, None] + tau])
 
-    def take(self, events: npt.NDArray[np.intp]) -> Clock:
+    def take(self, events: Ints) -> Clock:
         """Return the clock of some of the events."""
         return replace(self, market=self.market[events], row=self.row[events])
 

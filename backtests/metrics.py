@@ -65,14 +65,30 @@ def performance(portfolio: pl.DataFrame, *, market: str = "us", benchmark: pl.Da
     return METRICS.frame(rows)
 
 
-def _row(metric: str, value: float | None, n: int, method: str, std_error: float | None = None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+def _row(
+    metric: str,
+    value: float | None,
+    n: int,
+    method: str,
+    std_error: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> dict[str, Any]:
     def known(number: float | None) -> float | None:
         return float(number) if number is not None and np.isfinite(number) else None
 
     if low is None and high is None and known(value) is not None and known(std_error) is not None:
         assert value is not None and std_error is not None
         low, high = value - _Z * std_error, value + _Z * std_error
-    return {"metric": metric, "value": known(value), "std_error": known(std_error), "ci_low": known(low), "ci_high": known(high), "n": n, "method": method}
+    return {
+        "metric": metric,
+        "value": known(value),
+        "std_error": known(std_error),
+        "ci_low": known(low),
+        "ci_high": known(high),
+        "n": n,
+        "method": method,
+    }
 
 
 def _hac(influence: np.ndarray) -> float:
@@ -104,7 +120,17 @@ def _moments(net: np.ndarray, periods: int) -> list[dict[str, Any]]:
     total = np.expm1(centre)
     sigma = net.std(ddof=1)
     moved = net[net != 0]
-    rows = [_row("annual_return", total, n, texts["annual_return"], np.exp(centre) * error, np.expm1(centre - _Z * error), np.expm1(centre + _Z * error))]
+    rows = [
+        _row(
+            "annual_return",
+            total,
+            n,
+            texts["annual_return"],
+            np.exp(centre) * error,
+            np.expm1(centre - _Z * error),
+            np.expm1(centre + _Z * error),
+        )
+    ]
     if sigma > 1e-14 * max(1.0, np.abs(net).max()):
         deviation = net - net.mean()
         ratio = net.mean() / sigma
@@ -113,7 +139,10 @@ def _moments(net: np.ndarray, periods: int) -> list[dict[str, Any]]:
         rows.append(_row("annual_volatility", sigma * root, n, texts["annual_volatility"], _hac(square / (2 * sigma)) * root))
         rows.append(_row("sharpe", ratio * root, n, texts["sharpe"], _hac(deviation / sigma - ratio / (2 * sigma**2) * square) * root))
         standard = deviation / net.std()
-        shape = [_row("skewness", (standard**3).mean(), n, texts["skewness"], np.sqrt(6 / n)), _row("excess_kurtosis", (standard**4).mean() - 3, n, texts["excess_kurtosis"], np.sqrt(24 / n))]
+        shape = [
+            _row("skewness", (standard**3).mean(), n, texts["skewness"], np.sqrt(6 / n)),
+            _row("excess_kurtosis", (standard**4).mean() - 3, n, texts["excess_kurtosis"], np.sqrt(24 / n)),
+        ]
     else:
         rows += [_row("annual_volatility", 0.0, n, texts["annual_volatility"]), _row("sharpe", None, n, texts["sharpe"])]
         shape = [_row(metric, None, n, texts[metric]) for metric in ("skewness", "excess_kurtosis")]
@@ -144,7 +173,9 @@ def _paths(net: np.ndarray, periods: int, seed: int) -> list[dict[str, Any]]:
         return [_row(metric, None, n, text) for metric, text in texts.items()]
     point = _path_values(net[None, :], periods)
     if n < 20:
-        return [_row(metric, point[metric][0], n, text.removesuffix(how) + "; no interval below 20 sessions") for metric, text in texts.items()]
+        return [
+            _row(metric, point[metric][0], n, text.removesuffix(how) + "; no interval below 20 sessions") for metric, text in texts.items()
+        ]
     drawn = _path_values(net[_stationary(n, block, np.random.default_rng(seed))], periods)
     rows = []
     for metric, text in texts.items():
@@ -211,7 +242,21 @@ def _relative(net: np.ndarray, market: np.ndarray, periods: int) -> list[dict[st
     deviation = active - active.mean()
     return [
         _row("beta", beta, n, texts["beta"], _hac(centred * residual / variance)),
-        _row("annual_alpha", alpha * periods, n, texts["annual_alpha"], _hac(residual * (1 - market.mean() * centred / variance)) * periods),
-        _row("tracking_error", sigma * np.sqrt(periods), n, texts["tracking_error"], _hac((deviation**2 - sigma**2) / (2 * sigma)) * np.sqrt(periods)),
-        _row("information_ratio", ratio * np.sqrt(periods), n, texts["information_ratio"], _hac(deviation / sigma - ratio / (2 * sigma**2) * (deviation**2 - sigma**2)) * np.sqrt(periods)),
+        _row(
+            "annual_alpha", alpha * periods, n, texts["annual_alpha"], _hac(residual * (1 - market.mean() * centred / variance)) * periods
+        ),
+        _row(
+            "tracking_error",
+            sigma * np.sqrt(periods),
+            n,
+            texts["tracking_error"],
+            _hac((deviation**2 - sigma**2) / (2 * sigma)) * np.sqrt(periods),
+        ),
+        _row(
+            "information_ratio",
+            ratio * np.sqrt(periods),
+            n,
+            texts["information_ratio"],
+            _hac(deviation / sigma - ratio / (2 * sigma**2) * (deviation**2 - sigma**2)) * np.sqrt(periods),
+        ),
     ]

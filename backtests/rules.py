@@ -84,15 +84,33 @@ _MAINLAND = Rules(
     short_selling=False,
     max_gross=1.0,
     provisions=(
-        Provision("Shares bought in a session can be sold from the next session on.", date(1995, 1, 1), "SSE and SZSE Trading Rules, chapter on settlement of A-shares"),
-        Provision("Main board ±10 % of the previous close (±5 % for risk-warned shares).", date(1996, 12, 16), "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules"),
+        Provision(
+            "Shares bought in a session can be sold from the next session on.",
+            date(1995, 1, 1),
+            "SSE and SZSE Trading Rules, chapter on settlement of A-shares",
+        ),
+        Provision(
+            "Main board ±10 % of the previous close (±5 % for risk-warned shares).",
+            date(1996, 12, 16),
+            "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules",
+        ),
         Provision("STAR Market ±20 %.", date(2019, 7, 22), "SSE special trading rules for the STAR Market (2019)"),
         Provision("ChiNext ±20 %.", date(2020, 8, 24), "SZSE special trading rules for ChiNext (2020)"),
         Provision("Beijing ±30 %.", date(2021, 11, 15), "BSE Trading Rules (2021)"),
-        Provision("Purchases in lots of 100 shares; an odd remainder is sold in one order.", date(1990, 12, 19), "SSE and SZSE Trading Rules"),
-        Provision("STAR Market: at least 200 shares, then by one share.", date(2019, 7, 22), "SSE special trading rules for the STAR Market (2019)"),
+        Provision(
+            "Purchases in lots of 100 shares; an odd remainder is sold in one order.", date(1990, 12, 19), "SSE and SZSE Trading Rules"
+        ),
+        Provision(
+            "STAR Market: at least 200 shares, then by one share.",
+            date(2019, 7, 22),
+            "SSE special trading rules for the STAR Market (2019)",
+        ),
         Provision("Beijing: at least 100 shares, then by one share.", date(2021, 11, 15), "BSE Trading Rules (2021)"),
-        Provision("No short sale: securities lending is not modelled, and new lending by CSF has been suspended.", date(2024, 7, 11), "CSRC announcement of 10 July 2024"),
+        Provision(
+            "No short sale: securities lending is not modelled, and new lending by CSF has been suspended.",
+            date(2024, 7, 11),
+            "CSRC announcement of 10 July 2024",
+        ),
     ),
 )
 
@@ -104,8 +122,16 @@ _HONG_KONG = Rules(
     short_selling=True,
     max_gross=2.0,
     provisions=(
-        Provision("Board lots are set by each issuer; 100 shares stands for all of them here.", date(1986, 4, 2), "assumption; HKEX publishes board lots security by security"),
-        Provision("Short sales are taken as covered by borrowed stock of a designated security; the borrow fee is part of the costs.", date(1994, 1, 3), "Rules of the Exchange, Eleventh Schedule"),
+        Provision(
+            "Board lots are set by each issuer; 100 shares stands for all of them here.",
+            date(1986, 4, 2),
+            "assumption; HKEX publishes board lots security by security",
+        ),
+        Provision(
+            "Short sales are taken as covered by borrowed stock of a designated security; the borrow fee is part of the costs.",
+            date(1994, 1, 3),
+            "Rules of the Exchange, Eleventh Schedule",
+        ),
         Provision("Gross exposure of at most twice net asset value.", date(1994, 1, 3), "assumption in line with a 50 % initial margin"),
     ),
 )
@@ -118,9 +144,17 @@ _UNITED_STATES = Rules(
     short_selling=True,
     max_gross=2.0,
     provisions=(
-        Provision("Whole shares only; fractional trading is off.", date(2001, 4, 9), "assumption; odd lots of single shares trade on every venue"),
-        Provision("Short sales are taken as located and borrowed; the borrow fee is part of the costs.", date(2005, 1, 3), "Regulation SHO, 17 CFR 242.203"),
-        Provision("Gross exposure of at most twice net asset value (50 % initial margin).", date(1974, 1, 3), "Regulation T, 12 CFR 220.12"),
+        Provision(
+            "Whole shares only; fractional trading is off.", date(2001, 4, 9), "assumption; odd lots of single shares trade on every venue"
+        ),
+        Provision(
+            "Short sales are taken as located and borrowed; the borrow fee is part of the costs.",
+            date(2005, 1, 3),
+            "Regulation SHO, 17 CFR 242.203",
+        ),
+        Provision(
+            "Gross exposure of at most twice net asset value (50 % initial margin).", date(1974, 1, 3), "Regulation T, 12 CFR 220.12"
+        ),
     ),
 )
 

@@ -44,18 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Backtest", "run"]
 
-#: reason codes of the engine, in the words of the ``orders`` table
-_REASONS = (None, "limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "no_short")
-_LIMIT_UP, _LIMIT_DOWN, _SUSPENDED, _T_PLUS_1, _LOT, _CASH, _NO_SHORT = range(1, 8)
-
-#: columns of the engine's ledger
-_ROW, _COL, _REQUESTED, _FILLED, _PRICE, _COMMISSION, _STAMP, _LEVY, _SLIPPAGE, _REASON = range(10)
-_LEDGER_WIDTH = 10
-
-#: columns of the engine's fee schedule by row; the settings by column of a symbol; scalars
-_STAMP_BUY, _STAMP_SELL, _LEVY_BUY, _LEVY_SELL, _SHARE_FEE, _SHARE_CAP = range(6)
-_MINIMUM, _STEP, _EXEMPT = range(3)
-_COMMISSION_RATE, _COMMISSION_MIN, _BORROW, _SHORTS, _LOCK = range(5)
+#: compiling vectorbt's loop around the order logic takes 10 to 20 seconds in every process, plain python works about 5,000
+#: orders a second: compiling pays only above this many possible orders
+_COMPILE_ABOVE = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +146,11 @@ def run(
     bars = BARS.validate(bars)
     rules = rules_of(market) if rules is None else rules
     _check(weights, bars, rules, costs, cash, delisting_after, haircut, benchmark)
-    layout = _market(weights, bars, rules, costs, delisting_after, haircut)
+    layout = layout_of(weights, bars, rules, costs, delisting_after, haircut)
     ledger, cash_path, units, borrow, _ = _simulate(layout, rules, costs, cash)
-    orders = _orders(layout, ledger)
-    portfolio = _portfolio(layout, ledger, cash_path, units, borrow, cash)
-    compared = None if benchmark is None else _benchmark(bars, benchmark, portfolio["session"])
+    orders = orders_table(layout, ledger)
+    portfolio = portfolio_table(layout, ledger, cash_path, units, borrow, cash)
+    compared = None if benchmark is None else benchmark_returns(bars, benchmark, portfolio["session"])
     return Backtest(
         portfolio=portfolio,
         orders=orders,
@@ -174,175 +165,64 @@ def run(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Matrices of a run: n rows (fills happen at a row's open) by m columns. Prices are in real shares, closes in units."""
-
-    sessions: list[date]
-    symbols: list[str]
-    decided: list[date | None]
-    day: np.ndarray
-    gap_days: np.ndarray
-    price: np.ndarray
-    factor: np.ndarray
-    mark: np.ndarray
-    close: np.ndarray
-    buy_price: np.ndarray
-    sell_price: np.ndarray
-    can_buy: np.ndarray
-    can_sell: np.ndarray
-    rebalance: np.ndarray
-    target: np.ndarray
-    settle: np.ndarray
-    fees: np.ndarray
-    lots: np.ndarray
-    unlimited: float
-
-
-def _check(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Costs, cash: float, delisting_after: int, haircut: float, benchmark: str | None) -> None:
+def _check(
+    weights: pl.DataFrame,
+    bars: pl.DataFrame,
+    rules: Rules,
+    costs: Costs,
+    cash: float,
+    delisting_after: int,
+    haircut: float,
+    benchmark: str | None,
+) -> None:
     if not (np.isfinite(cash) and cash > 0):
         raise UsageError(f"cash came as {cash}; expected a positive amount of {costs.currency}.")
     if delisting_after < 1 or not 0 <= haircut <= 1:
-        raise UsageError(f"delisting_after came as {delisting_after} and haircut as {haircut}; expected at least 1 session and a fraction in [0, 1].")
+        raise UsageError(
+            f"delisting_after came as {delisting_after} and haircut as {haircut}; expected at least 1 session and a fraction in [0, 1]."
+        )
     if costs.market != rules.market:
-        raise UsageError(f"Costs of market {costs.market!r} came with the rules of {rules.market!r}; expected the same market: pass costs({rules.market!r}).")
+        raise UsageError(
+            f"Costs of market {costs.market!r} came with the rules of {rules.market!r}; expected the same market: pass costs({rules.market!r})."
+        )
     if weights.is_empty():
-        raise UsageError("The weights frame has no rows; expected at least one session of targets: check that the signal covers the dates asked for.")
+        raise UsageError(
+            "The weights frame has no rows; expected at least one session of targets: check that the signal covers the dates asked for."
+        )
     known = bars["symbol"].unique()
     unknown = sorted(set(weights["symbol"].unique().to_list()) - set(known.to_list()))
     if unknown:
         shown = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
-        raise UnknownSymbolError(f"Weights name {len(unknown)} symbol{'s' if len(unknown) > 1 else ''} without bars ({shown}); expected bars for each: run `tidings prices` for them, or drop them from the signal.")
+        raise UnknownSymbolError(
+            f"Weights name {len(unknown)} symbol{'s' if len(unknown) > 1 else ''} without bars ({shown}); expected bars for each: run `tidings prices` for them, or drop them from the signal."
+        )
     if benchmark is not None and benchmark not in known:
-        raise UnknownSymbolError(f"The benchmark {benchmark!r} has no bars; expected it among the {len(known)} symbols of the bars: run `tidings prices` for it.")
+        raise UnknownSymbolError(
+            f"The benchmark {benchmark!r} has no bars; expected it among the {len(known)} symbols of the bars: run `tidings prices` for it."
+        )
     gross = weights.group_by("session").agg(pl.col("weight").abs().sum()).sort("session").filter(pl.col("weight") > rules.max_gross + 1e-9)
     if gross.height:
         day, value = gross.row(0)
-        raise UsageError(f"Weights of session {day} have a gross of {value:.4f}; expected at most {rules.max_gross:g} of net asset value in market {rules.market!r}: scale them down.")
+        raise UsageError(
+            f"Weights of session {day} have a gross of {value:.4f}; expected at most {rules.max_gross:g} of net asset value in market {rules.market!r}: scale them down."
+        )
 
 
-def _market(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> _Layout:
-    symbols = sorted(weights["symbol"].unique().to_list())
-    first = weights["session"].min()
-    mics = {mic_of(symbol) for symbol in symbols} | set(symbols)
-    trades_there = [symbol for symbol in bars["symbol"].unique().to_list() if symbol in mics or mic_of(symbol) in mics]
-    calendar = bars.filter(pl.col("symbol").is_in(trades_there))["session"].unique().sort()
-    # One row before the first fill gives the last closes; the rows that count start after it.
-    sessions = [day for day in calendar.to_list() if day > first]
-    if not sessions:
-        raise UsageError(f"Bars end on {calendar.max()}, before the first fill: weights start on {first} and fill at the next open; extend the bars or start earlier.")
-    axis = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
-    held = bars.filter(pl.col("symbol").is_in(symbols))
-    traded = held.filter(~pl.col("suspended"))
-    adjusted = traded.with_columns(_adjusted=pl.col("close") * pl.col("adj_factor"))
-
-    present = _matrix(held.with_columns(_one=pl.lit(1.0)), "_one", axis, symbols)
-    price = _matrix(traded, "open", axis, symbols)
-    before = adjusted.filter(pl.col("session") <= first).sort("session").group_by("symbol", maintain_order=True).last()
-    close = _carried(_matrix(adjusted, "_adjusted", axis, symbols), _by_symbol(before, "_adjusted", symbols))
-    factor = _matrix(held, "adj_factor", axis, symbols)
-    earlier = held.filter(pl.col("session") <= first).sort("session").group_by("symbol", maintain_order=True).last()
-    factor = _carried(factor, _by_symbol(earlier, "adj_factor", symbols))
-    last_close = np.vstack([_by_symbol(before, "_adjusted", symbols), close[:-1]])
-
-    tradable = np.isfinite(price)
-    up, down = _matrix(held, "limit_up", axis, symbols), _matrix(held, "limit_down", axis, symbols)
-    unlimited = float(np.mean(~(np.isfinite(up) & np.isfinite(down))[tradable])) if tradable.any() else 1.0
-    if not rules.price_limits:
-        up[:], down[:] = np.nan, np.nan
-    tick = 1e-9
-    spread = costs.half_spread * 1e-4
-    with np.errstate(invalid="ignore"):
-        can_buy = tradable & ~(price >= up - tick)
-        can_sell = tradable & ~(price <= down + tick)
-        # The spread never carries a fill beyond the price the exchange allows.
-        buy_price = np.fmin(price * (1 + spread), np.where(can_buy, up, np.nan))
-        sell_price = np.fmax(price * (1 - spread), np.where(can_sell, down, np.nan))
-
-    decided: list[date | None] = [None] * len(sessions)
-    target = np.zeros(price.shape)
-    column = {symbol: k for k, symbol in enumerate(symbols)}
-    ordered = np.array(sessions, dtype="datetime64[D]")
-    for day, group in weights.group_by("session", maintain_order=True):
-        row = int(np.searchsorted(ordered, np.datetime64(day[0], "D"), side="right"))
-        if row >= len(sessions):
-            continue
-        decided[row] = day[0]
-        target[row] = 0.0
-        target[row, [column[s] for s in group["symbol"].to_list()]] = group["weight"].to_numpy()
-
-    days = np.array([day.toordinal() for day in sessions], dtype=np.int64)
-    return _Layout(
-        sessions=sessions,
-        symbols=symbols,
-        decided=decided,
-        day=days,
-        gap_days=np.diff(days, prepend=days[0]).astype(np.float64),
-        price=price,
-        factor=factor,
-        mark=np.where(tradable, price * factor, last_close),
-        close=close,
-        buy_price=buy_price,
-        sell_price=sell_price,
-        can_buy=can_buy,
-        can_sell=can_sell,
-        rebalance=np.array([day is not None for day in decided]),
-        target=target,
-        settle=np.where(_missing_run(present) >= delisting_after, last_close * (1 - haircut), np.nan),
-        fees=_fee_schedule(sessions, costs),
-        lots=np.array([[*map(float, rules.lot(symbol)), float(costs.is_exempt(symbol))] for symbol in symbols]),
-        unlimited=unlimited,
-    )
-
-
-def _matrix(frame: pl.DataFrame, column: str, axis: pl.DataFrame, symbols: list[str]) -> np.ndarray:
-    """Return ``column`` as float64 of shape (sessions, symbols); NaN where there is no value."""
-    out = np.full((axis.height, len(symbols)), np.nan)
-    rows = axis.with_row_index("_row")
-    columns = pl.DataFrame({"symbol": symbols, "_col": range(len(symbols))}, schema={"symbol": pl.String, "_col": pl.UInt32})
-    placed = frame.select("session", "symbol", column).drop_nulls(column).join(rows, on="session").join(columns, on="symbol")
-    out[placed["_row"].to_numpy(), placed["_col"].to_numpy()] = placed[column].to_numpy()
-    return out
-
-
-def _by_symbol(frame: pl.DataFrame, column: str, symbols: list[str]) -> np.ndarray:
-    found = dict(zip(frame["symbol"].to_list(), frame[column].to_list(), strict=True))
-    return np.array([found.get(symbol, np.nan) for symbol in symbols], dtype=np.float64)
-
-
-def _carried(matrix: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Carry the last known value of each column down, starting from ``before``."""
-    full = np.vstack([before, matrix])
-    rows = np.where(np.isfinite(full), np.arange(len(full))[:, None], 0)
-    np.maximum.accumulate(rows, axis=0, out=rows)
-    return full[rows, np.arange(full.shape[1])][1:]
-
-
-def _missing_run(present: np.ndarray) -> np.ndarray:
-    """Return, for each cell, how many rows in a row (itself included) have had no bar."""
-    rows = np.arange(1, len(present) + 1)[:, None]
-    last = np.where(np.isfinite(present), rows, 0)
-    np.maximum.accumulate(last, axis=0, out=last)
-    return rows - last
-
-
-def _fee_schedule(sessions: list[date], costs: Costs) -> np.ndarray:
-    names = ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
-    return np.array([[costs.rate(name, day) for name in names] for day in sessions])
-
-
-def _simulate(layout: _Layout, rules: Rules, costs: Costs, cash: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]:
-    """Run the engine; return ledger rows, cash after each row, units after each row, borrow fees by row, and vectorbt's portfolio."""
+def _simulate(
+    layout: Layout, rules: Rules, costs: Costs, cash: float, compiled: bool | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]:
+    """Run the engine; return ledger rows, cash (less fees still owed) after each row, units after each row, borrow fees by row, and vectorbt's portfolio."""
     import pandas as pd
     import vectorbt as vbt
 
-    plan, fill, settle_row = _engine()
     n, m = layout.price.shape
+    compiled = int(layout.rebalance.sum()) * m > _COMPILE_ABOVE if compiled is None else compiled
+    plan, fill, settle_row = _engine(compiled)
     most = int(layout.rebalance.sum()) * m + m * (n + 1)
     most = max(1, min(most, n * m))
     ledger, written = np.full((most, _LEDGER_WIDTH), np.nan), np.zeros(1, np.int64)
     cash_path, units, borrow = np.zeros(n), np.zeros((n, m)), np.zeros(n)
-    bought, value_now = np.zeros(m), np.zeros(1)
+    bought, value_now, owed = np.zeros(m), np.zeros(1), np.zeros(1)
     scalars = np.array([costs.commission, costs.minimum_commission, costs.borrow_rate, float(rules.short_selling), float(rules.t_plus_1)])
     index = pd.RangeIndex(n)
     portfolio = vbt.Portfolio.from_order_func(
@@ -365,10 +245,24 @@ def _simulate(layout: _Layout, rules: Rules, costs: Costs, cash: float) -> tuple
         ledger,
         written,
         flexible=True,
+        use_numba=compiled,
         pre_segment_func_nb=plan,
-        pre_segment_args=(layout.day, layout.gap_days, layout.mark, layout.close, layout.rebalance, layout.target, layout.settle, scalars, bought, value_now, borrow),
+        pre_segment_args=(
+            layout.day,
+            layout.gap_days,
+            layout.mark,
+            layout.close,
+            layout.rebalance,
+            layout.target,
+            layout.settle,
+            scalars,
+            bought,
+            value_now,
+            borrow,
+            owed,
+        ),
         post_segment_func_nb=settle_row,
-        post_segment_args=(cash_path, units),
+        post_segment_args=(cash_path, units, owed),
         init_cash=float(cash),
         cash_sharing=True,
         group_by=True,
@@ -379,21 +273,27 @@ def _simulate(layout: _Layout, rules: Rules, costs: Costs, cash: float) -> tuple
     )
     kept = ledger[: written[0]]
     if len(portfolio.orders.values) != int((kept[:, _FILLED] != 0).sum()):
-        raise DataError("The engine and its ledger disagree about the orders filled; this is a defect of the simulation: please report it with the inputs.")
+        raise DataError(
+            "The engine and its ledger disagree about the orders filled; this is a defect of the simulation: please report it with the inputs."
+        )
     return kept, cash_path, units, borrow, portfolio
 
 
-@lru_cache(maxsize=1)
-def _engine() -> tuple[Any, Any, Any]:
-    """Compile (plan a row, fill one order, record the row). Inside a function because importing vectorbt takes seconds."""
-    from numba import njit
+@lru_cache(maxsize=2)
+def _engine(compiled: bool) -> tuple[Any, Any, Any]:
+    """Return (plan a row, fill one order, record the row), machine code or plain python: the same statements either way.
+
+    Inside a function because importing vectorbt takes seconds.
+    """
+    import numba
     from vectorbt.portfolio import nb
     from vectorbt.portfolio.enums import Direction, SizeType
 
+    njit: Any = numba.njit if compiled else lambda function: function
     both, long_only, amount = int(Direction.Both), int(Direction.LongOnly), int(SizeType.Amount)
 
-    @njit  # type: ignore[untyped-decorator]
-    def plan(c, day, gap_days, mark, close, rebalance, target, settle, scalars, bought, value_now, borrow):  # type: ignore[no-untyped-def]
+    @njit
+    def plan(c, day, gap_days, mark, close, rebalance, target, settle, scalars, bought, value_now, borrow, owed):  # type: ignore[no-untyped-def]
         """Charge borrow, value the book at the open, and put the columns in the order they are worked in."""
         i = c.i
         if i == 0 or day[i] != day[i - 1]:
@@ -406,10 +306,14 @@ def _engine() -> tuple[Any, Any, Any]:
                 fee += -position * close[i - 1, col] * scalars[_BORROW] * gap_days[i] / 365.0
             if position != 0:
                 value += position * mark[i, col]
-        c.last_cash[c.group] -= fee
-        c.last_free_cash[c.group] -= fee
+        # A fee that cash cannot pay is owed until a later row: vectorbt allows no overdraft.
+        owed[0] += fee
+        now = min(owed[0], c.last_cash[c.group])
+        owed[0] -= now
+        c.last_cash[c.group] -= now
+        c.last_free_cash[c.group] -= now
         borrow[i] = fee
-        value_now[0] = value - fee
+        value_now[0] = value - now - owed[0]
         keys, columns, count = np.empty(c.group_len), np.empty(c.group_len, np.int64), 0
         for col in range(c.from_col, c.to_col):
             position = c.last_position[col]
@@ -425,7 +329,7 @@ def _engine() -> tuple[Any, Any, Any]:
         sequence = columns[:count][np.argsort(keys[:count], kind="mergesort")]
         return (sequence,)
 
-    @njit  # type: ignore[untyped-decorator]
+    @njit
     def charges(shares, price, sale, fees, lot, scalars, out):  # type: ignore[no-untyped-def]
         """Write commission, stamp duty and levies of an order into ``out``; return their sum."""
         value = shares * price
@@ -436,22 +340,48 @@ def _engine() -> tuple[Any, Any, Any]:
             out[2] += min(fees[_SHARE_CAP], fees[_SHARE_FEE] * shares)
         return out[0] + out[1] + out[2]
 
-    @njit  # type: ignore[untyped-decorator]
+    @njit
     def note(ledger, written, i, col, requested, filled, price, reason):  # type: ignore[no-untyped-def]
         k = written[0]
-        ledger[k, _ROW], ledger[k, _COL], ledger[k, _REQUESTED], ledger[k, _FILLED], ledger[k, _PRICE], ledger[k, _REASON] = i, col, requested, filled, price, reason
+        ledger[k, _ROW], ledger[k, _COL], ledger[k, _REQUESTED], ledger[k, _FILLED], ledger[k, _PRICE], ledger[k, _REASON] = (
+            i,
+            col,
+            requested,
+            filled,
+            price,
+            reason,
+        )
         ledger[k, _COMMISSION : _SLIPPAGE + 1] = 0.0
         written[0] += 1
         return k
 
-    @njit  # type: ignore[untyped-decorator]
+    @njit
     def whole(shares, lot):  # type: ignore[no-untyped-def]
         """Round down to what may be ordered; the margin keeps 3.0 - 1e-16 lots three lots."""
         rounded = np.floor(shares / lot[_STEP] + 1e-9) * lot[_STEP]
         return rounded if rounded >= lot[_MINIMUM] else 0.0
 
-    @njit  # type: ignore[untyped-decorator]
-    def fill(c, sequence, price, factor, buy_price, sell_price, can_buy, can_sell, rebalance, target, settle, fees, lots, scalars, bought, value_now, ledger, written):  # type: ignore[no-untyped-def]
+    @njit
+    def fill(
+        c,
+        sequence,
+        price,
+        factor,
+        buy_price,
+        sell_price,
+        can_buy,
+        can_sell,
+        rebalance,
+        target,
+        settle,
+        fees,
+        lots,
+        scalars,
+        bought,
+        value_now,
+        ledger,
+        written,
+    ):  # type: ignore[no-untyped-def]
         """Size one order in real shares, cut it to what the rules allow, write it down, and hand it to vectorbt in units."""
         i = c.i
         nothing = nb.order_nothing_nb()
@@ -513,7 +443,9 @@ def _engine() -> tuple[Any, Any, Any]:
             # A full exit hands over the units themselves, so that nothing is left by rounding.
             size = -units if leaving and reason == 0 else shares / unit
             bought[col] += size
-            return col, nb.order_nb(size=size, price=at * unit, size_type=amount, direction=both if scalars[_SHORTS] else long_only, fixed_fees=total)
+            return col, nb.order_nb(
+                size=size, price=at * unit, size_type=amount, direction=both if scalars[_SHORTS] else long_only, fixed_fees=total
+            )
 
         asked, everything = shares, leaving
         if banned:
@@ -536,85 +468,23 @@ def _engine() -> tuple[Any, Any, Any]:
         ledger[k, _COMMISSION : _LEVY + 1] = paid
         ledger[k, _SLIPPAGE] = shares * (price[i, col] - at)
         size = units if everything else shares / unit
-        return col, nb.order_nb(size=-size, price=at * unit, size_type=amount, direction=both if scalars[_SHORTS] else long_only, fixed_fees=total)
+        return col, nb.order_nb(
+            size=-size, price=at * unit, size_type=amount, direction=both if scalars[_SHORTS] else long_only, fixed_fees=total
+        )
 
-    @njit  # type: ignore[untyped-decorator]
-    def settle_row(c, cash_path, units):  # type: ignore[no-untyped-def]
-        cash_path[c.i] = c.last_cash[c.group]
+    @njit
+    def settle_row(c, cash_path, units, owed):  # type: ignore[no-untyped-def]
+        cash_path[c.i] = c.last_cash[c.group] - owed[0]
         units[c.i] = c.last_position
 
     return plan, fill, settle_row
 
 
-def _orders(layout: _Layout, ledger: np.ndarray) -> pl.DataFrame:
-    row, col = ledger[:, _ROW].astype(int), ledger[:, _COL].astype(int)
-    last: list[date | None] = []
-    for day in layout.decided:
-        last.append(day if day is not None else (last[-1] if last else None))
-    frame = pl.DataFrame(
-        {
-            "session": [layout.sessions[i] for i in row],
-            "symbol": [layout.symbols[k] for k in col],
-            "decided_session": [last[i] for i in row],
-            "requested": ledger[:, _REQUESTED],
-            "filled": ledger[:, _FILLED],
-            "fill_price": ledger[:, _PRICE],
-            "commission": ledger[:, _COMMISSION],
-            "stamp_duty": ledger[:, _STAMP],
-            "transfer_fee": ledger[:, _LEVY],
-            "slippage": ledger[:, _SLIPPAGE],
-            "reason": [_REASONS[int(code)] for code in ledger[:, _REASON]],
-        },
-        schema={name: dtype for name, dtype in ORDERS.schema.items() if name != "status"},
-    )
-    status = pl.when(pl.col("filled") == 0).then(pl.lit("rejected")).when(pl.col("reason").is_not_null()).then(pl.lit("partial")).otherwise(pl.lit("filled"))
-    return ORDERS.validate(frame.with_columns(pl.col("fill_price").fill_nan(None), status=status).select(*ORDERS.schema).sort("session", "symbol"))
-
-
-def _portfolio(layout: _Layout, ledger: np.ndarray, cash_path: np.ndarray, units: np.ndarray, borrow: np.ndarray, cash: float) -> pl.DataFrame:
-    position = np.where(units != 0, units * np.where(units != 0, layout.close, 0.0), 0.0)
-    nav = cash_path + position.sum(axis=1)
-    broke = np.flatnonzero(nav <= 0)
-    if broke.size:
-        raise DataError(f"Net asset value fell to {nav[broke[0]]:.2f} on {layout.sessions[broke[0]]}; expected it to stay positive: lower the gross of the weights.")
-    before = np.concatenate([[cash], nav[:-1]])
-    rows = ledger[:, _ROW].astype(int)
-    n = len(nav)
-    paid = np.bincount(rows, weights=ledger[:, _COMMISSION : _SLIPPAGE + 1].sum(axis=1), minlength=n) + borrow
-    # Slippage is part of the cost, so turnover is at the price before it: value at the fill, less what the spread took, signed by side.
-    price = np.where(ledger[:, _FILLED] != 0, ledger[:, _PRICE], 0.0)
-    traded = np.abs(ledger[:, _FILLED]) * price - np.sign(ledger[:, _FILLED]) * ledger[:, _SLIPPAGE]
-    net, cost = nav / before - 1, paid / before
-    frame = pl.DataFrame(
-        {
-            "session": layout.sessions,
-            "gross_return": net + cost,
-            "cost": cost,
-            "net_return": net,
-            "turnover": np.bincount(rows, weights=traded, minlength=n) / before,
-            "gross_exposure": np.abs(position).sum(axis=1) / nav,
-            "net_exposure": position.sum(axis=1) / nav,
-            "nav": nav / cash,
-        },
-        schema=PORTFOLIO.schema,
-    )
-    return PORTFOLIO.validate(frame)
-
-
-def _benchmark(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> pl.DataFrame:
-    """Return total returns of ``symbol`` between consecutive ``sessions``; null before its first bar, the last price where a bar is missing."""
-    level = bars.filter((pl.col("symbol") == symbol) & ~pl.col("suspended")).sort("session").select("session", _level=pl.col("close") * pl.col("adj_factor"))
-    before = level.filter(pl.col("session") < sessions.min()).tail(1)["_level"]
-    wanted = sessions.to_frame("session").join_asof(level, on="session", strategy="backward")
-    previous = pl.col("_level").shift(1, fill_value=before[0] if len(before) else None)
-    return wanted.select("session", benchmark_return=pl.col("_level") / previous - 1)
-
-
-def _notes(layout: _Layout, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
+def _notes(layout: Layout, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
     notes = [
         "Targets of a session fill at the next open; dividends are reinvested in the name that paid them.",
         f"Costs: {costs.assumptions}." if costs.assumptions else "Costs are the caller's.",
-        f"A name without bars for {delisting_after} sessions is settled at its last close less {haircut:.0%}.",
+        f"A name without bars for {delisting_after} sessions is settled at its last close" + (f" less {haircut:.0%}." if haircut else "."),
     ]
     if rules.price_limits and layout.unlimited > 0:
         notes.append(f"{layout.unlimited:.1%} of the traded bars carry no limit prices: on those no price limit was applied.")

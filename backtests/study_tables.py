@@ -16,8 +16,12 @@ __all__ = ["average", "cautions", "event_returns", "event_rows"]
 Floats = npt.NDArray[np.float64]
 Window = tuple[int, int]
 
-#: share of events on one day 0 from which the tests that assume independence are warned about
+#: share of events on one day 0 that is called a cluster
 _CLUSTERED = 0.2
+
+#: other events an event may share its window with (in whole windows) before it is called a cluster: at a residual correlation of 0.02,
+#: usual for daily returns, five more inflate the variance of the mean by a tenth
+_COMPANIONS = 5.0
 
 
 def event_rows(
@@ -83,7 +87,7 @@ def average(window: Window, events: pl.DataFrame, abnormal: Floats) -> pl.DataFr
     """Return the ``event_study`` table.
 
     ``aar`` is over the events with a return on the day; ``caar`` and ``std_error`` are over the events that have had one since the window
-    began: a day without a return adds nothing to an event's sum and does not remove the event.
+    began: a day without a return adds nothing to an event's sum and does not remove the event. It is null on a day without any return.
     """
     groups = events["group"].unique().sort().to_list()
     return EVENT_STUDY.validate(pl.concat([_average(window, group, abnormal[(events["group"] == group).to_numpy()]) for group in groups]))
@@ -96,7 +100,7 @@ def _average(window: Window, group: str, abnormal: Floats) -> pl.DataFrame:
     entered = np.maximum.accumulate(valid, axis=1)
     cars = np.where(entered, kept.cumsum(axis=1), 0.0)
     n_cars = entered.sum(axis=0)
-    some, several = np.where(n_cars > 0, n_cars, np.nan), np.where(n_cars > 1, n_cars, np.nan)
+    some, several = np.where(n_events > 0, n_cars, np.nan), np.where((n_events > 0) & (n_cars > 1), n_cars, np.nan)
     caar = cars.sum(axis=0) / some
     spread = np.sqrt(np.where(entered, np.square(cars - caar), 0.0).sum(axis=0) / (several - 1.0))
     return pl.DataFrame(
@@ -125,11 +129,12 @@ def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, cloc
             "kolari_pynnonen allows for it, the other tests count them as independent."
         )
     day, most = events["day0"].value_counts().sort(["count", "day0"], descending=[True, False]).row(0)
-    shared = window_overlap(~np.isnan(arrays.abnormal), clock.days(*window))
-    if n > 1 and (most / n >= _CLUSTERED or shared >= _CLUSTERED):
+    first, cohort = clock.cohorts()
+    companions = (n - 1) * window_overlap(~np.isnan(arrays.abnormal), cohort, clock.days(*window, first))
+    if (most > 2 and most / n >= _CLUSTERED) or companions >= _COMPANIONS:
         told.append(
-            f"Events cluster in time ({most} of {n} share day 0 {day}; two events share {shared:.0%} of their windows on average), so that "
-            "their abnormal returns are correlated; kolari_pynnonen remains valid, time_series and corrado_rank as far as day 0 is shared; "
+            f"Events cluster in time: {most} of {n} share day 0 {day}, an event its window with {companions:.1f} others on average. "
+            "Their abnormal returns are correlated: kolari_pynnonen remains valid, time_series and corrado_rank as far as day 0 is shared; "
             "cross_sectional, patell, bmp, sign, generalized_sign, wilcoxon and wild_bootstrap reject too often."
         )
     return tuple(told)

@@ -50,7 +50,9 @@ def quantile_weights(score: pl.DataFrame, quantiles: int = 5, gross: float = 1.0
     """
     least = 1 if long_only else 2
     if quantiles < least:
-        raise UsageError(f"quantiles came as {quantiles}; expected at least {least}{' for a long-only portfolio' if long_only else ', a top and a bottom'}.")
+        raise UsageError(
+            f"quantiles came as {quantiles}; expected at least {least}{' for a long-only portfolio' if long_only else ', a top and a bottom'}."
+        )
     view = _view(score, gross)
     size = pl.len().over("session") // quantiles
     side = gross if long_only else gross / 2
@@ -101,14 +103,28 @@ def _view(score: pl.DataFrame, gross: float) -> pl.DataFrame:
     if "signal" in score.columns and score["signal"].n_unique() > 1:
         names = ", ".join(sorted(score["signal"].unique().drop_nulls().to_list())[:5])
         raise UsageError(f"The score frame holds several signals ({names}); expected one: filter it by signal, or combine them first.")
-    broken = score.filter(pl.col("score").is_nan() | pl.col("score").is_infinite() | pl.col("session").is_null() | pl.col("symbol").is_null())
+    broken = score.filter(
+        pl.col("score").is_nan() | pl.col("score").is_infinite() | pl.col("session").is_null() | pl.col("symbol").is_null()
+    )
     if broken.height:
         example = broken.select("session", "symbol", "score").row(0, named=True)
-        raise SchemaError("signals", "score", f"a value that is not finite (or a null key) in {broken.height} of {score.height} rows", "finite numbers; missing is null, never NaN", example)
+        raise SchemaError(
+            "signals",
+            "score",
+            f"a value that is not finite (or a null key) in {broken.height} of {score.height} rows",
+            "finite numbers; missing is null, never NaN",
+            example,
+        )
     view = score.select("session", "symbol", "score").drop_nulls("score")
     doubled = view.select("session", "symbol").is_duplicated() if view.height else pl.Series([], dtype=pl.Boolean)
     if doubled.any():
-        raise SchemaError("signals", "session+symbol", f"{doubled.sum()} rows that share a key", "one row a key", view.filter(doubled).sort("session", "symbol").row(0, named=True))
+        raise SchemaError(
+            "signals",
+            "session+symbol",
+            f"{doubled.sum()} rows that share a key",
+            "one row a key",
+            view.filter(doubled).sort("session", "symbol").row(0, named=True),
+        )
     return view
 
 

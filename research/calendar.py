@@ -66,8 +66,8 @@ _ZONES = MappingProxyType(
 #: markets that follow another one's calendar
 _FOLLOWS = MappingProxyType({"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS"})
 
-#: whole-day closures exchange_calendars 4.13 does not have: super typhoon Saola and the black rainstorm a week later
-_CLOSED = MappingProxyType({"XHKG": (date(2023, 9, 1), date(2023, 9, 8))})
+#: days exchange_calendars 4.13 takes for sessions: before Shanghai opened; super typhoon Saola and the black rainstorm a week later
+_CLOSED = MappingProxyType({"XSHG": tuple(date(1990, 12, day) for day in range(3, 19)), "XHKG": (date(2023, 9, 1), date(2023, 9, 8))})
 
 _SUFFIXES = MappingProxyType(
     {
@@ -80,19 +80,12 @@ _SUFFIXES = MappingProxyType(
 
 _INDEX_MARKETS = MappingProxyType(
     {
-        "^HSI": "XHKG",
-        "^HSCE": "XHKG",
-        "^HSTECH": "XHKG",
-        "^N225": "XTKS",
-        "^KS11": "XKRX",
-        "^FTSE": "XLON",
-        "^GDAXI": "XETR",
-        "^FCHI": "XPAR",
-        "^TWII": "XTAI",
-        "^AXJO": "XASX",
-        "^GSPTSE": "XTSE",
+        "^HSI": "XHKG", "^HSCE": "XHKG", "^HSTECH": "XHKG", "^N225": "XTKS", "^KS11": "XKRX", "^FTSE": "XLON", "^GDAXI": "XETR",
+        "^FCHI": "XPAR", "^TWII": "XTAI", "^AXJO": "XASX", "^AORD": "XASX", "^GSPTSE": "XTSE", "^STOXX50E": "XETR", "^STOXX": "XETR",
+        "^AEX": "XAMS", "^IBEX": "XMAD", "^SSMI": "XSWX", "^BSESN": "XBOM", "^NSEI": "XBOM", "^STI": "XSES", "^BVSP": "BVMF",
+        "^MXX": "XMEX",
     }
-)
+)  # fmt: skip
 
 
 def mic_of(symbol: str) -> str:

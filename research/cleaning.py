@@ -18,7 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["is_boilerplate", "is_spam_line", "language", "plain", "squash", "strip_boilerplate", "strip_inline_spam", "tidy"]
+__all__ = [
+    "is_boilerplate",
+    "is_spam_line",
+    "language",
+    "plain",
+    "squash",
+    "squash_codes",
+    "strip_boilerplate",
+    "strip_inline_spam",
+    "tidy",
+]
 
 _SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200C), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF)
 _CJK = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2FA20))
@@ -49,7 +59,14 @@ def squash(text: str) -> str:
     >>> squash("“道指” 漲 0.56%!")
     '道指涨056'
     """
-    return _NOT_WORD.sub("", plain(text)).lower()
+    return squash_codes(text).astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def squash_codes(text: str) -> npt.NDArray[np.uint32]:
+    """Return the code points of :func:`squash`, for whoever hashes them."""
+    codes = _squash_table()[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")]
+    kept: npt.NDArray[np.uint32] = codes[codes != 0]
+    return kept
 
 
 def language(text: str) -> str:
@@ -200,7 +217,6 @@ _BRACKETED_LINE = re.compile(r"(?:[【\[〖「『][^【】\[\]〖〗「」『』
 _LINK_LINE = re.compile(r"(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗]\s*\|\s*)+(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗])?")
 _CLAUSE = re.compile(r"[^,。;!?\n,;!?]+[,。;!?,;!?]?")
 
-_NOT_WORD = re.compile(r"[\W_]+")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028\u2029\u2060\ufeff]")
 
 #: whole lines, after :func:`plain`
@@ -240,6 +256,13 @@ def _plain_table() -> npt.NDArray[np.uint32]:
     table[list(_SPACES)] = 0x20
     # Once more through the table, so that applying it twice changes nothing.
     return table[table]
+
+
+@lru_cache(maxsize=1)
+def _squash_table() -> npt.NDArray[np.uint32]:
+    """Return the character table of :func:`squash`: 0 for what it drops."""
+    folded = np.array([ord(c.lower()[0]) if (c := chr(code)).isalnum() else 0 for code in range(0x110000)], dtype=np.uint32)
+    return folded[_plain_table()]
 
 
 @lru_cache(maxsize=1)

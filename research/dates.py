@@ -7,23 +7,31 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from research.calendar import mic_of, sessions, zone_of
+from research.calendar import mic_of, sessions_within, zone_of
 from research.errors import CalendarError
 from research.phrases import DateSpan, find
 from research.publication import Publication, publication
 
 __all__ = ["DateSpan", "Publication", "find", "publication", "session_of"]
 
-_CLOSING = re.compile(r"收盘|报收|收涨|收跌|收于|收报|收市|收高|收低|收平|[涨跌]停|收[盤漲]|隔夜|昨夜|昨晚|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b", re.IGNORECASE)
-_PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore the (?:bell|open)\b|\bpremarket\b", re.IGNORECASE)
-_INTRADAY = re.compile(r"盘中|日内|一度|早盘|午盘|尾盘|开盘|高开|低开|现[涨跌报]|盤中|開盤|尾盤|早盤|\bintraday\b|\bso far\b|\bat the open\b|\bopened\b|\b(?:mid)?(?:morning|afternoon|day) trad", re.IGNORECASE)
+_CLOSING = re.compile(
+    r"收盘|报收|收[涨跌高低平于报市盤漲]|隔夜|昨[夜晚]"
+    r"|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b",
+    re.IGNORECASE,
+)
+_PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore the (?:bell|open)\b", re.IGNORECASE)
+_INTRADAY = re.compile(
+    r"盘中|日内|一度|早盘|午盘|尾盘|开盘|高开|低开|现[涨跌报]|盤中|開盤|尾盤|早盤"
+    r"|\bintraday\b|\bso far\b|\bat the open\b|\bopened\b|\b(?:mid)?(?:morning|afternoon|day) trad",
+    re.IGNORECASE,
+)
 _OVERNIGHT = re.compile(r"隔夜|昨夜|昨晚|\bovernight\b|\blast night\b", re.IGNORECASE)
 _NIGHT_SESSION = re.compile(r"夜盘|夜盤|夜市|\bnight session\b", re.IGNORECASE)
 _BEIJING = re.compile(r"北京时间|北京時間|\bBeijing time\b", re.IGNORECASE)
@@ -60,12 +68,7 @@ class _Days:
 
 
 def session_of(
-    first: date | DateSpan | None,
-    symbol: str,
-    published_at: datetime,
-    *,
-    phrase: str = "",
-    not_before: datetime | None = None,
+    first: date | DateSpan | None, phrase: str, symbol: str, published_at: datetime, *, not_before: datetime | None = None
 ) -> date | None:
     """Return the session of ``symbol``'s market that a stated one-day move belongs to.
 
@@ -74,12 +77,12 @@ def session_of(
     first
         The day the text gives: a :class:`DateSpan` (its ``zone`` and ``text`` are used; of several days the last counts), a bare
         ``date`` (taken as the market's own day unless ``phrase`` says otherwise), or ``None`` when the text gives none.
+    phrase
+        The clause that states the move: 收盘, 盘前, 盘中, 隔夜, 北京时间, 凌晨, 夜盘 and their English kin are read from it.
     symbol
         Yahoo-style symbol; its market and zone come from :func:`research.calendar.mic_of`.
     published_at
         Publication instant, aware; the upper end when only a day or an interval is known.
-    phrase
-        The clause that states the move: 收盘, 盘前, 盘中, 隔夜, 北京时间, 凌晨, 夜盘 and their English kin are read from it.
     not_before
         Lower end of the publication interval (``published_not_before``); ``published_at`` when omitted. A session counts as
         *running* only if it had opened by then, so that a text dated only by its day is not taken to be written at midnight.
@@ -96,7 +99,7 @@ def session_of(
     2. A Beijing day or part of a day (北京时间20日凌晨) for a market elsewhere: the last session open by that instant.
     3. A day: that session, or the last one before it; stepped back while it cannot have happened at publication
        (a closing move needs the close, an intraday one the open, a pre-market one the day).
-    4. No day: the last session closed at publication, or the running one when the wording is intraday.
+    4. No day: the session running at publication or the last one closed; with closing words the last one closed.
     """
     earliest = published_at if not_before is None else min(not_before, published_at)
     day = first.last if isinstance(first, DateSpan) else first
@@ -109,8 +112,8 @@ def session_of(
     if day is not None and day > max(published_at.astimezone(z).date() for z in (market, spoken, ZoneInfo(_BEIJING_ZONE))):
         return None
     try:
-        if mic == "24/7":
-            return _around_the_clock(day, symbol, published_at, earliest)
+        if mic in ("24/7", "24/5"):
+            return _around_the_clock(day, mic, published_at, earliest)
         if symbol.startswith(_CHINA_FUTURES) and _NIGHT_SESSION.search(clue):
             return _night_session(day, clue, published_at, mic)
         return _exchange_session(day, clue, published_at, earliest, mic, spoken, isinstance(first, DateSpan))
@@ -118,16 +121,18 @@ def session_of(
         return None
 
 
-def _exchange_session(day: date | None, clue: str, latest: datetime, earliest: datetime, mic: str, spoken: ZoneInfo, known_zone: bool) -> date | None:
+def _exchange_session(
+    day: date | None, clue: str, latest: datetime, earliest: datetime, mic: str, spoken: ZoneInfo, known_zone: bool
+) -> date | None:
     market = zone_of(mic)
-    days = _days(mic, (day or latest.date()).year, latest.year)
+    days = _days(mic, (day or latest.astimezone(market).date()).year)
     # A text known only by its day is rarely written in that day's last two hours.
     written = latest - min(timedelta(hours=2), (latest - earliest) / 10)
     closing, premarket = bool(_CLOSING.search(clue)), bool(_PREMARKET.search(clue))
     intraday = bool(_INTRADAY.search(clue)) and not closing
     if premarket:
         ceiling = days.on_or_before(earliest.astimezone(market).date())
-    elif closing or (day is None and not intraday):
+    elif closing:
         ceiling = days.closed(written)
     else:
         ceiling = max(days.closed(written), days.opened(earliest))
@@ -136,7 +141,11 @@ def _exchange_session(day: date | None, clue: str, latest: datetime, earliest: d
     foreign = market.key not in (_BEIJING_ZONE, "Asia/Hong_Kong")
     beijing = bool(_BEIJING.search(clue)) or (known_zone and spoken.key == _BEIJING_ZONE and bool(_EARLY.search(clue)))
     if _OVERNIGHT.search(clue) and foreign:
-        wanted = days.opened(_instant(day + timedelta(days=1), 9, _BEIJING_ZONE)) if beijing or spoken.key == _BEIJING_ZONE else days.on_or_before(day)
+        wanted = (
+            days.opened(_instant(day + timedelta(days=1), 9, _BEIJING_ZONE))
+            if beijing or spoken.key == _BEIJING_ZONE
+            else days.on_or_before(day)
+        )
     elif beijing and foreign:
         late = bool(_LATE.search(clue)) or premarket or (intraday and not _EARLY.search(clue))
         wanted = days.opened(_instant(day, 23.9 if late else 9, _BEIJING_ZONE))
@@ -150,18 +159,18 @@ def _night_session(day: date | None, clue: str, published_at: datetime, mic: str
     evening = day if day is not None else local.date() - timedelta(days=local.hour < 21)
     if day is not None and _EARLY.search(clue):
         evening -= timedelta(days=1)
-    days = _days(mic, evening.year, evening.year)
+    days = _days(mic, evening.year)
     # No night session starts on a day without a day session: fall back to the last evening that had one.
     held = days.at(days.on_or_before(evening))
     return None if held is None else days.at(days.after(held))
 
 
-def _around_the_clock(day: date | None, symbol: str, latest: datetime, earliest: datetime) -> date | None:
+def _around_the_clock(day: date | None, mic: str, latest: datetime, earliest: datetime) -> date | None:
     if day is None:
         if latest - earliest >= _LOOSEST:
             return None
         day = (earliest + (latest - earliest) / 2).astimezone(UTC).date()
-    if symbol.endswith("=X") and day.weekday() > 4:
+    if mic == "24/5" and day.weekday() > 4:
         day -= timedelta(days=day.weekday() - 4)
     return day
 
@@ -171,15 +180,7 @@ def _instant(day: date, hour: float, zone: str) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def _days(mic: str, first_year: int, last_year: int) -> _Days:
-    """Sessions from before ``first_year`` to after ``last_year``, as far as the exchange has announced them."""
-    start, end = date(min(first_year, last_year) - 1, 12, 1), date(max(first_year, last_year) + 1, 1, 31)
-    try:
-        frame = sessions(mic, start, end)
-    except CalendarError:
-        frame = sessions(mic, start, date(end.year - 1, 12, 31))
+def _days(mic: str, year: int) -> _Days:
+    """Sessions of a year and the month on either side of it, as far as they are known."""
+    frame = sessions_within(mic, date(year - 1, 12, 1), date(year + 1, 1, 31))
     return _Days(frame["session"].to_list(), frame["open_at"].to_list(), frame["close_at"].to_list())
-
-
-def _bisect_unused(values: Sequence[date], day: date) -> int:  # pragma: no cover
-    return bisect_left(values, day)

@@ -31,13 +31,30 @@ __all__ = ["ANNOTATOR", "EventType", "extract", "taxonomy"]
 ANNOTATOR = "events@1"
 _FLOOR = 0.25
 _WINDOW = 40
+#: how far behind its word an event may name its subject
+_REACH = 40
 _LONGEST = 200
 
-_DENIAL = re.compile(r"(?:否认|澄清|不存在|未|没有|不会|不再|并非|无|不属实|拒绝|避免|防止|免于|终止|取消|放弃|\b(?:den(?:y|ies|ied)|not|no|never|without|won't|n't|rules? out|rejects?)\b)[^,。;]{0,5}$", re.IGNORECASE)
+_DENIAL = re.compile(
+    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|并非|无(?!锡)|暂无|不属实|拒绝|避免|防止|免于|终止|取消|放弃|"
+    r"\b(?:den(?:y|ies|ied)|not|no|never|without|won't|n't|rules? out|rejects?)\b)[^,。;]{0,5}$",
+    re.IGNORECASE,
+)
 _DENIAL_AFTER = re.compile(r"^[^,。;]{0,8}(?:不属实|的传闻|系谣言|为不实|消息不实)")
-_CONDITION = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|\b(?:if|could|may|might|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b", re.IGNORECASE)
-_PLAN = re.compile(r"拟|计划|预计|将(?=[^军])|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b", re.IGNORECASE)
-_PAST = re.compile(r"去年|前年|此前|曾|当年|历史上|早在|过去|多年|回顾|以往|\b(?:last year|previously|earlier this year|years ago|historically|in 20\d\d)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"若|如果|假如|倘若|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|"
+    r"\b(?:if|could|may|might|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
+    re.IGNORECASE,
+)
+_PLAN = re.compile(
+    r"拟|计划|预计|将(?=[^军])|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"去年|前年|此前|曾|当年|历史上|早在|过去|多年|回顾|以往|"
+    r"\b(?:last year|previously|earlier this year|years ago|historically|in 20\d\d)\b",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d(?=年)")
 
 
@@ -182,7 +199,9 @@ def _typed(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], topic: 
         symbol, sure = (None, 1.0) if hit.kind.market else _subject(plain, sentence, hit, inside, topic)
         confidence *= sure
         if confidence >= _FLOOR:
-            found.append(_Found(hit.kind.name, symbol, round(min(1.0, confidence), 4), sentence.start, sentence.end, hit.kind.prior, hit.start))
+            found.append(
+                _Found(hit.kind.name, symbol, round(min(1.0, confidence), 4), sentence.start, sentence.end, hit.kind.prior, hit.start)
+            )
     return found
 
 
@@ -235,7 +254,7 @@ def _subject(plain: str, sentence: Sentence, hit: _Hit, inside: Sequence[Span], 
     if before:
         near = before[-1]
         return near.symbol, 1.0 if hit.start - near.end <= 30 else 0.85
-    after = [s for s in own if s.start >= hit.start and s.start - hit.end <= 12]
+    after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
     if after:
         return after[0].symbol, 0.9
     if topic is not None:
@@ -257,7 +276,17 @@ def _moved(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], mention
         sentence = next(part for part in parts if part.start <= move.at < part.end)
         start, end = (sentence.start, sentence.end) if sentence.end - sentence.start <= _LONGEST else (move.start, move.end)
         name = "price_move.up" if move.value > 0 else "price_move.down"
-        found.append(_Found(name, move.symbol, confidence, start, end, max(-1.0, min(1.0, 0.5 * (1 if move.value > 0 else -1) + 5 * move.value)), move.at))
+        found.append(
+            _Found(
+                name,
+                move.symbol,
+                confidence,
+                start,
+                end,
+                max(-1.0, min(1.0, 0.5 * (1 if move.value > 0 else -1) + 5 * move.value)),
+                move.at,
+            )
+        )
     return found
 
 

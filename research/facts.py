@@ -6,24 +6,38 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from research import calendar, cleaning, dates, measures, moves
+from research import cleaning, dates, measures, moves
 from research.moves import Span
 from research.schemas import DOCUMENTS, FACTS, content_id
 from research.sentences import Sentence, sentences
 
 __all__ = ["extract", "spans_by_document"]
 
-#: symbols of stock indices: a move over more than one session is then an ``index_move``, not a session's ``price_move``
+#: bases of more than one session: such a move of an index is an ``index_move``, not a session's ``price_move``
 _PERIOD = frozenset({"week", "month", "ytd", "other"})
-_DAILY = frozenset({"close", "intraday", "after_hours", None})
+#: no share of a mainland exchange may fall further in a session (limits of 5, 10, 20 and 30 %)
+_DEEPEST_FALL = -0.305
+_SPOKEN: Mapping[str, str] = MappingProxyType({"close": " 收盘", "intraday": " 盘中", "after_hours": " 盘后"})
+_FIRST_DAY: Mapping[str, Callable[[date], date]] = MappingProxyType(
+    {
+        "week": lambda day: day - timedelta(days=day.weekday()),
+        "month": lambda day: day.replace(day=1),
+        "ytd": lambda day: day.replace(month=1, day=1),
+    }
+)
+#: sentences before an undated move that may date it
+_LOOK_BACK = 12
+_GOES_ON = re.compile(r"其中|同日|当日|当天|消息公布后|受此影响|that day|the same day", re.IGNORECASE)
 
 
 def extract(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -71,20 +85,25 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
     text = document["headline"] + "\n" + document["body"]
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
-    context = _Dates(plain, document["published_at"])
-    taken: list[tuple[int, int]] = []
+    context = _Dates(plain, document, parts)
+    claimed: set[int] = set()
     for move in moves.find(plain, spans, parts):
-        taken.append((move.at, move.end))
-        kind = _kind(move)
-        sentence = _sentence_at(parts, move.at)
-        start, end = context.of_move(sentence, move)
-        yield _row(document, text, kind, move.subject, move.symbol, start, end, move.value, "fraction", move.qualifier, move.basis, (move.start, move.end), move.at)
-    claimed = {at for at, _ in taken}
-    for measure in measures.find(plain, spans, parts, claimed):
-        sentence = _sentence_at(parts, measure.at)
-        start, end = context.of_sentence(sentence)
+        claimed.add(move.at)
+        if move.basis not in _PERIOD and move.value < _DEEPEST_FALL and (move.symbol or "").endswith((".SS", ".SZ", ".BJ")):
+            move = replace(move, basis="other")
+        kind = _kind(move, document["kind"])
+        start, end = context.of_move(_sentence_at(parts, move.at), move)
+        place = (move.start, move.end)
         yield _row(
-            document, text, measure.kind, measure.subject, measure.symbol, start, end, measure.value, measure.unit, measure.qualifier, None, (measure.start, measure.end), measure.at
+            document, text, kind, move.subject, move.symbol, start, end,
+            move.value, "fraction", move.qualifier, move.basis, place, move.at,
+        )  # fmt: skip
+    for measure in measures.find(plain, spans, parts, claimed):
+        start, end = context.of_sentence(_sentence_at(parts, measure.at))
+        place = (measure.start, measure.end)
+        yield _row(
+            document, text, measure.kind, measure.subject, measure.symbol, start, end,
+            measure.value, measure.unit, measure.qualifier, None, place, measure.at,
         )  # fmt: skip
 
 
@@ -111,10 +130,16 @@ def _row(
     }
 
 
-def _kind(move: moves.Move) -> str:
+def _kind(move: moves.Move, document_kind: str) -> str:
     if move.symbol is None:
-        return "index_move" if move.subject.endswith(("指数", "股市", "大盘", "股指", "ETF", "期货", "合约")) else "sector_move"
-    return "index_move" if move.basis in _PERIOD and _is_index(move.symbol) else "price_move"
+        return (
+            "index_move"
+            if move.subject.endswith(("指数", "股市", "大盘", "股指", "全A", "ETF", "期货", "合约")) or document_kind == "report"
+            else "sector_move"
+        )
+    # A research report looks back over its period: an index move it does not date is not known to be one session's.
+    period = move.basis in _PERIOD or (document_kind == "report" and move.basis is None)
+    return "index_move" if period and _is_index(move.symbol) else "price_move"
 
 
 def _is_index(symbol: str) -> bool:
@@ -128,49 +153,60 @@ def _sentence_at(parts: list[Sentence], at: int) -> Sentence:
 class _Dates:
     """The day each sentence of one document speaks of; sentences are looked at only when asked for."""
 
-    def __init__(self, plain: str, published_at: datetime) -> None:
+    def __init__(self, plain: str, document: Mapping[str, Any], parts: Sequence[Sentence]) -> None:
         self._plain = plain
-        self._published_at = published_at
+        self._published_at: datetime = document["published_at"]
+        self._not_before: datetime = document["published_not_before"]
+        self._zone = "America/New_York" if document["language"] == "en" else "Asia/Shanghai"
+        self._parts = parts
         self._found: dict[int, list[dates.DateSpan]] = {}
 
     def spans(self, sentence: Sentence) -> list[dates.DateSpan]:
-        """Return the date expressions of a sentence, with offsets in the document."""
+        """Return the date expressions of a sentence; offsets count from its start."""
         if sentence.start not in self._found:
-            self._found[sentence.start] = dates.find(self._plain[sentence.start : sentence.end], self._published_at)
+            self._found[sentence.start] = dates.find(self._plain[sentence.start : sentence.end], self._published_at, self._zone)
         return self._found[sentence.start]
 
     def of_move(self, sentence: Sentence, move: moves.Move) -> tuple[date | None, date | None]:
         """Return (first, last) day of a move; a one-session move has only the last, the session of its market."""
-        offset = sentence.start
-        before = [d for d in self.spans(sentence) if offset + d.start < move.at and d.first == d.last]
-        near = before[-1] if before else None
         if move.basis in _PERIOD:
-            last = _last_session(move.symbol, self._published_at) if move.symbol else None
-            start = {"ytd": lambda d: date(d.year, 1, 1), "month": lambda d: d.replace(day=1), "week": lambda d: d - timedelta(days=d.weekday())}.get(move.basis or "")
-            return (start(last) if start and last else None), last
+            last = self._session(None, "", move.symbol)
+            return (_FIRST_DAY[move.basis](last) if last and move.basis in _FIRST_DAY else None), last
+        phrase = self._plain[move.start : min(sentence.end, move.end + 12)] + _SPOKEN.get(move.basis or "", "")
+        day = self._day(sentence, move.at)
         if move.symbol is None:
-            return None, near.last if near else None
-        if near is not None:
-            session = dates.session_of(near, self._plain[sentence.start : sentence.end], move.symbol, self._published_at)
-            if session is not None:
-                return None, session
-        return None, _last_session(move.symbol, self._published_at)
+            return None, day.last if day else None
+        session = self._session(day, phrase, move.symbol)
+        if session is None and day is None:
+            # The publication is too loose to date the move: the last day the text named before it has to do.
+            session = self._session(self._latest(sentence), phrase, move.symbol)
+        return None, session
 
     def of_sentence(self, sentence: Sentence) -> tuple[date | None, date | None]:
         """Return (first, last) day of the first dated expression of a sentence."""
         found = self.spans(sentence)
         return (found[0].first, found[0].last) if found else (None, None)
 
+    def _session(self, day: dates.DateSpan | None, phrase: str, symbol: str | None) -> date | None:
+        if symbol is None:
+            return None
+        return dates.session_of(day, phrase, symbol, self._published_at, not_before=self._not_before)
 
-def _last_session(symbol: str, instant: datetime) -> date | None:
-    """Return the last session of the symbol's market that had opened at ``instant``."""
-    mic = calendar.mic_of(symbol)
-    opens, days = _opens(mic, instant.year)
-    place = bisect_right(opens, instant) - 1
-    return days[place] if place >= 0 else None
+    def _day(self, sentence: Sentence, at: int) -> dates.DateSpan | None:
+        """Return the single day named nearest before ``at``; a sentence that says 其中 or 当日 goes on with the one before."""
+        before = [d for d in self.spans(sentence) if sentence.start + d.start < at and d.first == d.last]
+        if before:
+            return before[-1]
+        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        if place > 0 and _GOES_ON.match(self._plain, sentence.start):
+            earlier = [d for d in self.spans(self._parts[place - 1]) if d.first == d.last]
+            return earlier[-1] if earlier else None
+        return None
 
-
-@lru_cache(maxsize=64)
-def _opens(mic: str, year: int) -> tuple[list[datetime], list[date]]:
-    frame = calendar.sessions(mic, date(year - 1, 12, 1), date(year, 12, 31))
-    return frame["open_at"].to_list(), frame["session"].to_list()
+    def _latest(self, sentence: Sentence) -> dates.DateSpan | None:
+        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        for part in reversed(self._parts[max(0, place - _LOOK_BACK) : place]):
+            days = [d for d in self.spans(part) if d.first == d.last]
+            if days:
+                return days[-1]
+        return None

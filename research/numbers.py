@@ -15,8 +15,9 @@ PERCENT = r"\s?(?:%|个点(?![位子])|per\s?cent\b|pct\b)"
 
 #: fragment: words between a verb and its number that say how exact the number is
 QUALIFIERS = (
-    r"(?:超过|超出|超|逾|突破|高于|多于|不低于|不少于|至少|接近|逼近|将近|近|大约|约|大概|左右|最多|多达|高达|至多|"
-    r"more than|as much as|as many as|up to|over|above|at least|nearly|almost|close to|about|around|roughly|approximately|some|exceeding|another|a further|by|an?|the)"
+    r"(?:超过|超出|超|逾|突破|高于|多于|不低于|不少于|至少|接近|逼近|将近|近|大约|约|大概|左右|最多|多达|高达|至多|more than|as much as|"
+    r"as many as|up to|over|above|at least|nearly|almost|close to|about|around|roughly|approximately|some|exceeding|another|a further|"
+    r"by|an?|the)"
 )
 
 _OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|以上|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
@@ -32,9 +33,10 @@ _SCALES = MappingProxyType(
 
 _UNITS = MappingProxyType(
     {
-        "元": "CNY", "人民币": "CNY", "元人民币": "CNY", "块": "CNY", "美元": "USD", "美金": "USD", "港元": "HKD", "港币": "HKD", "日元": "JPY", "欧元": "EUR",
-        "英镑": "GBP", "韩元": "KRW", "加元": "CAD", "澳元": "AUD", "份": "units", "股": "shares", "倍": "times", "点": "points", "载重吨": "DWT", "吨": "tonnes",
-        "个": "pieces", "片": "pieces", "台": "pieces", "辆": "pieces", "部": "pieces", "人": "persons", "户": "accounts", "%": "fraction", "个百分点": "fraction", "": "number",
+        "元": "CNY", "人民币": "CNY", "元人民币": "CNY", "块": "CNY", "美元": "USD", "美金": "USD", "港元": "HKD", "港币": "HKD",
+        "日元": "JPY", "欧元": "EUR", "英镑": "GBP", "韩元": "KRW", "加元": "CAD", "澳元": "AUD", "份": "units", "股": "shares",
+        "倍": "times", "点": "points", "载重吨": "DWT", "吨": "tonnes", "个": "pieces", "片": "pieces", "台": "pieces", "辆": "pieces",
+        "部": "pieces", "人": "persons", "户": "accounts", "%": "fraction", "个百分点": "fraction", "": "number",
     }
 )  # fmt: skip
 

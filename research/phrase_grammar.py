@@ -1,6 +1,7 @@
-"""The words dates are made of, Chinese and English: one scanner and the tables it needs; no arithmetic.
+"""The grammar of date phrases, Chinese and English: one scanner, and a reader for each kind of phrase; no arithmetic.
 
-False friends are refused here by what stands around them: 20日均线, 7日年化, 3日内, 5月期合约, 每周五, 隔夜利率, Black Friday, May as a verb.
+False friends are refused here by what stands around them: 20日均线, 7日年化, 3日内, 5月期合约, 每周五, 隔夜利率,
+Black Friday, May as a verb.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import re
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-__all__ = ["AS_OF", "FUTURE_AFTER", "FUTURE_BEFORE", "PART_OF_DAY", "SCAN", "SENTENCE_END", "TRADITIONAL", "WEEK_ENDING", "Phrase", "month_number", "number", "read", "weekday_number", "zone_named"]
+from research.phrase_words import month_number, number, weekday_number
+
+__all__ = ["SCAN", "Phrase", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,135 +36,158 @@ class Phrase:
     sunday_weeks: bool = False
 
 
-#: full-width digits and signs, and the traditional characters of the grammar, one for one (offsets stay)
-TRADITIONAL = str.maketrans(
-    "０１２３４５６７８９（）：，－～．／\u3000\xa0週禮時間訊電號後個內開盤紐約東倫歐發來這當將預計劃應報導總點韓臺灣滬證創業納標華爾聯儲緊達債財經國紀於擬訂從為至過還時兩幾餘連續",
-    "0123456789():,-~./  周礼时间讯电号后个内开盘纽约东伦欧发来这当将预计划应报导总点韩台湾沪证创业纳标华尔联储紧达债财经国纪于拟订从为至过还时两几余连续",
-)
-
 _CN = "零〇一二三四五六七八九十"
-_CN_DIGITS = MappingProxyType({c: i for i, c in enumerate("〇一二三四五六七八九")} | {"零": 0})
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 _Y = r"(?:19|20)\d\d"
 _M = r"(?:1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])"
 _D = r"(?:3[01]|[12]\d|0?[1-9]|三十一?|二?十[一二三四五六七八九]?|[一二三四五六七八九])"
 _TO = r"\s?(?:-{1,2}|–|—{1,2}|~|至|到)\s?"
 _RY = r"(?:今年|去年|前年|明年|后年|上年|本年)"
 _CALM = rf"(?<![\d.{_CN}])"
-_EM = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+_EM = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)"
+)
 _EML = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _EW = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _EWS = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 
 # What follows a bare 20日 when it is a span of days and not a day of the month.
-_NOT_DAY = r"(?!均|内|以内|之内|线|年化|移动|平均|游|累计|涨幅|跌幅|以上|以下|新高|新低|高点|低点|最高|最低|波动|滚动|逆回购|期|收益|龄|间|里|本(?!公司|报|网)|历|连[涨跌]|换手|乖离|主力|资金|净[流买卖]|元|圆|游戏|后|之后|超)"
-_NOT_MONTH = r"(?!合约|期(?!间)|交割|交货|合同|到期|线|均|龄|饼|薪|嫂|球|亮|度|票|租|供|活|卡|费|销|产能|客单)"
+_NOT_DAY = (
+    r"(?!均|内|以内|之内|线|年化|移动|平均|游|累计|涨幅|跌幅|以上|以下|新高|新低|高点|低点|最高|最低|波动|滚动|逆回购|期"
+    r"|收益|龄|间|里|本(?!公司|报|网)|历|连[涨跌]|换手|乖离|主力|资金|净[流买卖]|元|圆|游戏|后|之后|超)"
+)
+_NOT_MONTH = (
+    r"(?!合约|[^,。、的\s]{0,4}期货(?!市场|公司|业)|期(?!间)|交割|交货|合同|到期"
+    r"|线|均|龄|饼|薪|嫂|球|亮|度|票|租|供|活|卡|费|销|产能|客单)"
+)
 
 _ATOMS = MappingProxyType(
     {
         # --- Chinese
-        "ymd": rf"(?<![\d.])(?P<ymd_y>{_Y})(?P<ymd_s>[-/.])\s?(?P<ymd_m>1[0-2]|0?[1-9])(?P=ymd_s)\s?(?P<ymd_d>3[01]|[12]\d|0?[1-9])(?!\d|[-/.]\d)",
-        "md": rf"{_CALM}(?:(?P<md_y>{_Y}|{_RY}|[二〇零一九][{_CN}]{{3}})\s?年?\s?(?:的\s?)?)?(?P<md_m>{_M})\s?月\s?(?P<md_d>{_D})(?:\s?[日号]?{_TO}(?P<md_e>{_D}))?\s?[日号]",
-        "day": rf"{_CALM}(?<![近前第每两几约满超逾共再又加连+])(?<!过去)(?<!最近)(?<!未来)(?<!连续)(?<!长达)(?<!为期)(?<!不足)(?<!历时)(?P<day_d>3[01]|[12]\d|0?[1-9])(?:{_TO}(?P<day_e>3[01]|[12]\d|0?[1-9]))?日{_NOT_DAY}",
-        "month": rf"{_CALM}(?<!近)(?<!过去)(?<!最近)(?:(?P<month_y>{_Y}|{_RY}|[二〇零一九][{_CN}]{{3}})\s?年?\s?(?:的\s?)?)?(?P<month_lead>前)?(?P<month_m>{_M})(?:月?份?{_TO}(?P<month_e>{_M}))?(?P<month_n>个)?月份?{_NOT_MONTH}(?P<month_q>以来|至今|上旬|中旬|下旬|[底末初])?",
-        "half": rf"(?<!过去)(?<![近上下每同这])(?:(?P<half_y>{_Y}|{_RY})年?(?:度)?\s?(?:的\s?)?)?(?:(?P<half_h>[上下]半年)|(?P<half_f>前三个?季度?)|第?(?P<half_q>[一二三四1-4])季度|(?P<half_i>首季度?)|(?P<half_l>(?<=年)[Qq][1-4]))",
-        "year": rf"(?<![\d.])(?:(?:(?P<year_a>{_Y})年?{_TO})?(?P<year_y>{_Y})年(?!前|来|期|代|版|款|定存)|(?P<year_r>{_RY}))(?P<year_q>年?[初底末]至今|以来|至今|年?[底末]|年?初|年中)?",
+        "ymd": (
+            rf"(?<![\d.])(?P<ymd_y>{_Y})(?P<ymd_s>[-/.])\s?(?P<ymd_m>1[0-2]|0?[1-9])(?P=ymd_s)\s?(?P<ymd_d>3[01]|[12]\d"
+            rf"|0?[1-9])(?!\d|[-/.]\d)"
+        ),
+        "md": (
+            rf"{_CALM}(?:(?P<md_y>{_Y}|{_RY}"
+            rf"|[二〇零一九][{_CN}]{{3}})\s?年?\s?(?:的\s?)?)?(?P<md_m>{_M})\s?月\s?(?P<md_d>{_D})(?:\s?[日号]?{_TO}(?P<md_e>{_D}))?"
+            rf"\s?[日号]"
+        ),
+        "day": (
+            rf"{_CALM}(?<![近前第每两几约满超逾共再又加连+])(?<!\d月)(?<!过去)(?<!最近)(?<!未来)(?<!连续)(?<!长达)(?<!为期)(?<!不足)("
+            rf"?<!历时)(?P<day_d>3[01]|[12]\d|0?[1-9])(?:{_TO}(?P<day_e>3[01]|[12]\d|0?[1-9]))?日{_NOT_DAY}"
+        ),
+        "month": (
+            rf"{_CALM}(?<!近)(?<!过去)(?<!最近)(?:(?P<month_y>{_Y}|{_RY}"
+            rf"|[二〇零一九][{_CN}]{{3}})\s?年?\s?(?:的\s?)?)?(?P<month_lead>(?<![此之日目以先])前)?(?P<month_m>{_M})(?:月?份?{_TO}(?P<month_e>{_M}))?(?"
+            rf"P<month_n>个)?月份?{_NOT_MONTH}(?P<month_q>以来|至今|上旬|中旬|下旬|[底末初])?"
+        ),
+        "half": (
+            rf"(?<!过去)(?<![近上下每同这])(?:(?P<half_y>{_Y}|{_RY})年?(?:度)?\s?(?:的\s?)?)?(?:(?P<half_h>[上下]半年)"
+            rf"|(?P<half_f>前三个?季度?)|第?(?P<half_q>[一二三四1-4])季度|(?P<half_i>首季度?)|(?P<half_l>(?<=年)[Qq][1-4]))"
+        ),
+        "year": (
+            rf"(?<![\d.])(?:(?:(?P<year_a>{_Y})年?{_TO})?(?P<year_y>{_Y})年(?!前|来|期|代|版|款|定存)"
+            rf"|(?P<year_r>{_RY}))(?P<year_q>年?[初底末]至今|以来|至今|年?[底末]|年?初|年中)?"
+        ),
         "ytd": r"(?<!\d)(?:年初至今|年初以来|年内(?!将|有望))",
         "lastq": r"(?P<lastq_p>上一?|本|下一?)个?季度?(?<=季度)",
         "wkdots": rf"(?<=周\()\s?(?P<wk_m>{_M})[./](?P<wk_d>\d\d?){_TO}(?P<wk_n>{_M})[./](?P<wk_e>\d\d?)(?=\s?\))",
-        "weekday": r"(?<![每两二三四五六七八九十几数双单半逐一\d第])(?P<wd_p>上上|[本这上下当])?个?(?:周|星期|礼拜)(?P<wd_w>[一二三四五六日天末])(?!均|刊|报|围)(?<!周六(?=福))",
+        "weekday": (
+            r"(?<![每两二三四五六七八九十几双单半逐一\d第])(?<!(?<!指)数)(?<!每个)(?P<wd_p>上上|[本这上下当])?个?(?:周|星期"
+            r"|礼拜)(?P<wd_w>[一二三四五六日天末])(?!均|刊|报|围)(?<!周六(?=福))"
+        ),
         "week": r"(?P<week_p>上上|[本这上下当])一?个?(?:周|星期|礼拜)(?![期年岁转末大生])",
-        "monthrel": r"(?P<mr_p>上上|[本上下])个?月(?![线均])(?P<mr_q>[初底末]|[上中下]旬)?",
-        "rel": r"今[日天](?!头条|资本|股市|说法|美国报)|今[晨早晚]|昨[日天晚夜晨](?!重现)|(?<!\d)前天|隔夜(?!利率|逆?回购|拆[借入出]|[Ss][Hh]|指数掉期|存|融|质押|资金|SHIBOR|风险敞口)|明[日天](?!系|控股|之)|明[早晚]|后天(?!失|性)|(?<![\d易作个节假当截末生目])日前|近日(?!点)",
+        "monthrel": r"(?P<mr_p>上上|[本上下])个?月(?![线均])(?:(?P<mr_d>3[01]|[12]\d|0?[1-9])日|(?P<mr_q>[初底末]|[上中下]旬))?",
+        "rel": (
+            r"今[日天](?!头条|资本|股市|说法|美国报)|今[晨早晚]|昨[日天晚夜晨](?!重现)|(?<!\d)前天|隔夜(?!利率|逆?回购|拆[借入出]"
+            r"|[Ss][Hh]|指数掉期|存|融|质押|资金|SHIBOR|风险敞口)|明[日天](?!系|控股|之)|明[早晚]|后天(?!失|性)"
+            r"|(?<![\d易作个节假当截末生目数几多两一二三四五六七八九十])日前|近日(?!点)"
+        ),
         # --- English
-        "emd": rf"\b(?P<emd_m>{_EM})\b\.?\s+(?P<emd_d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?:\s?(?:-|–|—)\s?(?P<emd_e>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?)?(?![\d%]|[.:]\d|,\d{{3}})(?:,?\s+(?P<emd_y>{_Y})\b)?",
-        "edm": rf"(?<![\d.,$])\b(?P<edm_d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?[\s-]+(?:of\s+)?(?P<edm_m>{_EM})\b\.?(?:,?[\s-]+(?P<edm_y>{_Y})\b)?",
+        "emd": (
+            rf"\b(?P<emd_m>{_EM})\b\.?\s+(?P<emd_d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?:\s?(?:-|–|—)\s?(?P<emd_e>3[01]|[12]\d"
+            rf"|0?[1-9])(?:st|nd|rd|th)?)?(?![\d%]|[.:]\d|,\d{{3}})(?:\s?,?\s+(?P<emd_y>{_Y})\b)?"
+        ),
+        "edm": (
+            rf"(?<![\d.,$])\b(?P<edm_d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd"
+            rf"|th)?[\s-]+(?:of\s+)?(?P<edm_m>{_EM})\b\.?(?:,?[\s-]+(?P<edm_y>{_Y})\b)?"
+        ),
         "edmy": rf"(?<![\d/.])(?P<us_m>\d\d?)/(?P<us_d>\d\d?)/(?P<us_y>{_Y})(?![\d/])",
         "emy": rf"\b(?P<emy_m>{_EM})\b\.?,?\s+(?:of\s+)?(?P<emy_y>{_Y})\b",
-        "em": rf"(?<=\b[Ii]n )(?P<em_1>{_EML})\b|(?:(?<=\bsince )|(?<=\bSince ))(?P<em_since>{_EML})\b|(?:(?<=\blast )|(?<=\bfor )|(?<=\bby )|(?<=\bthrough )|(?<=\buntil )|(?<=\bearly )|(?<=\blate )|(?<=\bfrom ))(?P<em_2>{_EML})\b",
-        "ewd": rf"(?<!Black )(?<!Good )(?<!Cyber )(?<!Fat )(?<!Ruby )(?<!Giving )(?<!Super )(?<!Ash )\b(?:(?P<ewd_p>[Ll]ast|[Tt]his|[Nn]ext|[Pp]ast)\s+)?(?:(?P<ewd_w>{_EW})|(?P<ewd_s>{_EWS})(?=[.,]{{1,2}}\s+(?:\d|{_EM})))\b",
-        "erel": r"\b(?:[Yy]esterday|(?<!USA )[Tt]oday|[Tt]omorrow|[Tt]onight|[Ll]ast night|[Tt]his (?:morning|afternoon|evening)|[Oo]vernight(?!\s+(?:rate|index|repo|lending|deposit|borrow|reverse|fund|indexed|swap|success|delivery)))\b",
-        "eper": r"\b(?P<eper_p>[Ll]ast|[Tt]his|[Nn]ext)\s+(?P<eper_n>week|month|quarter|year)\b(?!')|\b(?P<eper_y>[Yy]ear[- ]to[- ]date)\b",
-        "ehalf": rf"\b(?:(?P<eh_h>[Ff]irst|[Ss]econd)[- ]half|(?P<eh_q>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth)[- ]quarter|Q(?P<eh_n>[1-4])|(?P<eh_b>[1-4])Q\s?(?P<eh_z>(?:20)?\d\d)\b|H(?P<eh_m>[12])(?=\s?{_Y}\b))(?:(?:\s+of|,)?\s?(?:(?P<eh_y>{_Y})\b|(?P<eh_r>last year|this year|next year|the year)))?",
-        "eyear": rf"(?:(?<=\b[Ii]n )|(?<=\bsince )|(?<=\bSince )|(?<=\bfor )|(?<=\bduring )|(?<=\bby )|(?<=\bfrom )|(?<=\bthrough )|(?<=\buntil )|(?<=\bof ))(?P<ey_y>{_Y})\b(?!\s?%|[.,:]\d|-\w|\s(?:shares|points|stores|people|employees|units|jobs|workers|others)\b)",
+        "em": (
+            rf"(?<=\b[Ii]n )(?P<em_1>{_EML})\b|(?:(?<=\bsince )|(?<=\bSince ))(?P<em_since>{_EML})\b|(?:(?<=\blast )|(?<=\bfor )"
+            rf"|(?<=\bby )|(?<=\bthrough )|(?<=\buntil )|(?<=\bearly )|(?<=\blate )|(?<=\bfrom ))(?P<em_2>{_EML})\b"
+        ),
+        "ewd": (
+            rf"(?<!Black )(?<!Good )(?<!Cyber )(?<!Fat )(?<!Ruby )(?<!Giving )(?<!Super )(?<!Ash )\b(?:(?P<ewd_p>[Ll]ast|[Tt]his"
+            rf"|[Nn]ext|[Pp]ast)\s+)?(?:(?P<ewd_w>{_EW})|(?P<ewd_s>{_EWS})(?=[.,]{{1,2}}\s+(?:\d|{_EM})))\b"
+        ),
+        "erel": (
+            r"\b(?:[Yy]esterday|(?<!USA )[Tt]oday|[Tt]omorrow|[Tt]onight|[Ll]ast night|[Tt]his (?:morning|afternoon|evening)"
+            r"|[Oo]vernight(?!\s+(?:rate|index|repo|lending|deposit|borrow|reverse|fund|indexed|swap|success|delivery)))\b"
+        ),
+        "eper": (
+            r"\b(?P<eper_p>[Ll]ast|[Tt]his|[Nn]ext)\s+(?P<eper_n>week|month|quarter|year)\b(?!')"
+            r"|\b(?P<eper_y>[Yy]ear[- ]to[- ]date)\b"
+        ),
+        "ehalf": (
+            rf"\b(?:(?P<eh_h>[Ff]irst|[Ss]econd)[- ]half|(?P<eh_q>[Ff]irst|[Ss]econd|[Tt]hird|[Ff]ourth)[- ]quarter|Q(?P<eh_n>[1-4])"
+            rf"|(?P<eh_b>[1-4])Q\s?(?P<eh_z>(?:20)?\d\d)\b|H(?P<eh_m>[12])(?=\s?{_Y}\b))(?:(?:\s+of|,)?\s?(?:(?P<eh_y>{_Y})\b"
+            rf"|(?P<eh_r>last year|this year|next year|the year)))?"
+        ),
+        "eyear": (
+            rf"(?:(?<=\b[Ii]n )|(?<=\bsince )|(?<=\bSince )|(?<=\bfor )|(?<=\bduring )|(?<=\bby )|(?<=\bfrom )|(?<=\bthrough )"
+            rf"|(?<=\buntil )|(?<=\bof ))(?P<ey_y>{_Y})\b(?!\s?%|[.,:]\d|-\w|\s(?:shares|points|stores|people|employees|units|jobs"
+            rf"|workers|others)\b)"
+        ),
         # --- words that set a zone
-        "zone": r"北京时间|美国?东部?(?:夏令)?时间|美国东部时间|美国?西部?时间|(?:纽约|伦敦|东京|香港|法兰克福|首尔|悉尼)(?:当地)?时间|格林[尼威]治(?:标准)?时间|欧洲中部(?:夏令)?时间|当地时间|\b(?:E[SD]?T|P[SD]T|GMT|UTC|BST|CES?T|HKT|JST|KST)\b|\b(?:Eastern|New York|Beijing|London|Tokyo|Hong Kong|local) [Tt]ime\b",
-        "place": r"美股|美国|美联储|纽约|纽交所|华尔街|纳斯达克|纳指|道指|道琼斯|标普|费城半导体|芝加哥|白宫|COMEX|NYMEX|A股|沪指|沪深|上证|深成指|深证|创业板|科创|北向|央行|沪金|沪银|港股|恒生|恒指|香港|欧股|欧洲|欧元区|伦敦|英国|LME|德国|法国|法兰克福|日股|日经|东京|日本(?=股|央|经)|韩国|韩股|KOSPI|Kospi|首尔|印度|澳洲|澳大利亚|台股|\b(?:Wall Street|Nasdaq|NASDAQ|S&P 500|Dow Jones|NYSE|New York|London|FTSE|Tokyo|Nikkei|Hong Kong|Hang Seng|Shanghai|Shenzhen|Beijing|Frankfurt|Seoul)\b",
+        "zone": (
+            r"北京时间|美国?东部?(?:夏令)?时间|美国东部时间|美国?西部?时间|(?:纽约|伦敦|东京|香港|法兰克福|首尔|悉尼)(?:当地)?时间"
+            r"|格林[尼威]治(?:标准)?时间|欧洲中部(?:夏令)?时间|当地时间|\b(?:E[SD]?T|P[SD]T|GMT|UTC|BST|CES?T|HKT|JST|KST)\b"
+            r"|\b(?:Eastern|New York|Beijing|London|Tokyo|Hong Kong|local) [Tt]ime\b"
+        ),
+        "place": (
+            r"美股|美国|美联储|纽约|纽交所|华尔街|纳斯达克|纳指|道指|道琼斯|标普|费城半导体|芝加哥|白宫|COMEX|NYMEX|A股|沪指|沪深"
+            r"|上证|深成指|深证|创业板|科创|北向|央行|沪金|沪银|港股|恒生|恒指|香港|欧股|欧洲(?:央行)?|欧元区|伦敦|英国(?:央行)?|LME|德国|法国"
+            r"|法兰克福|日股|日经|东京|日本(?:央行|(?=股|经))|韩国(?:央行)?|韩股|KOSPI|Kospi|首尔"
+            r"|印度(?:央行)?|澳洲|澳大利亚|台股|\b(?:Wall Street|Nasdaq"
+            r"|NASDAQ|S&P 500|Dow Jones|NYSE|New York|London|FTSE|Tokyo|Nikkei|Hong Kong|Hang Seng|Shanghai|Shenzhen|Beijing"
+            r"|Frankfurt|Seoul)\b"
+        ),
     }
 )
 
+# Where a phrase can begin at all: cheap to search for, so that SCAN is only tried there.
+_CANDIDATE = re.compile(
+    r"[今去明后昨][年日天晨早晚夜]|[上下本这当][上个一半周星礼季月年]|前[年天三十一二四五六七八九\d]|第[一二三四1-4]季|首季"
+    r"|年[初内]|隔夜|日前|近日|周[一二三四五六日天末]|星期|礼拜"
+    rf"|[{_CN}]{{1,4}}(?=[年月季])|(?<=年)[Qq]|(?<=周\()\s?\d"
+    r"|(?<![\d.])\d{1,4}(?!\d)(?=\s?[年月日号季Q/\-–—~至到]|\.\d\d?\.|(?:st|nd|rd|th)?[\s-]+(?:of )?[JFMASOND][a-z])"
+    r"|\b(?:[JFMASOND][a-z]{2}|[TW][a-z]{2}|[YL]ast|Year|Tod|Tom|Ton|Yes|This |Next |Over|Q[1-4]|H[12]"
+    r"|[PEGUBCHJK][SDMTKE]?[SDTC]\b|yest|toda|tomo|toni|over|last |this |next |past |year[- ]to|first[- ]|second[- ]"
+    r"|third[- ]|fourth[- ]|local |(?<= )(?:19|20)\d\d\b)"
+    rf"|{_ATOMS['zone']}|{_ATOMS['place']}"
+)
 SCAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _ATOMS.items()))
-SENTENCE_END = re.compile(r"[。!?！？\n;；]|\.\s+(?=[A-Z])")
-FUTURE_BEFORE = re.compile(
-    r"(?:将于|将在|将自|将从|拟于|定于|计划于|计划在|预计于|预计在|预计到?|有望于|有望在|最迟|不迟于|不晚于|推迟至|延期至|延至|展望|到期日为?|届满日为?|直至|将持续[至到]|将延续[至到])\s?(?:今年|下周|本周)?\s?$"
-    r"|\b(?:will|due|scheduled|expected|slated|set|planned|plans?|meet|meets|report|reports)\b[^.;]{0,40}?\b(?:on|in|by|for|until|before|through)\s(?:the\s)?$|\b(?:by|until|no later than|before)\s$|\b(?:will|to)\s[^.;]{0,25}$",
-    re.IGNORECASE,
-)
-FUTURE_AFTER = re.compile(r"\s?(?:将[^军]|拟(?!合)|前(?!后|期|收)|之前|即将|到期|届满|起施行|起实施)|,?\s(?:will|is due|is scheduled)\b")
-PART_OF_DAY = re.compile(
-    r"\s?(?:凌晨|清晨|早晨|早间|早盘|上午|午间|中午|下午|午后|傍晚|晚间|晚上|晚|夜间|深夜|夜盘|盘前|盘中|盘后|尾盘|收盘后?|开盘|收市)"
-    r"|\s?\d{1,2}(?::|时|点)\d{2}(?::\d{2})?分?|\s(?:morning|afternoon|evening|night)\b"
-)
-WEEK_ENDING = re.compile(r"(?:\bweek[- ]end(?:ed|ing)\s(?:on\s)?|截至)$", re.IGNORECASE)
-AS_OF = re.compile(r"(?:截至|截止到?|\bas of (?:the close (?:on|of) )?)\s?$", re.IGNORECASE)
-
-_ZONE_NAMES = (
-    ("北京|Beijing|A股|沪|上证|深|创业板|科创|北向|央行|Shanghai|Shenzhen", "Asia/Shanghai"),
-    ("香港|港股|恒生|恒指|HKT|Hong Kong|Hang Seng", "Asia/Hong_Kong"),
-    ("美国?西|P[SD]?T$", "America/Los_Angeles"),
-    ("芝加哥", "America/Chicago"),
-    ("美|纽|华尔街|纳|道|标普|费城|白宫|COMEX|NYMEX|^E[SD]?T$|Eastern|New York|Wall Street|Nasdaq|NASDAQ|S&P|Dow|NYSE", "America/New_York"),
-    ("伦敦|英国|LME|BST|London|FTSE", "Europe/London"),
-    ("格林|GMT|UTC", "UTC"),
-    ("法国", "Europe/Paris"),
-    ("欧|德国|法兰克福|CES?T|Frankfurt", "Europe/Berlin"),
-    ("东京|日股|日经|日本|JST|Tokyo|Nikkei", "Asia/Tokyo"),
-    ("韩|KOSPI|Kospi|首尔|KST|Seoul", "Asia/Seoul"),
-    ("印度", "Asia/Kolkata"),
-    ("澳|悉尼", "Australia/Sydney"),
-    ("台股", "Asia/Taipei"),
-)
-_ZONE_OF = tuple((re.compile(words), zone) for words, zone in _ZONE_NAMES)
-
-
-def zone_named(word: str) -> str | None:
-    """Return the IANA zone a zone or place word stands for; ``None`` for "local time"."""
-    return next((zone for pattern, zone in _ZONE_OF if pattern.search(word)), None)
-
-
-def number(word: str) -> int:
-    """Read 7, 07, 七, 十二, 二十六 or 二〇二四.
-
-    >>> [number(w) for w in ("07", "七", "十", "十二", "二十", "三十一", "二〇二四")]
-    [7, 7, 10, 12, 20, 31, 2024]
-    """
-    if word.isascii():
-        return int(word)
-    if "十" in word:
-        tens, _, ones = word.partition("十")
-        return 10 * (_CN_DIGITS[tens] if tens else 1) + (_CN_DIGITS[ones] if ones else 0)
-    value = 0
-    for digit in word:
-        value = 10 * value + _CN_DIGITS[digit]
-    return value
-
-
-def month_number(word: str) -> int:
-    """Return 1 to 12 for an English month name, short or long."""
-    return _MONTHS.index(word[:3].lower()) + 1
-
-
-def weekday_number(word: str) -> int:
-    """Return 0 (Monday) to 6 for 一 … 六, 日, 天, 末 (Sunday) or an English name."""
-    return "一二三四五六日".index(word.translate({ord("天"): "日", ord("末"): "日"})) if len(word) == 1 else _WEEKDAYS.index(word[:3].lower())
-
-
 _LIST_GAP = re.compile(r"\s?[、,和及与]\s?")
 _YEAR_SHIFTS = {"今": 0, "本": 0, "去": -1, "上": -1, "前": -2, "明": 1, "后": 2, "this": 0, "the ": 0, "last": -1, "next": 1}
 _WEEK_SHIFTS = {"上上": -2, "上": -1, "下": 1, "last": -1, "next": 1}
-_DAY_SHIFTS = {"今": 0, "昨": -1, "前": -2, "隔": -1, "明": 1, "后": 2, "yes": -1, "tod": 0, "tom": 1, "ton": 0, "las": -1, "thi": 0, "ove": -1}
+_DAY_SHIFTS = {
+    "今": 0,
+    "昨": -1,
+    "前": -2,
+    "隔": -1,
+    "明": 1,
+    "后": 2,
+    "yes": -1,
+    "tod": 0,
+    "tom": 1,
+    "ton": 0,
+    "las": -1,
+    "thi": 0,
+    "ove": -1,
+}
 _QUARTERS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
@@ -169,7 +195,13 @@ def read(plain: str) -> tuple[list[Phrase], list[tuple[int, int, str]]]:
     """Cut a text (after :data:`TRADITIONAL`) into phrases and zone or place words ``(start, end, "zone"|"place")``, each in order."""
     phrases: list[Phrase] = []
     words: list[tuple[int, int, str]] = []
-    for match in SCAN.finditer(plain):
+    at = 0
+    while candidate := _CANDIDATE.search(plain, at):
+        match = SCAN.match(plain, candidate.start())
+        if match is None:
+            at = candidate.start() + 1
+            continue
+        at = match.end()
         kind = match.lastgroup or ""
         if kind in ("zone", "place"):
             words.append((match.start(), match.end(), kind))
@@ -177,7 +209,13 @@ def read(plain: str) -> tuple[list[Phrase], list[tuple[int, int, str]]]:
         phrase = _READERS[kind](match)
         if phrase is None:
             continue
-        if kind == "day" and phrases and phrases[-1].unit == "day" and phrases[-1].month and _LIST_GAP.fullmatch(plain, phrases[-1].end, phrase.start):
+        if (
+            kind == "day"
+            and phrases
+            and phrases[-1].unit == "day"
+            and phrases[-1].month
+            and _LIST_GAP.fullmatch(plain, phrases[-1].end, phrase.start)
+        ):
             phrase = replace(phrase, month=phrases[-1].month, year=phrases[-1].year, shift=phrases[-1].shift)
         phrases.append(phrase)
     return phrases, words
@@ -255,7 +293,14 @@ def _read_wkdots(m: re.Match[str]) -> Phrase:
 def _read_weekday(m: re.Match[str]) -> Phrase:
     prefix, word = m["wd_p"], m["wd_w"]
     shift = None if prefix is None else _WEEK_SHIFTS.get(prefix, 0)
-    return Phrase(*m.span(), "weekday", "weekday" if shift in (None, 0) else "relative-weekday", shift=shift, weekday=weekday_number(word), edge="末" if word == "末" else "")
+    return Phrase(
+        *m.span(),
+        "weekday",
+        "weekday" if shift in (None, 0) else "relative-weekday",
+        shift=shift,
+        weekday=weekday_number(word),
+        edge="末" if word == "末" else "",
+    )
 
 
 def _read_week(m: re.Match[str]) -> Phrase:
@@ -263,7 +308,7 @@ def _read_week(m: re.Match[str]) -> Phrase:
 
 
 def _read_monthrel(m: re.Match[str]) -> Phrase:
-    return Phrase(*m.span(), "relmonth", "relative-month", shift=_WEEK_SHIFTS.get(m["mr_p"], 0), edge=m["mr_q"] or "")
+    return Phrase(*m.span(), "relmonth", "relative-month", shift=_WEEK_SHIFTS.get(m["mr_p"], 0), day=_opt(m["mr_d"]), edge=m["mr_q"] or "")
 
 
 def _read_rel(m: re.Match[str]) -> Phrase:
@@ -281,7 +326,9 @@ def _read_emd(m: re.Match[str]) -> Phrase:
 
 def _read_edm(m: re.Match[str]) -> Phrase:
     year = _opt(m["edm_y"])
-    return Phrase(*m.span(), "day", "month-day" if year is None else "full-date", year, None, month_number(m["edm_m"]), None, int(m["edm_d"]))
+    return Phrase(
+        *m.span(), "day", "month-day" if year is None else "full-date", year, None, month_number(m["edm_m"]), None, int(m["edm_d"])
+    )
 
 
 def _read_us_slashes(m: re.Match[str]) -> Phrase:
@@ -309,7 +356,9 @@ def _read_ewd(m: re.Match[str]) -> Phrase:
 
 def _read_erel(m: re.Match[str]) -> Phrase:
     word = m.group().lower()
-    return Phrase(*m.span(), "relative", "overnight" if word in ("overnight", "last night") else "relative-day", shift=_DAY_SHIFTS[word[:3]])
+    return Phrase(
+        *m.span(), "relative", "overnight" if word in ("overnight", "last night") else "relative-day", shift=_DAY_SHIFTS[word[:3]]
+    )
 
 
 def _read_eper(m: re.Match[str]) -> Phrase:
@@ -337,8 +386,9 @@ def _read_eyear(m: re.Match[str]) -> Phrase:
 
 
 _READERS = {
-    "ymd": _read_ymd, "md": _read_md, "day": _read_day, "month": _read_month, "half": _read_half, "year": _read_year, "ytd": _read_ytd,
-    "lastq": _read_lastq, "wkdots": _read_wkdots, "weekday": _read_weekday, "week": _read_week, "monthrel": _read_monthrel, "rel": _read_rel,
-    "emd": _read_emd, "edm": _read_edm, "edmy": _read_us_slashes, "emy": _read_emy, "em": _read_em, "ewd": _read_ewd, "erel": _read_erel,
-    "eper": _read_eper, "ehalf": _read_ehalf, "eyear": _read_eyear,
+    "ymd": _read_ymd, "md": _read_md, "day": _read_day, "month": _read_month, "half": _read_half, "year": _read_year,
+    "ytd": _read_ytd, "lastq": _read_lastq, "wkdots": _read_wkdots, "weekday": _read_weekday, "week": _read_week,
+    "monthrel": _read_monthrel, "rel": _read_rel, "emd": _read_emd, "edm": _read_edm, "edmy": _read_us_slashes,
+    "emy": _read_emy, "em": _read_em, "ewd": _read_ewd, "erel": _read_erel, "eper": _read_eper, "ehalf": _read_ehalf,
+    "eyear": _read_eyear,
 }  # fmt: skip

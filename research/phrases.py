@@ -4,7 +4,7 @@ The way through, in order:
 
 1. :func:`research.phrase_grammar.read`: one combined regular expression cuts the text into phrases and zone or place words.
 2. ``_ranges`` and ``_pairs``: the two ends of a range, a weekday beside its date, a week beside its range become one phrase.
-3. ``_Zones``: a zone word beside a phrase sets its zone (北京时间, ET); otherwise the nearest market word of the sentence does (美股, 港股).
+3. ``_Zones``: a zone word beside a phrase sets its zone (北京时间, ET); else the nearest market word of the sentence does (美股).
 4. ``_days``: each phrase becomes calendar days. What the text leaves out is the most recent past; a future day needs a word that says so.
 """
 
@@ -19,6 +19,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from research import phrase_grammar as grammar
+from research import phrase_words as lexis
 from research.errors import DataError
 from research.phrase_grammar import Phrase
 
@@ -47,10 +48,12 @@ class DateSpan:
 
 _RANGE_GAP = re.compile(r"\s?(?:-{1,2}|–|—{1,2}|~|至|到|\sto\s|\sthrough\s)\s?")
 _PAIR_GAP = re.compile(r"\s{0,2}\(?\s?|,\s")
-_LOOSE_GAP = re.compile(r"\s?,\s?")
-_ZONE_BEFORE_GAP = re.compile(r"[\s,:(]{0,3}(?:on\s|于)?")
-_ZONE_AFTER_GAP = re.compile(r"(?:[\s,(]|at|凌晨|上午|下午|晚间?|早间?|[ap]\.?m\.?|\d{1,2}[:点时]\d\d(?::\d\d)?分?|\d{1,2}点?)*", re.IGNORECASE)
+_ZONE_BEFORE_GAP = re.compile(r"[\s:(]{0,2}(?:on\s|于)?")
+_ZONE_AFTER_GAP = re.compile(
+    r"(?:[\s,(]|at|凌晨|上午|下午|晚间?|早间?|[ap]\.?m\.?|\d{1,2}[:点时]\d\d(?::\d\d)?分?|\d{1,2}点?)*", re.IGNORECASE
+)
 _NEAR = 30
+_AFTER = 6  # a market word before a date (its subject) is worth this many characters more than one after it
 
 
 def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[DateSpan]:
@@ -84,7 +87,7 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
     """
     if reference.tzinfo is None:
         raise DataError(f"The reference {reference} came without a zone; expected an aware datetime, such as one in UTC.")
-    plain = text.translate(grammar.TRADITIONAL)
+    plain = text.translate(lexis.TRADITIONAL)
     phrases, words = grammar.read(plain)
     phrases = _pairs(_ranges(phrases, plain), plain)
     if not phrases:
@@ -96,18 +99,30 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
         bound = reference.astimezone(ZoneInfo(name)).date()
         if not explicit:
             bound = max(bound, reference.astimezone(ZoneInfo(zone)).date())
-        future = bool(grammar.FUTURE_AFTER.match(plain, end)) or bool(grammar.FUTURE_BEFORE.search(plain, max(zones.sentence(start), start - 48), start))
+        future = lexis.says_future(plain, max(zones.sentence(start), start - 48), start, end)
         days = _days(phrase, bound, future)
         if days is None:
             continue
         first, last, rule = days
         if not explicit and first > reference.astimezone(ZoneInfo(name)).date() and not future:
             name = zone  # the market has not reached that day: it is the writer's
-        if grammar.AS_OF.search(plain, max(0, start - 24), start):
+        if phrase.unit in ("day", "weekday") and first == last and (rule == "week-ending" or lexis.week_ending(plain, start, end)):
+            first, rule = last - timedelta(days=last.weekday()), "week-ending"
+        if lexis.AS_OF.search(plain, max(0, start - 24), start):
             rule = f"as-of+{rule}"
         conflict = phrase.beside is not None and first.weekday() != phrase.beside
         spans.append(DateSpan(start, end, text[start:end], first, last, name, rule, conflict))
-    return spans
+    return _same_week(spans)
+
+
+def _same_week(spans: list[DateSpan]) -> list[DateSpan]:
+    """Give a bare 本周 the days that 本周(7月22日-7月26日) elsewhere in the text states: weeklies often appear on the Monday after."""
+    stated = next((s for s in spans if s.rule == "week+range" and s.text[:2] in ("本周", "本週")), None)
+    if stated is None:
+        return spans
+    return [
+        replace(s, first=stated.first, last=stated.last, rule="week+range-elsewhere") if s.text in ("本周", "本週") else s for s in spans
+    ]
 
 
 # --- 2. phrases that belong together
@@ -117,7 +132,12 @@ def _ranges(phrases: list[Phrase], plain: str) -> list[Phrase]:
     joined: list[Phrase] = []
     for phrase in phrases:
         before = joined[-1] if joined else None
-        if before is not None and before.until is None and _same_kind(before, phrase) and _RANGE_GAP.fullmatch(plain, before.end, phrase.start):
+        if (
+            before is not None
+            and before.until is None
+            and _same_kind(before, phrase)
+            and _RANGE_GAP.fullmatch(plain, before.end, phrase.start)
+        ):
             joined[-1] = replace(before, end=phrase.end, until=phrase, rule="range")
         else:
             joined.append(phrase)
@@ -148,6 +168,8 @@ def _pair(before: Phrase, after: Phrase, plain: str) -> Phrase | None:
         return None
     end = after.end + (gap.count("(") and plain[after.end : after.end + 1] == ")")
     units = (before.unit, after.unit)
+    if units == ("day", "week") and not gap and plain.startswith("当周", after.start):
+        return replace(before, end=after.end, rule="week-ending")
     if units == ("weekday", "day") and after.until is None and before.until is None:
         return replace(after, start=before.start, end=end, beside=before.weekday, rule=f"weekday+{after.rule}")
     if units == ("day", "weekday") and before.until is None and after.until is None and "," not in gap and after.shift is None:
@@ -169,7 +191,7 @@ class _Zones:
         self._plain, self._base = plain, base
         self._zones = [w for w in words if w[2] == "zone"]
         self._places = [w for w in words if w[2] == "place"]
-        self._ends = [m.end() for m in grammar.SENTENCE_END.finditer(plain)]
+        self._ends = [m.end() for m in lexis.SENTENCE_END.finditer(plain)]
 
     def sentence(self, offset: int) -> int:
         index = bisect_right(self._ends, offset)
@@ -178,10 +200,11 @@ class _Zones:
     def of(self, phrase: Phrase) -> tuple[str, int, int, bool]:
         """Return (zone, start, end, explicit): the offsets with the zone word and the part of the day."""
         start, end = phrase.start, phrase.end
-        while (part := grammar.PART_OF_DAY.match(self._plain, end)) and phrase.unit in ("day", "weekday", "relative"):
+        while (part := lexis.PART_OF_DAY.match(self._plain, end)) and phrase.unit in ("day", "weekday", "relative"):
             end = part.end()
         found = None
-        for left, right, _ in self._zones[max(0, bisect_left(self._zones, (start,)) - 1) :]:
+        first = bisect_left(self._zones, (start,))
+        for left, right, _ in self._zones[max(0, first - 1) : first + 2]:
             if left > end + _NEAR:
                 break
             if right <= start and _ZONE_BEFORE_GAP.fullmatch(self._plain, right, start):
@@ -191,25 +214,23 @@ class _Zones:
                 found, end = (left, right), right + closed
                 break
         if found is not None and phrase.unit in ("day", "weekday", "relative"):
-            named = grammar.zone_named(self._plain[found[0] : found[1]]) or self._place(start, end, _NEAR * 2)
+            named = lexis.zone_named(self._plain[found[0] : found[1]]) or self._place(start, end, _NEAR * 2)
             return named or self._base, start, end, True
         if phrase.unit in ("day", "weekday"):
             return self._place(start, end, _NEAR) or self._base, start, end, False
         return self._base, start, end, False
 
     def _place(self, start: int, end: int, near: int) -> str | None:
-        """Return the zone of the market word nearest to the phrase inside its sentence; the one before it wins a tie."""
+        """Return the zone of the market word nearest to the phrase inside its sentence, those before it preferred."""
         low = max(self.sentence(start), start - near)
         index = bisect_right(self._ends, end - 1)
         high = min(self._ends[index] if index < len(self._ends) else len(self._plain), end + near)
         best: tuple[int, int, str] | None = None
-        for left, right, _ in self._places[bisect_left(self._places, (low,)) :]:
-            if right > high:
-                break
-            gap = start - right if right <= start else left - end
-            if gap >= 0 and (best is None or gap < best[0]):
+        for left, right, _ in self._places[bisect_left(self._places, (low,)) : bisect_left(self._places, (high,))]:
+            gap = start - right if right <= start else left - end + _AFTER if left >= end else -1
+            if gap >= 0 and right <= high and (best is None or gap < best[0]):
                 best = (gap, left, self._plain[left:right])
-        return None if best is None else grammar.zone_named(best[2])
+        return None if best is None else lexis.zone_named(best[2])
 
 
 # --- 4. days
@@ -238,7 +259,9 @@ def _range_days(phrase: Phrase, bound: date, future: bool) -> tuple[date, date, 
     if until.year is None and until.shift is None and (head.year is not None or head.shift is not None) and head.unit != "weekday":
         until = replace(until, year=head.year, shift=head.shift)
         if until.month is not None and head.month is not None and until.month < head.month:
-            until = replace(until, year=None if until.year is None else until.year + 1, shift=None if until.shift is None else until.shift + 1)
+            until = replace(
+                until, year=None if until.year is None else until.year + 1, shift=None if until.shift is None else until.shift + 1
+            )
     if until.unit == "day" and until.month is None:
         until = replace(until, month=head.month)
     end = _days(until, bound, future)
@@ -247,7 +270,9 @@ def _range_days(phrase: Phrase, bound: date, future: bool) -> tuple[date, date, 
     if head.unit == "day" and head.month is None:
         head = replace(head, month=end[1].month if (head.day or 0) <= end[1].day else None)
     if head.unit == "weekday":
-        first: date = end[1] - timedelta(days=(until.weekday - head.weekday) % 7 if until.weekday is not None and head.weekday is not None else 0)
+        first: date = end[1] - timedelta(
+            days=(until.weekday - head.weekday) % 7 if until.weekday is not None and head.weekday is not None else 0
+        )
         return first, end[1], phrase.rule + ("+future" if first > bound else "")
     begin = _days(head, end[1], False)
     if begin is None or begin[0] > end[1]:
@@ -278,11 +303,15 @@ def _day(phrase: Phrase, bound: date, future: bool) -> tuple[date, date] | None:
     elif phrase.month is not None:
         # Eight years reach over 1900-like gaps between leap days.
         options = [d for y in range(bound.year - 8, bound.year + 9) if (d := _valid(y, phrase.month, day))]
-        first = _choose(max((d for d in options if d <= bound), default=None), min((d for d in options if d >= bound), default=None), bound, future)
+        first = _choose(
+            max((d for d in options if d <= bound), default=None), min((d for d in options if d >= bound), default=None), bound, future
+        )
     else:
         months = [divmod(bound.year * 12 + bound.month - 1 + k, 12) for k in range(-2, 3)]
         options = [d for y, m in months if (d := _valid(y, m + 1, day))]
-        first = _choose(max((d for d in options if d <= bound), default=None), min((d for d in options if d >= bound), default=None), bound, future)
+        first = _choose(
+            max((d for d in options if d <= bound), default=None), min((d for d in options if d >= bound), default=None), bound, future
+        )
     if first is None:
         return None
     last = first if phrase.day_end is None else _valid(first.year, first.month, phrase.day_end)
@@ -303,8 +332,11 @@ def _month(phrase: Phrase, bound: date, future: bool) -> tuple[date, date] | Non
     return _edged(date(year, month, 1), date(last_year, end, monthrange(last_year, end)[1]), phrase.edge, bound)
 
 
-def _relmonth(phrase: Phrase, bound: date, future: bool) -> tuple[date, date]:
+def _relmonth(phrase: Phrase, bound: date, future: bool) -> tuple[date, date] | None:
     year, month = divmod(bound.year * 12 + bound.month - 1 + (phrase.shift or 0), 12)
+    if phrase.day is not None:
+        day = _valid(year, month + 1, phrase.day)
+        return None if day is None else (day, day)
     return _edged(date(year, month + 1, 1), date(year, month + 1, monthrange(year, month + 1)[1]), phrase.edge, bound)
 
 
@@ -378,5 +410,6 @@ def _relative(phrase: Phrase, bound: date, future: bool) -> tuple[date, date]:
 
 
 _RESOLVERS: dict[str, Callable[[Phrase, date, bool], tuple[date, date] | None]] = {
-    "day": _day, "month": _month, "relmonth": _relmonth, "quarters": _quarters, "year": _years, "weekday": _weekday, "week": _week, "relative": _relative,
+    "day": _day, "month": _month, "relmonth": _relmonth, "quarters": _quarters, "year": _years,
+    "weekday": _weekday, "week": _week, "relative": _relative,
 }  # fmt: skip

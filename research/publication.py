@@ -3,7 +3,8 @@
 The evidence is tried in this order, and ``rule`` names what was used:
 
 1. the stamp the format carries (``stamp:second``, ``stamp:minute``, ``stamp:day``);
-2. a published line or a dateline near the beginning of the text (``header``, ``dateline``): 「发布时间:…」, 「…4月20日讯」, ``April 19 (Agency)``;
+2. a published line or a dateline near the beginning of the text (``header``, ``dateline``):
+   「发布时间:…」, 「…4月20日讯」, ``April 19 (Agency)``;
 3. the latest past date the text mentions, below, and the collector's clock, above (``mentions``, ``seen``).
 """
 
@@ -16,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 from research.errors import DataError
-from research.phrase_grammar import TRADITIONAL, month_number, number, zone_named
+from research.phrase_words import TRADITIONAL, month_number, number, zone_named
 from research.phrases import DateSpan, find
 
 __all__ = ["Publication", "publication"]
@@ -51,22 +52,45 @@ _NUMERIC = re.compile(
     r"\s*(?P<z>Z|[A-Z]{2,4}|北京时间|[+-]\d\d(?::?\d\d)?)?"
 )
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?")
+_RFC_822 = re.compile(r"(?:[A-Za-z]{3},?\s+)?\d{1,2}[\s-]|[A-Z][a-z]{2}\s[A-Z][a-z]{2}\s+\d")
 _EPOCH = re.compile(r"1\d{9}(?:\d{3})?")
-_VERB = r"(?:凌晨|早间|上午|中午|午间|下午|晚间|晚|深夜)?\s?(?:讯|电(?!力|动|商|子|影|视|池|网|价|话|信|站|机|器)|消息|快讯|专电|综合[讯报消电])"
+_VERB = (
+    r"(?:凌晨|早间|上午|中午|午间|下午|晚间|晚|深夜)?\s?(?:讯|电(?!力|动|商|子|影|视|池|网|价|话|信|站|机|器)|消息|快讯"
+    r"|专电|综合[讯报消电])"
+)
 _DATELINE = re.compile(
-    rf"(?:(?P<y>(?:19|20)\d\d)年)?(?P<m>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])月(?P<d>3[01]|[12]\d|0?[1-9]|三十一?|二?十[一二三四五六七八九]?|[一二三四五六七八九])日"
+    rf"(?:(?P<y>(?:19|20)\d\d)年)?(?P<m>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])月(?P<d>3[01]|[12]\d|0?[1-9]|三十一?"
+    rf"|二?十[一二三四五六七八九]?|[一二三四五六七八九])日"
     rf"\s?(?:\((?:周|星期)[一二三四五六日天]\)|(?:周|星期)[一二三四五六日天])?\s?{_VERB}"
 )
 _CITED = re.compile(r"(?:据|援引|引述|当地时间|美东时间)[^。,;\n]{0,16}$")
 _ENGLISH_DATELINE = re.compile(
-    r"(?P<m>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?\s"
-    r"(?P<d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?:,?\s(?P<y>(?:19|20)\d\d))?\s?,?\s?(?:\([A-Z][\w .&/-]{1,30}\)|/[A-Z][\w. -]{2,30}/|--\s|—\s|–\s|:\s)"
+    r"(?P<m>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)\.?\s"
+    r"(?P<d>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?:,?\s(?P<y>(?:19|20)\d\d))?\s?,?\s?(?:\([A-Z][\w .&/-]{1,30}\)"
+    r"|/[A-Z][\w. -]{2,30}/|--\s|—\s|–\s|:\s)"
 )
-_LABEL = r"(?:发[布表][于时间日期在]*|刊登于?|更新(?:时间|于)?|时间|日期|[Pp]ublished(?:\s(?:on|at))?|[Uu]pdated(?:\s(?:on|at))?|[Dd]ate|[Pp]osted(?:\s(?:on|at))?)\s?[::]?\s?"
+_LABEL = (
+    r"(?:发[布表][于时间日期在]*|刊登于?|更新(?:时间|于)?|时间|日期|[Pp]ublished(?:\s(?:on|at))?|[Uu]pdated(?:\s(?:on|at))?"
+    r"|[Dd]ate|[Pp]osted(?:\s(?:on|at))?)\s?[::]?\s?"
+)
 _LABELLED = re.compile(rf"{_LABEL}(?=(?:19|20)\d\d[-/.年])")
 _LABELLED_ENGLISH = re.compile(rf"{_LABEL}(?=(?:[A-Z][a-z]{{2,8}}\.?\s\d|\d{{1,2}}\s[A-Z]))")
 _OWN_LINE = re.compile(r"(?:^|\n)[\s\-·|•]*(?=(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s|$|[^\d,,。]{0,3}\d{1,2}:))")
-_RELATIVE = ("weekday", "relative-weekday", "relative-day", "overnight", "recently", "week", "relative-month", "relative-quarter", "relative-year", "relative-week", "year-to-date")
+_RELATIVE = (
+    "weekday",
+    "relative-weekday",
+    "relative-day",
+    "overnight",
+    "recently",
+    "week",
+    "range-elsewhere",
+    "relative-month",
+    "relative-quarter",
+    "relative-year",
+    "relative-week",
+    "year-to-date",
+)
 
 
 def publication(headline: str, body: str, stamp: datetime | str | None, zone: str, seen_at: datetime | None) -> Publication | None:
@@ -124,7 +148,10 @@ def _capped(read: Publication, seen: datetime) -> Publication:
 def _bounded(headline: str, body: str, zone: str, seen: datetime, contradicted: Publication | None) -> Publication:
     """Bound from below by the latest past date mentioned, from above by the collector's clock."""
     latest, rule = _UNBOUNDED, "seen"
-    for span in find(f"{headline}\n{body}", seen, zone):
+    text = f"{headline}\n{body}"
+    for span in find(text, seen, zone):
+        if text[span.start - 1 : span.start] in ("自", "从", "從") and span.start:
+            continue  # 自4月9日起 is announced before it begins
         if span.rule.rpartition("+")[2] in _RELATIVE or "future" in span.rule or (span.conflict and contradicted is None):
             continue
         begins = _start_of(span.first, span.zone)
@@ -149,10 +176,12 @@ def _stamped(stamp: datetime | str | None, zone: str) -> Publication | None:
     numeric = _NUMERIC.fullmatch(text)
     if numeric is not None:
         return _numeric(numeric, zone, "stamp")
+    if not _RFC_822.match(text):
+        return _worded(text, zone, "stamp")
     try:
         instant = parsedate_to_datetime(text)
     except ValueError:
-        return _worded(text, zone, "stamp")
+        return None
     if not re.search(r"\d:\d", text):
         return _whole_day(instant.date(), zone, "stamp:day")
     precision = "second" if re.search(r":\d\d:\d\d", text) else "minute"
@@ -166,7 +195,11 @@ def _numeric(match: re.Match[str], zone: str, rule: str) -> Publication | None:
     except ValueError:
         return None
     if match["H"] is None:
-        return _whole_day(day, _named(match["z"], zone) if match["z"] and not _OFFSET.fullmatch(match["z"]) else zone, f"{rule}:day" if rule == "stamp" else rule)
+        return _whole_day(
+            day,
+            _named(match["z"], zone) if match["z"] and not _OFFSET.fullmatch(match["z"]) else zone,
+            f"{rule}:day" if rule == "stamp" else rule,
+        )
     seconds = int(match["H"]) * 3600 + int(match["M"]) * 60 + int(match["S"] or 0)
     offset = _OFFSET.fullmatch(match["z"] or "")
     if offset is not None:
@@ -199,7 +232,9 @@ def _worded(text: str, zone: str, rule: str) -> Publication | None:
     named = re.search(r"\b(?:[ECP][SD]?T|UTC|GMT|BST|HKT|JST|KST)\b", text)
     name = _named(named.group(), zone) if named else spans[0].zone
     precision = "minute" if clock[3] is None else "second"
-    instant = datetime.combine(spans[0].first, time(), ZoneInfo(name)) + timedelta(hours=hour, minutes=int(clock[2]), seconds=int(clock[3] or 0))
+    instant = datetime.combine(spans[0].first, time(), ZoneInfo(name)) + timedelta(
+        hours=hour, minutes=int(clock[2]), seconds=int(clock[3] or 0)
+    )
     return _exactly(instant, precision, f"{rule}:{precision}")
 
 
@@ -278,7 +313,11 @@ def _without_year(month: int, day: int, text: str, zone: str, seen: datetime) ->
     if not options:
         return None
     spans = find(text, datetime.combine(options[0], time(23, 59), ZoneInfo(zone)), zone)
-    dated = [s for s in spans if "weekday" in s.rule and "day-of-month" not in s.rule and "-" in s.rule and "+" in s.rule and "relative" not in s.rule]
+    dated = [
+        s
+        for s in spans
+        if "weekday" in s.rule and "day-of-month" not in s.rule and "-" in s.rule and "+" in s.rule and "relative" not in s.rule
+    ]
     if any("full-date" not in s.rule for s in dated):
         fitting = [d for d in options if not any(s.conflict for s in _pairs_of(text, d, zone))]
         if fitting and fitting[0] != options[0]:

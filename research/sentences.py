@@ -50,7 +50,8 @@ def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:
     >>> [("甲涨1.5%。乙跌2%;丙平"[s.start : s.end]) for s in sentences("甲涨1.5%。乙跌2%;丙平")]
     ['甲涨1.5%。', '乙跌2%;', '丙平']
     """
-    found, start = [], 0
+    found: list[Sentence] = []
+    start = 0
     for match in _END.finditer(plain):
         start = _append(found, plain, start, match.end(), headline_end)
     _append(found, plain, start, len(plain), headline_end)

@@ -30,9 +30,18 @@ __all__ = ["TONES_SCHEMA", "lexicon", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
-_CONTRAST = re.compile(r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE)
-_NEGATION = re.compile(r"(?:未能|未曾|未有|尚未|并未|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|减轻|解除|扭转|收窄|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$", re.IGNORECASE)
-_STRONG = re.compile(r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|sharply |significantly |strongly |very |record |biggest |heavily )$", re.IGNORECASE)
+_CONTRAST = re.compile(
+    r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
+)
+_NEGATION = re.compile(
+    r"(?:未能|未曾|未有|尚未|并未|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|减轻|解除|扭转|收窄|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(
+    r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
+    r"sharply |significantly |strongly |very |record |biggest |heavily )$",
+    re.IGNORECASE,
+)
 _WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]")
@@ -121,7 +130,9 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
         if move.symbol is not None:
             share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
             weight = share * (_HEADLINE_WEIGHT if move.start <= len(document["headline"]) else 1.0)
-            sums[move.symbol].add(math.copysign(min(1.0, 0.5 + 5 * abs(move.value)), move.value) if move.value else 0.0, weight, f"{move.value:+.2%}")
+            sums[move.symbol].add(
+                math.copysign(min(1.0, 0.5 + 5 * abs(move.value)), move.value) if move.value else 0.0, weight, f"{move.value:+.2%}"
+            )
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
         if inside:

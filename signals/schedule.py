@@ -78,7 +78,7 @@ def due(jobs: Sequence[Job], now: datetime, store: Store) -> list[Decision]:
 
 def next_due(jobs: Sequence[Job], now: datetime) -> datetime:
     """Return the first decision instant after ``now``."""
-    instants = []
+    instants: list[datetime] = []
     for job in jobs:
         clock = cutoffs(calendar_sessions(job.mic, now.date() - _AHEAD, now.date() + _AHEAD), lead=job.lead)
         instants += clock.filter(pl.col("asof") > now)["asof"].to_list()

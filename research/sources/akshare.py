@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import threading
 import warnings
@@ -55,8 +56,11 @@ _US_MARKETS = ("105", "106", "107")
 #: shares in the unit of volume Eastmoney uses for mainland securities
 _MAINLAND_LOT = 100.0
 
-#: fewest different prices' spread, in ticks, from which the slope of the map can be told
-_SPREAD = 8
+#: a session this many standard deviations off the line of its stretch begins a new one
+_DEVIATIONS = 4.5
+
+#: how far the slope may lie from the guess, relative: bonus issues change it by tens of percent
+_SLOPE_SPREAD = 0.5
 
 
 def bars(
@@ -144,37 +148,61 @@ def total_return_factor(raw: NDArray[np.float64], back_adjusted: NDArray[np.floa
     factor = np.ones(count)
     if count == 0:
         return factor
+    # Variance of a rounded number: its tick squared over 12. The slope is near the ratio, which stands in until it is known.
     tick, step = _tick(raw), _tick(back_adjusted)
+    # (Back-adjusted prices that are not positive are the vendor's slip, and do occur.)
+    ratio = float(np.median(back_adjusted / raw))
+    ratio = ratio if ratio > 0 else 1.0
+    noise = (ratio**2 * tick**2 + step**2) / 12
+    lines = [_Line(ratio, noise)]
     begins = [0]
-    for now in range(1, count):
-        slope, offset = _line(raw, back_adjusted, begins, now, tick)
-        miss = np.abs(slope * raw[now] + offset - back_adjusted[now])
-        # Each price is rounded to half a tick; the slope's own error grows with the distance from what it was fitted on.
-        reach = np.abs(raw[now] - raw[begins[-1] : now].mean()) / max(float(np.ptp(raw[begins[-1] : now])), _SPREAD * tick)
-        if np.median(miss - slope * tick * np.minimum(reach, 3.0)) > 0.6 * (slope * tick + step):
+    for now in range(count):
+        if now and lines[-1].misfit(raw[now], back_adjusted[now]) > _DEVIATIONS:
+            lines.append(_Line(lines[-1].slope, noise))
             begins.append(now)
-    for number, now in enumerate(begins[1:], start=1):
-        until = begins[number + 1] if number + 1 < len(begins) else count
-        slope, offset = _line(raw, back_adjusted, begins[: number + 1], until, tick)
-        reference = (back_adjusted[now - 1, 3] - offset) / slope
+        lines[-1].add(raw[now], back_adjusted[now])
+    for now, line in zip(begins[1:], lines[1:], strict=True):
+        reference = line.inverse(back_adjusted[now - 1, 3])
         close = raw[now - 1, 3]
+        # Less than a tick is rounding, not a distribution.
         if reference > 0 and abs(reference - close) > 0.75 * tick:
             factor[now:] *= close / reference
     return factor
 
 
-def _line(raw: NDArray[np.float64], adjusted: NDArray[np.float64], begins: list[int], until: int, tick: float) -> tuple[float, float]:
-    """Return slope and offset of the stretch that begins last, by least squares over its sessions before ``until``."""
-    here = slice(begins[-1], until)
-    prices, values = raw[here].ravel(), adjusted[here].ravel()
-    if np.ptp(prices) >= _SPREAD * tick:
-        centred = prices - prices.mean()
-        slope = float(centred @ values / (centred @ centred))
-    elif len(begins) > 1:
-        slope = _line(raw, adjusted, begins[:-1], begins[-1], tick)[0]
-    else:
-        slope = float(values.mean() / prices.mean())
-    return slope, float(values.mean() - slope * prices.mean())
+class _Line:
+    """Least squares of adjusted on raw prices, updated row by row, with a slope expected near ``guess`` until the data tell it."""
+
+    def __init__(self, guess: float, noise: float) -> None:
+        self.guess, self.noise, self.weight = guess, noise, noise / (_SLOPE_SPREAD * guess) ** 2
+        self.count, self.x, self.y, self.xx, self.xy = 0, 0.0, 0.0, 0.0, 0.0
+
+    def add(self, prices: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Update the means and the centred sums (Welford)."""
+        for price, value in zip(prices.tolist(), values.tolist(), strict=True):
+            self.count += 1
+            away = price - self.x
+            self.x += away / self.count
+            self.y += (value - self.y) / self.count
+            self.xx += away * (price - self.x)
+            self.xy += away * (value - self.y)
+
+    @property
+    def slope(self) -> float:
+        """The slope, between the guess and the data by the evidence there is."""
+        return (self.xy + self.weight * self.guess) / (self.xx + self.weight)
+
+    def inverse(self, value: float) -> float:
+        """Return the raw price that maps to ``value``."""
+        return float(self.x + (value - self.y) / self.slope)
+
+    def misfit(self, prices: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+        """Return how many standard deviations of the prediction the row's mean lies off the line."""
+        away = float(prices.mean()) - self.x
+        miss = abs(float(values.mean()) - self.y - self.slope * away)
+        # Equal prices are rounded alike: only different ones average out.
+        variance = self.noise * (1 / len(set(prices.tolist())) + 1 / self.count + away**2 / (self.xx + self.weight))
+        return miss / math.sqrt(variance)
 
 
 def _tick(prices: NDArray[np.float64]) -> float:
@@ -279,13 +307,13 @@ class _Caller:
             # A broken answer fails to parse (ValueError); errors of transport are OSErrors.
             retry=tenacity.retry_if_exception_type((ValueError, OSError)),
             stop=tenacity.stop_after_attempt(self.attempts),
-            wait=tenacity.wait_exponential_jitter(initial=self.wait, max=30 * self.wait, jitter=self.wait),
+            wait=tenacity.wait_exponential(multiplier=self.wait, max=30) + tenacity.wait_random(0, self.wait),
             reraise=True,
         )
         try:
             frame = retrying(self._bounded, request)
         except ValueError as error:
-            raise SourceError(f"akshare's answer for {symbol} is not the JSON expected ({_brief(error)}): run it again later.") from None
+            raise SourceError(f"akshare's answer for {symbol} is not in the form expected ({_brief(error)}): run it again later.") from None
         except OSError as error:
             raise SourceError(f"akshare could not reach its source for {symbol} ({_brief(error)}): check the connection.") from None
         except TypeError:

@@ -151,12 +151,13 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 def _chinese(data: bytes) -> str:
     scored = []
-    for encoding in ("gb18030", "big5hkscs"):
+    # Chinese UTF-16 without a mark has few zero bytes, so it competes here too.
+    for encoding in ("gb18030", "big5hkscs", *(("utf-16-le", "utf-16-be") if len(data) % 2 == 0 else ())):
         text = data.decode(encoding, "replace")
         han = sum("\u4e00" <= c <= "\u9fff" for c in text)
         frequent = sum(c in _FREQUENT for c in text)
         broken = text.count("\ufffd") + sum("\ue000" <= c <= "\uf8ff" for c in text)
-        scored.append(((frequent - 5 * broken) / (han + 1), text, broken))
+        scored.append(((frequent - 5 * broken) / max(han, 0.2 * len(text), 1), text, broken))
     score, text, broken = max(scored, key=lambda entry: entry[0])
     if broken > 0.01 * len(text) or score < 0.02:
         raise SourceError(

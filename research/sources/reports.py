@@ -41,7 +41,7 @@ _HOUSE = re.compile("(?P<house>" + "|".join(sorted(_HOUSES, key=len, reverse=Tru
 
 
 def broker(headline: str, body: str) -> str | None:
-    """Return the house that wrote a report, when its title or its first lines name one.
+    """Return the house that wrote a report, in simplified script, when its title or its first lines name one.
 
     >>> broker("招商策略:本周A股回顾", ""), broker("某周报", "正文。")
     ('招商证券', None)
@@ -61,7 +61,7 @@ def parse(text: str, source: str | None = None) -> tuple[list[Article], list[Rej
     text
         The page's text: title first, then the site's header, the report, the site's footer.
     source
-        Overrides the house named by the report.
+        Overrides the house the report names; without one it is the site's 来源 line (in simplified script), else ``"report"``.
 
     Returns
     -------
@@ -100,9 +100,8 @@ def _header_until(lines: list[str]) -> int:
 
 
 def _footer_at(lines: list[str]) -> int:
-    """Return where the site's footer begins: its first mark in the last fifth of the lines."""
-    from_line = int(len(lines) * 0.8) if len(lines) > 10 else len(lines) // 2
-    return next((i for i in range(from_line, len(lines)) if _FOOTER.search(plain(lines[i]))), len(lines))
+    """Return where the site's footer begins: its first mark in the second half of the lines."""
+    return next((i for i in range(len(lines) // 2, len(lines)) if _FOOTER.search(plain(lines[i]))), len(lines))
 
 
 def _stamp(lines: list[str]) -> str | None:

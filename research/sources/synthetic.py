@@ -10,12 +10,9 @@ Nothing here is data about the world; see ``research/data/synthetic_market.toml`
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,19 +23,17 @@ from numpy.typing import NDArray
 
 from research.calendar import mic_of, sessions
 from research.errors import UsageError
-from research.schemas import BARS, INSTANT, INSTRUMENTS, SESSIONS, content_id
+from research.schemas import BARS, INSTANT, SESSIONS, content_id
 from research.sources import Article
 from research.sources.synthetic_bars import Listings, factors, simulate
+from research.sources.synthetic_companies import MARKETS, companies, configuration, effects, instruments, lifetimes, market_of
 from research.sources.synthetic_news import Story, newsroom, write_news
-from research.sources.synthetic_text import Company
 
 __all__ = ["Paths", "SyntheticMarket", "market", "write"]
 
 ESTIMATION = 260  # sessions before the first event
 APART = 12  # sessions two events of one symbol are at least more than apart
 TAIL = 25  # sessions after the last event: its window must be complete
-_MARKETS = MappingProxyType({"cn": ("XSHG", "CNY"), "hk": ("XHKG", "HKD"), "us": ("XNYS", "USD")})
-_FIRST_DAY = date(2010, 1, 4)
 
 Instants = NDArray[np.int64]
 
@@ -54,8 +49,9 @@ class SyntheticMarket:
     articles
         Every text, by availability. ``stamp`` is ``None`` for a portal's, whose only date is in the text.
     labels
-        ``id, symbol?, event_type?, origin``: what each article is. ``origin`` is ``original|rephrased|late|backfilled|denied|plain|ambiguous``;
-        an event article has one row a symbol, ``event_type`` is null where a reader should find no event.
+        ``id, symbol?, event_type?, origin``: what each article is. ``origin`` is
+        ``original|rephrased|late|backfilled|denied|plain|ambiguous``; an event article has one row a symbol, ``event_type`` is
+        null where a reader should find no event.
     truth
         ``event_id, symbol, mic, event_type, published_at, available_at, day0, planted, days``: ``planted`` is the sum over sessions
         day 0 … day 0 + ``days`` - 1 of the abnormal simple return. ``available_at`` is that of the earliest article.
@@ -117,29 +113,27 @@ def market(*, seed: int = 7, start: date = date(2022, 1, 4), end: date = date(20
     UsageError
         When the span is too short to hold an estimation period and events.
     """
-    calendars = {name: _calendar(mic, start, end) for name, (mic, _) in _MARKETS.items()}
+    calendars = {name: _calendar(mic, start, end) for name, (mic, _) in MARKETS.items()}
     shortest = min(len(calendar.closes) for calendar in calendars.values())
     if shortest < ESTIMATION + 3 * TAIL:
-        raise UsageError(
-            f"The embedded market was asked for {shortest} sessions ({start} to {end}); expected at least {ESTIMATION + 3 * TAIL}: take a longer span."
-        )
+        least = ESTIMATION + 3 * TAIL
+        raise UsageError(f"The embedded market was asked for {shortest} sessions ({start} to {end}); expected {least}: take a longer span.")
     timing, texts, prices = (np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(3))
-    config = _config()
-    instruments = _instruments(config, calendars)
-    companies = _companies(config)
-    stories = _schedule(config, calendars, timing)
-    articles, labels, stories = newsroom(
-        stories, companies, (calendars["cn"].opens[0], calendars["cn"].closes[-1]), _lifetimes(instruments), texts
-    )
+    config = configuration()
+    open_days = {name: calendar.frame["session"].to_list() for name, calendar in calendars.items()}
+    listed = instruments(open_days)
+    span = (int(calendars["cn"].opens[0]), int(calendars["cn"].closes[-1]))
+    drawn = _schedule(config, calendars, timing)
+    articles, labels, stories = newsroom(drawn, companies(), lifetimes(listed), span, open_days, texts)
     truth = _truth(config, stories, calendars)
     return SyntheticMarket(
-        instruments=instruments,
+        instruments=listed,
         bars=_bars(config, calendars, truth, prices, noise),
         sessions=SESSIONS.validate(pl.concat([calendar.frame for calendar in calendars.values()]).sort("mic", "session")),
         articles=articles,
         labels=labels,
         truth=truth.drop("_row", "_during"),
-        effects=_effects(config),
+        effects=effects(),
         benchmarks=MappingProxyType(dict(config["benchmarks"])),
     )
 
@@ -147,7 +141,8 @@ def market(*, seed: int = 7, start: date = date(2022, 1, 4), end: date = date(20
 def write(market: SyntheticMarket, folder: Path) -> Paths:
     """Write the files a user would have: an archive, a feed and a portal page of news, bars, instruments and the truth.
 
-    The archive is JSONL with ``id, source, kind, headline, body, url, published_at, first_seen_at`` (null for a back-fill). Every article is in exactly one of the three.
+    The archive is JSONL with ``id, source, kind, headline, body, url, published_at, first_seen_at`` (null for a back-fill).
+    Every article is in exactly one of the three.
     """
     folder = Path(folder)
     (folder / "news").mkdir(parents=True, exist_ok=True)
@@ -159,91 +154,9 @@ def write(market: SyntheticMarket, folder: Path) -> Paths:
     return paths
 
 
-@lru_cache(maxsize=1)
-def _config() -> dict[str, Any]:
-    return tomllib.loads((files("research.data") / "synthetic_market.toml").read_text(encoding="utf-8"))
-
-
 def _calendar(mic: str, start: date, end: date) -> _Calendar:
     frame = sessions(mic, start, end)
     return _Calendar(frame, frame["open_at"].dt.epoch("us").to_numpy(), frame["close_at"].dt.epoch("us").to_numpy())
-
-
-def _market_of(symbol: str) -> str:
-    return {"XSHG": "cn", "XSHE": "cn", "XHKG": "hk"}.get(mic_of(symbol), "us")
-
-
-def _language(text: str) -> str:
-    return "en" if text.isascii() else "zh"
-
-
-def _aliases(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [{"text": text, "language": language, "needs_context": context} for text, language, context in entry.get("alias", [])]
-    if "nickname" in entry:
-        rows.append({"text": entry["nickname"], "language": _language(entry["nickname"]), "needs_context": False})
-    return rows
-
-
-def _at_fraction(calendar: _Calendar, fraction: float) -> int:
-    return int(len(calendar.closes) * fraction)
-
-
-def _instruments(config: Mapping[str, Any], calendars: Mapping[str, _Calendar]) -> pl.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for entry in [*config["index"], *config["instrument"]]:
-        symbol = entry["symbol"]
-        name = _market_of(symbol)
-        days = calendars[name].frame["session"]
-        row = {
-            "symbol": symbol,
-            "valid_from": _FIRST_DAY,
-            "name": entry["name"],
-            "name_zh": entry["zh"],
-            "mic": mic_of(symbol),
-            "asset_class": "equity" if "sector" in entry else "index",
-            "currency": _MARKETS[name][1],
-            "sector": entry.get("sector"),
-            "aliases": _aliases(entry),
-            "twin": entry.get("twin"),
-            "valid_to": days[_at_fraction(calendars[name], entry["delisted"])] if "delisted" in entry else None,
-        }
-        if "former" in entry:
-            at = _at_fraction(calendars[name], entry["former"]["until"])
-            rows.append(row | {"name": entry["former"]["name"], "name_zh": entry["former"]["zh"], "valid_to": days[at - 1]})
-            row["valid_from"] = days[at]
-        rows.append(row)
-    return INSTRUMENTS.frame(rows).sort("symbol", "valid_from")
-
-
-def _companies(config: Mapping[str, Any]) -> dict[str, Company]:
-    return {
-        entry["symbol"]: Company(
-            entry["symbol"],
-            entry["name"],
-            entry["zh"],
-            entry["sector"],
-            _market_of(entry["symbol"]),
-            entry["price"],
-            tuple(map(tuple, entry.get("alias", []))),
-            entry.get("nickname"),
-        )
-        for entry in config["instrument"]
-    }
-
-
-def _lifetimes(instruments: pl.DataFrame) -> dict[str, list[tuple[date, date | None, str, str]]]:
-    """Return, for each symbol, its dated names: (first day, last day or None, name, Chinese name)."""
-    rows: dict[str, list[tuple[date, date | None, str, str]]] = {}
-    for symbol, first, last, name, zh in (
-        instruments.filter(pl.col("asset_class") == "equity").select("symbol", "valid_from", "valid_to", "name", "name_zh").rows()
-    ):
-        rows.setdefault(symbol, []).append((first, last, name, zh))
-    return rows
-
-
-def _effects(config: Mapping[str, Any]) -> pl.DataFrame:
-    rows = [(name, float(effect["total"]), int(effect["days"])) for name, effect in sorted(config["effects"].items())]
-    return pl.DataFrame(rows, schema={"event_type": pl.String, "planted": pl.Float64, "days": pl.Int32}, orient="row")
 
 
 def _schedule(config: Mapping[str, Any], calendars: Mapping[str, _Calendar], rng: np.random.Generator) -> list[Story]:
@@ -252,11 +165,11 @@ def _schedule(config: Mapping[str, Any], calendars: Mapping[str, _Calendar], rng
     stories = []
     for entry in config["instrument"]:
         symbol, twin = entry["symbol"], entry.get("twin")
-        name = _market_of(symbol)
+        name = market_of(symbol)
         if twin and name == "hk":
             continue
         calendar = calendars[name]
-        end = _at_fraction(calendar, entry["delisted"]) if "delisted" in entry else len(calendar.closes)
+        end = int(len(calendar.closes) * entry["delisted"]) if "delisted" in entry else len(calendar.closes)
         margin = 8 if twin else 0  # the two calendars count the same days differently
         at = ESTIMATION + margin + int(rng.integers(0, 20))
         queue: list[str] = []
@@ -293,7 +206,7 @@ def _truth(config: Mapping[str, Any], stories: list[Story], calendars: Mapping[s
     for story in stories:
         effect = config["effects"][story.event_type]
         for symbol in story.symbols:
-            calendar = calendars[_market_of(symbol)]
+            calendar = calendars[market_of(symbol)]
             row = calendar.day0(story.available)
             during = bool(story.available >= calendar.opens[row])
             identity = content_id("synthetic", symbol, story.event_type, story.available)
@@ -325,12 +238,12 @@ def _bars(
     place = {day: i for i, day in enumerate(every_day)}
     drawn = factors(len(every_day), rng)
     parts = []
-    for column, (name, (_, currency)) in enumerate(_MARKETS.items()):
+    for column, (name, (_, currency)) in enumerate(MARKETS.items()):
         calendar = calendars[name]
         moves = drawn[[place[day] for day in calendar.frame["session"]], column]
-        entries = [entry for entry in config["instrument"] if _market_of(entry["symbol"]) == name]
+        entries = [entry for entry in config["instrument"] if market_of(entry["symbol"]) == name]
         shares = _listings(entries, name, currency, calendar, truth, rng)
-        index = [entry for entry in config["index"] if _market_of(entry["symbol"]) == name]
+        index = [entry for entry in config["index"] if market_of(entry["symbol"]) == name]
         empty = np.zeros((len(moves), len(index)))
         benchmark = Listings(
             symbols=tuple(entry["symbol"] for entry in index),
@@ -370,7 +283,7 @@ def _listings(
         for row in range(int(rng.integers(60, 180)), shape[0], 243):
             if not suspended[row, at]:
                 payout[row, at] = round(float(rng.uniform(0.008, 0.035)), 4)
-    last = np.array([_at_fraction(calendar, entry["delisted"]) if "delisted" in entry else shape[0] - 1 for entry in entries])
+    last = np.array([int(len(calendar.closes) * entry["delisted"]) if "delisted" in entry else shape[0] - 1 for entry in entries])
     prices, beta, sigma = (
         np.array([float(entry["price"]) for entry in entries]),
         rng.uniform(0.75, 1.25, shape[1]),
@@ -385,7 +298,7 @@ def _suspensions(shape: tuple[int, int], events: list[list[int]], rng: np.random
     for number, at in enumerate(rng.permutation(shape[1])[:8]):
         for _ in range(40):
             row, length = int(rng.integers(30, 250) if number % 2 else rng.integers(250, shape[0] - 15)), int(rng.integers(3, 9))
-            if all(day < row - 8 or day > row + length + 2 for day in events[at]):
+            if all(day < row - 8 or day > row + length + 5 for day in events[at]):
                 suspended[row : row + length, at] = True
                 break
     return suspended

@@ -13,6 +13,7 @@ Prices are not rounded to ticks: rounding would blur the planted returns. Price 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ from research.schemas import BARS
 
 __all__ = ["Listings", "factors", "simulate", "traded"]
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
 
 #: standard deviation of the daily market return, and its correlation across markets, in the order mainland, Hong Kong, New York
@@ -30,7 +31,7 @@ _MARKET_STD = np.array([0.011, 0.012, 0.010])
 _MARKET_CORRELATION = np.array([[1.0, 0.6, 0.2], [0.6, 1.0, 0.35], [0.2, 0.35, 1.0]])
 _MARKET_DRIFT = 0.0003
 _OVERNIGHT = 0.3  # share of a day's variance that falls between close and open
-_LIMIT = 0.10  # main-board limit of the mainland exchanges, in both directions
+_LIMIT = 10  # main-board limit of the mainland exchanges in both directions, per cent
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def factors(n_dates: int, rng: np.random.Generator) -> Floats:
     return np.asarray(_MARKET_DRIFT + (rng.standard_normal((n_dates, 3)) @ root.T) * _MARKET_STD, dtype=np.float64)
 
 
-def traded(desired: Floats, factor: Floats, suspended: Flags, limit: float | None) -> tuple[Floats, Floats, Floats]:
+def traded(desired: Floats, factor: Floats, suspended: Flags, limit: int | None) -> tuple[Floats, Floats, Floats]:
     """Return closes and both limits when each session may only move within ``limit`` of its reference price.
 
     Parameters
@@ -74,7 +75,7 @@ def traded(desired: Floats, factor: Floats, suspended: Flags, limit: float | Non
     suspended
         (T, N); a suspended session repeats the previous close.
     limit
-        Fraction, or ``None`` for none. Limits are rounded half up to 0.01.
+        Whole per cent, or ``None`` for none. Limits are computed from the reference price in hundredths and rounded half up to 0.01.
 
     Returns
     -------
@@ -87,8 +88,9 @@ def traded(desired: Floats, factor: Floats, suspended: Flags, limit: float | Non
     for t in range(1, len(desired)):
         reference = close[t - 1] * factor[t - 1] / factor[t]
         if limit is not None:
-            up[t] = np.where(suspended[t], np.nan, np.floor(reference * (1 + limit) * 100 + 0.5) / 100)
-            down[t] = np.where(suspended[t], np.nan, np.floor(reference * (1 - limit) * 100 + 0.5) / 100)
+            # In whole hundredths: 10.05 x 1.1 is not 11.055 in binary.
+            cents = np.rint(reference * 100).astype(np.int64)
+            up[t], down[t] = (np.where(suspended[t], np.nan, (cents * (100 + way * limit) * 2 + 100) // 200 / 100) for way in (1, -1))
             close[t] = np.fmin(np.fmax(desired[t], down[t]), up[t])
         close[t] = np.where(suspended[t], close[t - 1], close[t])
     return close, up, down
@@ -109,7 +111,6 @@ def simulate(sessions: pl.DataFrame, market_return: Floats, listings: Listings, 
         Multiplies everything idiosyncratic; 0 leaves beta and planted returns only.
     """
     shape = listings.planted.shape
-    n_sessions, n_names = shape
     sigma = listings.sigma
     width = np.where(sigma > 0, sigma, 0.006)  # of the day's range
     # Student t with 4 degrees of freedom has variance 2; the clip keeps a simple return above -1.
@@ -152,7 +153,7 @@ def simulate(sessions: pl.DataFrame, market_return: Floats, listings: Listings, 
             "limit_down": down,
         },
     )
-    index = np.arange(n_sessions)[:, None]
+    index = np.arange(len(market_return))[:, None]
     frame = frame.with_columns(
         amount=pl.col("volume") * (pl.col("high") + pl.col("low") + pl.col("close")) / 3,
         suspended=pl.Series(listings.suspended.T.ravel()),
@@ -164,7 +165,7 @@ def simulate(sessions: pl.DataFrame, market_return: Floats, listings: Listings, 
 
 
 def _jumps(listings: Listings, rng: np.random.Generator) -> Floats:
-    """Return a few jumps far beyond the price limit, all before the first event, so that no planted return is held back by them."""
+    """Return a few jumps far beyond the price limit, before the first event: no planted return is held back by them."""
     n_sessions, n_names = listings.planted.shape
     jumps = np.zeros((n_sessions, n_names))
     for column in rng.permutation(n_names)[:6]:

@@ -1,7 +1,8 @@
 """The newsroom of the embedded market: which article appears when, in which language, and what a reader should find in it.
 
-Each story is told first by an original. Rephrasings follow minutes to days later; late copies carry the original's publication time but were
-seen hours or days after it; back-filled copies have no measurement of when they were seen. None of these is available before the original.
+Each story is told first by an original. Rephrasings follow minutes to days later; late copies carry the original's publication
+time but were seen hours or days after it; back-filled copies have no measurement of when they were seen. None of these is
+available before the original.
 Denials, colour and texts that merely use a company's name as a word report no event.
 """
 
@@ -11,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,7 @@ import polars as pl
 
 from research.schemas import content_id
 from research.sources import Article
+from research.sources.synthetic_companies import Lifetimes
 from research.sources.synthetic_text import Company, Numbers, compose, numbers, to_traditional
 
 __all__ = ["FEED", "PORTAL", "Story", "article_id", "newsroom", "write_news"]
@@ -30,14 +33,14 @@ _SOURCES = {
     "zh-Hant": ("維港財訊", "半山日報"),
     "en": ("Meridian Wire", "The Harbor Ledger", "Northlight News"),
 }
-_FEED_DAYS = 24  # the feed holds the last weeks of the sample
+_FEED_DAYS = (95, 71)  # the feed holds these days, counted back from the end of the sample
 _N_PORTAL = 14
 _MIX = {"cn": (0.92, 0.0), "hk": (0.15, 0.5), "us": (0.16, 0.0)}  # simplified, traditional; the rest is English
 _SECOND = 1_000_000
-_HOUR = 3600 * _SECOND
-_DAY = 24 * _HOUR
+_DAY = 24 * 3600 * _SECOND
 
-Lifetimes = Mapping[str, list[tuple[date, date | None, str, str]]]
+Span = tuple[int, int]
+OpenDays = Mapping[str, Sequence[date]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,20 @@ def article_id(article: Article) -> str:
 
 
 def newsroom(
-    stories: Sequence[Story], companies: Mapping[str, Company], span: tuple[int, int], lifetimes: Lifetimes, rng: np.random.Generator
+    stories: Sequence[Story],
+    companies: Mapping[str, Company],
+    lifetimes: Lifetimes,
+    span: Span,
+    open_days: OpenDays,
+    rng: np.random.Generator,
 ) -> tuple[tuple[Article, ...], pl.DataFrame, list[Story]]:
     """Return (articles by availability, labels, the stories with their clocks as printed).
 
-    ``span`` is the first and last instant of the sample in microseconds. A story that falls into the feed's weeks is told by the
-    feed, whose publication times are exact; its clocks are returned accordingly.
+    ``span`` is the first and last instant of the sample in microseconds, ``open_days`` the sessions of each market. A story that
+    falls into the feed's weeks is told by the feed, whose publication times are exact; its clocks are returned accordingly.
     """
-    desk = _Desk(companies, lifetimes, span[1] - _FEED_DAYS * _DAY, rng)
+    feed = (span[1] - _FEED_DAYS[0] * _DAY, span[1] - _FEED_DAYS[1] * _DAY)
+    desk = _Desk(companies, lifetimes, feed, open_days, rng)
     pieces: list[_Piece] = []
     told: list[Story] = []
     for story in stories:
@@ -94,15 +103,22 @@ def newsroom(
     n_plain = max(n_all - len(pieces) - n_denied - n_ambiguous, 0)
     for section, count in (("denied", n_denied), ("ambiguous", n_ambiguous), ("plain", n_plain)):
         pieces += [desk.filler(section, span) for _ in range(count)]
-    return (*_printed(pieces, desk.feed_from, rng), told)
+    return (*_printed(pieces, feed, rng), told)
 
 
+@dataclass(frozen=True, slots=True)
 class _Desk:
     """Writes pieces; holds what all of them share."""
 
-    def __init__(self, companies: Mapping[str, Company], lifetimes: Lifetimes, feed_from: int, rng: np.random.Generator) -> None:
-        self.companies, self.lifetimes, self.feed_from, self.rng = companies, lifetimes, feed_from, rng
-        self.symbols = sorted(companies)
+    companies: Mapping[str, Company]
+    lifetimes: Lifetimes
+    feed: Span
+    open_days: OpenDays
+    rng: np.random.Generator
+
+    @property
+    def symbols(self) -> list[str]:
+        return sorted(self.companies)
 
     def company(self, symbol: str, instant: int) -> Company | None:
         """Return the company under the name it has on that day; ``None`` after it was delisted."""
@@ -117,24 +133,31 @@ class _Desk:
         draw = self.rng.random()
         return "zh-Hans" if draw < simplified else "zh-Hant" if draw < simplified + traditional else "en"
 
+    def peer(self, company: Company, instant: int) -> Company:
+        """Return another company that still trades: of the same sector and market if there is one, else of the same market."""
+        listed = (self.company(symbol, instant) for symbol in self.symbols)
+        others = [other for other in listed if other is not None and other.market == company.market and other.name != company.name]
+        alike = [other for other in others if other.sector == company.sector] or others
+        return alike[int(self.rng.integers(len(alike)))]
+
     def text(
         self, section: str, language: str, company: Company, facts: Numbers, instant: int, avoid: str | None = None
     ) -> tuple[str, str]:
-        peers = [
-            symbol
-            for symbol in self.symbols
-            if self.companies[symbol].name != self.companies[company.symbol].name and self.companies[symbol].market == company.market
-        ]
-        peer = self.company(peers[int(self.rng.integers(len(peers)))], instant) or self.companies[peers[0]]
+        peer = self.peer(company, instant)
         when = _utc(instant).astimezone(ZoneInfo(_zone(company.market, language)))
-        headline, body = compose(section, language[:2], company, peer, facts, when, self.rng, avoid=avoid)
-        return (to_traditional(headline), to_traditional(body)) if language == "zh-Hant" else (headline, body)
+        for _ in range(8):
+            headline, body = compose(section, language[:2], company, peer, facts, when, self.rng)
+            if language == "zh-Hant":
+                headline, body = to_traditional(headline), to_traditional(body)
+            if headline != avoid:
+                break
+        return headline, body
 
     def original(self, story: Story) -> tuple[_Piece, Numbers]:
         company = self.company(story.symbols[0], story.available) or self.companies[story.symbols[0]]
         language = self.language(company.market)
         published, first_seen = story.published, story.first_seen
-        if language == "zh-Hans" and story.available >= self.feed_from:
+        if language == "zh-Hans" and self.feed[0] <= story.available < self.feed[1]:
             published, first_seen = story.available, None
         facts = numbers(company, self.rng)
         headline, body = self.text(story.event_type, language, company, facts, published)
@@ -172,11 +195,14 @@ class _Desk:
         company = None
         while company is None:
             symbol = self.symbols[int(rng.integers(len(self.symbols)))]
-            day = int(rng.integers(span[0] // _DAY, span[1] // _DAY)) * _DAY
-            language = self.language(self.companies[symbol].market)
-            zone = ZoneInfo(_zone(self.companies[symbol].market, language))
-            midnight = datetime.combine(_utc(day).date(), datetime.min.time(), zone)
-            instant = int((midnight + timedelta(seconds=int(rng.integers(6 * 3600, 23 * 3600)))).timestamp()) * _SECOND
+            market = self.companies[symbol].market
+            language = self.language(market)
+            # Colour talks of the day's trading, so it appears in the evening of a session; the rest at any time.
+            sessions = self.open_days[market]
+            drawn = _utc(int(rng.integers(*span))).date()
+            day, first_hour = (sessions[int(rng.integers(len(sessions)))], 16.5) if section == "plain" else (drawn, 6)
+            midnight = datetime.combine(day, datetime.min.time(), ZoneInfo(_zone(market, language)))
+            instant = int((midnight + timedelta(seconds=int(rng.integers(int(first_hour * 3600), 23 * 3600)))).timestamp()) * _SECOND
             company = self.company(symbol, instant)
         headline, body = self.text(section, language, company, numbers(company, rng), instant)
         named = () if section == "ambiguous" else (symbol,)
@@ -185,13 +211,14 @@ class _Desk:
         return _Piece(section, section, named, language, headline, body, instant, instant + delay * _SECOND if how < 0.85 else None)
 
 
-def _printed(pieces: Sequence[_Piece], feed_from: int, rng: np.random.Generator) -> tuple[tuple[Article, ...], pl.DataFrame]:
+def _printed(pieces: Sequence[_Piece], feed: Span, rng: np.random.Generator) -> tuple[tuple[Article, ...], pl.DataFrame]:
     rows: dict[str, tuple[int, Article, _Piece]] = {}
-    portal = _portal(pieces, feed_from)
+    portal = _portal(pieces, feed)
+    undated = min((number for number in portal if pieces[number].origin == "plain"), default=None)
     for number, piece in enumerate(pieces):
-        article, available = _article(piece, feed_from, int(rng.integers(0, 3)))
+        article, available = _article(piece, feed, int(rng.integers(0, 3)))
         if number in portal:
-            article, available = _on_portal(article, dated=number != min(portal)), piece.available
+            article, available = _on_portal(article, dated=number != undated), piece.available
         rows.setdefault(article_id(article), (available, article, piece))
     ordered = sorted(rows.items(), key=lambda item: (item[1][0], item[0]))
     labels = [
@@ -203,26 +230,26 @@ def _printed(pieces: Sequence[_Piece], feed_from: int, rng: np.random.Generator)
     return tuple(article for _, (_, article, _) in ordered), pl.DataFrame(labels, schema=schema, orient="row")
 
 
-def _portal(pieces: Sequence[_Piece], feed_from: int) -> set[int]:
+def _portal(pieces: Sequence[_Piece], feed: Span) -> set[int]:
     """Choose the articles of the portal page: colour and some repeats, in simplified Chinese, none of them first with a story."""
     suited = [
         i
         for i, piece in enumerate(pieces)
         if piece.language == "zh-Hans"
         and piece.origin in ("plain", "denied", "rephrased")
-        and feed_from - 60 * _DAY < piece.published < feed_from
+        and feed[0] - 60 * _DAY < piece.published < feed[0]
     ]
     return set(suited[:: max(len(suited) // _N_PORTAL, 1)][:_N_PORTAL])
 
 
-def _article(piece: _Piece, feed_from: int, house: int) -> tuple[Article, int]:
+def _article(piece: _Piece, feed: Span, house: int) -> tuple[Article, int]:
     market = _market(piece)
     zone = _zone(market, piece.language)
     names = _SOURCES[piece.language]
     # A copy is another house's: the same text, time and source would be the same document.
-    source = names[(house + (piece.origin == "late")) % len(names)] if piece.origin != "late" else f"{names[0]} (mirror)"
+    source = f"{names[0]} (mirror)" if piece.origin == "late" else names[house % len(names)]
     published, first_seen = piece.published, piece.first_seen
-    if piece.language == "zh-Hans" and piece.available >= feed_from and piece.origin != "late":
+    if piece.language == "zh-Hans" and feed[0] <= piece.available < feed[1] and piece.origin != "late":
         source, published, first_seen = FEED, piece.available, None
     stamp = _utc(published).astimezone(ZoneInfo(zone))
     kind = (
@@ -299,13 +326,7 @@ def _feed(articles: Sequence[Article]) -> str:
     for article in reversed(articles):
         stamp = article.stamp
         assert isinstance(stamp, datetime)
-        day, month = (
-            ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[stamp.weekday()],
-            ("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split()[stamp.month - 1],
-        )
-        items.append(
-            f"<![CDATA[ {article.headline} ]]> {article.url} {article.body}\n\n]]>\n{FEED} {day}, {stamp.day:02d} {month} {stamp.year} {stamp:%H:%M:%S %z}"
-        )
+        items.append(f"<![CDATA[ {article.headline} ]]> {article.url} {article.body}\n\n]]>\n{FEED} {format_datetime(stamp)}")
     return f"{FEED} https://news.example zh-hans " + "\n".join(items) + "\n"
 
 

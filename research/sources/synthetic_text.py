@@ -23,7 +23,10 @@ PAIRED = ("denied", "plain", "ambiguous")  # the n-th lead belongs to the n-th h
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What a sentence needs to know of an instrument; ``market`` is ``cn``, ``hk`` or ``us``, ``aliases`` are (text, language, needs_context)."""
+    """What a sentence needs to know of an instrument.
+
+    ``market`` is ``cn``, ``hk`` or ``us``; ``aliases`` are (text, language, needs_context).
+    """
 
     symbol: str
     name: str
@@ -82,8 +85,6 @@ def compose(
     story: Numbers,
     when: datetime,
     rng: np.random.Generator,
-    *,
-    avoid: str | None = None,
 ) -> tuple[str, str]:
     """Return (headline, body) for an event type, or for ``denied``, ``plain``, ``ambiguous``.
 
@@ -97,8 +98,6 @@ def compose(
         Subject, and a company that may be named in passing.
     when
         Publication in the reader's own zone: the day words of the text follow from it.
-    avoid
-        Headline not to be used again (a rephrasing).
     """
     templates = _templates(language)
     chosen = templates["event"].get(section) or templates[section]
@@ -106,11 +105,8 @@ def compose(
     # A well-known nickname may stand in a headline; the lead then gives the listed name.
     nickname = company.nickname if company.nickname and (company.nickname.isascii() == (language == "en")) else None
     front = words | {"name": nickname} if nickname and rng.random() < 0.2 else words
-    for _ in range(8):
-        at = int(rng.integers(len(chosen["headlines"])))
-        headline = _fill(chosen["headlines"][at], front)
-        if headline != avoid:
-            break
+    at = int(rng.integers(len(chosen["headlines"])))
+    headline = _fill(chosen["headlines"][at], front)
     lead = chosen["leads"][at if section in PAIRED else int(rng.integers(len(chosen["leads"])))]
     n_details = int(rng.integers(1, min(5, len(chosen["details"])) + 1))
     order = rng.permutation(len(chosen["details"]))[:n_details]

@@ -110,7 +110,7 @@ def _history(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_passing),
         stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_exponential_jitter(initial=wait, max=30 * wait, jitter=wait),
+        wait=tenacity.wait_exponential(multiplier=wait, max=30) + tenacity.wait_random(0, wait),
         before_sleep=forget,
         reraise=True,
     )

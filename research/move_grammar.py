@@ -1,0 +1,274 @@
+"""The words stated moves are made of: expressions of a move, what may stand beside it, what forbids it, which time it spans.
+
+Used by :mod:`research.moves`, which decides whose move an expression is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from research.numbers import NUMBER, PERCENT, QUALIFIERS, number, qualifier
+from research.sentences import Sentence
+
+__all__ = [
+    "CUE",
+    "DAYS",
+    "DAY_WORD",
+    "EN_FILLER",
+    "EN_REFUSED",
+    "FILLER",
+    "FRAME",
+    "HYPOTHETICAL",
+    "JOINER",
+    "OTHER_NOUN",
+    "PERCENT_SIGN",
+    "PERIODS",
+    "PREPOSITION",
+    "PRICE_NOUN",
+    "PRICE_ONLY",
+    "REFUSED",
+    "WEAK",
+    "YEAR_ON_YEAR",
+    "Expression",
+    "expressions",
+]
+
+
+def _any(words: str) -> str:
+    """Return an alternation of blank-separated words or fragments, in the order given."""
+    return "|".join(words.split())
+
+
+# ---------------------------------------------------------------- words of motion
+_UP = _any(
+    "上涨 收涨 大涨 暴涨 狂涨 飙涨 微涨 累涨 领涨 涨幅 升幅 涨 飙升 飚升 急升 收升 收高 高开 反弹 走高 走强 "
+    "拉升 冲高 攀升 回升 上升 上行 升"
+)
+_DOWN = _any(
+    "下跌 收跌 大跌 暴跌 狂跌 急跌 微跌 累跌 领跌 崩跌 跌幅 降幅 跌 重挫 下挫 收挫 挫 跳水 收低 低开 回撤 回调 "
+    "走低 走弱 回落 下滑 下行 下探"
+)
+#: words that move numbers of any kind; they count only right behind an instrument or the word for its price
+WEAK = frozenset(["攀升", "回升", "上升", "上行", "升", "升幅", "降幅", "回落", "下滑", "下行", "回撤", "走高", "走低", "走强", "走弱"])
+
+_EN_UP = _any(
+    "rose rises rise rising risen gained gains gain gaining jumped jumps jump jumping surged surges surge surging climbed climbs climb "
+    "climbing soared soars soar soaring rallied rallies rally rallying advanced advances advance added adds leapt leaps spiked spikes "
+    "popped pops up higher"
+)
+_EN_DOWN = _any(
+    "fell falls fall falling fallen dropped drops drop dropping slid slides slide sliding slipped slips slip slipping sank sinks sink "
+    "sinking plunged plunges plunge plunging tumbled tumbles tumble tumbling declined declines decline declining lost loses lose losing "
+    "shed sheds shedding slumped slumps slump slumping dipped dips dip eased eases crashed crashes plummeted plummets retreated retreats "
+    "down lower"
+)
+_EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
+CUE = re.compile(rf"{_UP}|{_DOWN}|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
+PERCENT_SIGN = re.compile(r"%|个点|per\s?cent", re.IGNORECASE)
+
+# ---------------------------------------------------------------- expressions
+_MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"
+_POINTS = rf"(?:{NUMBER}(?:个?点|{_MONEY})(?:/[盎司桶吨克股]+)?[,或、\s(]*(?:涨幅|跌幅|升幅|幅度)?)?"
+_REACH = _any("了 幅 度 已 均 都 已经 分别 依次 各 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度")
+_ADVERB = rf"(?:{_REACH}|{QUALIFIERS}|\s)*"
+_LIST = rf"(?:(?:、|,|和|与|及|以及)\s*(?:和|及)?\s*{QUALIFIERS}?[-+]?{NUMBER}{PERCENT})*"
+_ZH = re.compile(
+    rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_ADVERB}{_POINTS}{_ADVERB})"
+    rf"(?P<values>[-+−]?{NUMBER}{PERCENT}{_LIST})(?P<after>以上|左右|上下|多)?"
+)
+_BRACKET = re.compile(rf"[(](?P<inner>[^()%]{{0,24}}?)(?P<sign>[-+−]|涨|跌)(?P<word>超|近|约|逾)?(?P<digits>{NUMBER}){PERCENT}[)]")
+_ONE = re.compile(rf"[-+−]?({NUMBER}){PERCENT}")
+_EN = re.compile(
+    rf"\b(?P<verb>{_EN_UP}|{_EN_DOWN})"
+    rf"(?P<adverb>(?:\s+(?:sharply|further|modestly|slightly|early|{QUALIFIERS}|\d[\d,.]* points?,?(?: or)?))*)"
+    rf"\s+(?P<values>{NUMBER}{PERCENT}(?:(?:,| and|, and) {NUMBER}{PERCENT})*)",
+    re.IGNORECASE,
+)
+_EN_AFTER = re.compile(
+    rf"\b(?:closed?s?|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed|ing|es)|was|were|is|are|opened)(?P<adverb>(?:\s+{QUALIFIERS})*)"
+    rf"\s+(?P<values>{NUMBER}{PERCENT})\s+(?P<verb>higher|lower|up|down)\b",
+    re.IGNORECASE,
+)
+
+# ---------------------------------------------------------------- what may stand between an instrument and its move
+_PLACE = r"(?:个?点|美元|港元|人民币|元|欧元|英镑|日元|美分|便士)"
+FILLER = re.compile(
+    _any(
+        "股价 股份 股票 价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 夜盘 日盘 亚盘 盘中 盘前 "
+        "盘后 尾盘 早盘 午盘 午后 开盘 收盘 收市后? 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 "
+        "全线 普遍 多数 分别 依次 各 纷纷 日内 当日 当天 当周 今日 今天 昨日 昨天 昨夜 昨晚 今早 隔夜 一夜 一日 近日 "
+        "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 最高 "
+        "最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 由跌转涨 "
+        "转涨 转跌 转 率先 小 大 劲 狂 暴 猛 崩 收报?于? 报收?于? 报价 每[吨桶盎司克股] (?:较|比)?(?:前|上)一?个?交易日 较 集团 控股 "
+        "公司 有限 涨停 跌停 封板 幅度? 扩大 收窄"
+    )
+    + rf"|(?:上涨|下跌|涨|跌){NUMBER}(?:个?点|美元|港元|元|美分)|{NUMBER}\s?{_PLACE}?(?:/(?:盎司|桶|吨|克|股))?"
+    + r"|[(][^()]*[)]?|[月年点时分许号]|[\s,.:、\"“”'‘’《》/)+\-•·]"
+)
+EN_FILLER = re.compile(
+    r"\b(?:"
+    + _any(
+        r"shares? stocks? stock\s+price share\s+price prices? index futures adrs? ads inc corp ltd plc co group holdings on in the an? "
+        r"early late premarket pre-market after-hours afterhours after hours trading trade session today monday tuesday wednesday thursday "
+        r"friday yesterday overnight morning afternoon which that had has have were was is are also both all each respectively closed "
+        r"ended finished traded opened composite average at\s+one\s+point briefly meanwhile initially sharply to as its listed "
+        r"hong\s+kong us u\.s\. new\s+york this week month year"
+    )
+    + r")\b|'s?|[\s,.()\d%:;\"“”+-]",
+    re.IGNORECASE,
+)
+PREPOSITION = re.compile(r"(?:的?股价)?(?:在|因|受|于|自|从|随|将|由|较|比|经|以|继|遭|创|被|凭|借|伴|跟随|距)")
+PRICE_NOUN = re.compile(r"(?:股价|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
+PRICE_ONLY = re.compile(r"该股|其股价|公司股价|该公司|股价|股票|币价|the stock|its shares|the shares|shares", re.IGNORECASE)
+OTHER_NOUN = re.compile(
+    r"(?P<noun>[^\s,.:、()\"“”。;•]{1,24}?(?:指数|板块|概念股?|行业|ETF|股市|大盘|股指|全A|个股|类股|期货|合约))"
+    r"(?=$|[^一-龥]|[收盘午早尾一日本当周今昨隔累全由集普]|[涨跌下上大暴])"
+)
+FRAME = re.compile(r"(?:方面|来看|之下|其中|此外|与此同时|消息面上)$")
+JOINER = re.compile(
+    r"(?:股份|集团|控股|股价|指数|公司|[(][^()]*[)]|[A-Z]股|[\s\"”“》《])*"
+    r"(?:、(?:[^、,。;%\d]{1,14}、)*|[和与及]|以及|/|\s*(?:,\s*and|and|,|&)\s*)(?:[和与及]|\s)*"
+)
+
+# ---------------------------------------------------------------- what forbids reading a number as a move of a price
+REFUSED = re.compile(
+    _any(
+        "同比 环比 年率 营收 营业 收入 净利 利润 盈利 亏损 销量 销售 出货 产量 产能 订单 用户 客户 客流 票房 CPI PPI GDP PMI 通胀 "
+        "物价 房价 租金 电价 运价 收益率 利率 利差 汇率中间价 毛利 费用 成本 保费 费率 赔付 指引 目标价 占比 比例 份额 渗透率 "
+        "增速 增长 总市值 估值 市盈率 溢价 折价 保证金 限制 库存 关税 税率 薪 工资 就业 失业 人数 预算 支出 投资 敞口 仓位 "
+        r"成交[额量] 换手 偏离值 目标 产值 贸易 出口 进口 需求 供应 供给 PE\b PB\b"
+    ),
+    re.IGNORECASE,
+)
+EN_REFUSED = re.compile(
+    r"\b(?:"
+    + _any(
+        r"revenues? sales profits? income earnings margins? yields? eps guidance inflation cpi gdp pmi year[-\s]over[-\s]year "
+        r"from\s+a\s+year year\s+on\s+year deliveries shipments output production costs? spending capex orders volumes? users "
+        r"subscribers dividend market\s+share stake tariffs? rates? price\s+target target workforce staff jobs unemployment exports? "
+        r"imports? demand forecast bookings cash debt"
+    )
+    + r")\b",
+    re.IGNORECASE,
+)
+YEAR_ON_YEAR = re.compile(
+    r"\s*(?:year[- ](?:over|on)[- ]year|yoy|y/y|from a year|from the (?:same|previous|prior)|compared with|a year\b)", re.IGNORECASE
+)
+HYPOTHETICAL = re.compile(
+    r"若|如果|假如|倘若|一旦|假设|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|望|"
+    r"\b(?:if|would|could|may|might|will|should|expects?|expected|forecasts?|predicts?|potential)\b",
+    re.IGNORECASE,
+)
+
+# ---------------------------------------------------------------- time
+_COUNT = r"[一二两三四五六七八九十\d]"
+#: bases of more than one session, the surest first; the last entry gives way to a word for a day
+PERIODS = (
+    (
+        "other",
+        re.compile(
+            rf"从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后)|"
+            rf"自[^,]{{1,16}}以来|过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
+            rf"{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
+            r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |over the past|in the past|\d+-(?:day|month|year)",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "ytd",
+        re.compile(
+            r"年内|年初至今|今年以来|今年迄今|今年累计|年初以来|year[- ]to[- ]date|this year|so far in 20\d\d|ytd",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "month",
+        re.compile(r"本月|当月|月内|上月|上个月|全月|月线|月累计|this month|last month|for the month|monthly", re.IGNORECASE),
+    ),
+    (
+        "week",
+        re.compile(
+            r"本周(?![一二三四五六日天])|当周|上周(?![一二三四五六日天])|一周|全周|周内|周线|周累计|"
+            r"this week|last week|for the week|weekly|on the week",
+            re.IGNORECASE,
+        ),
+    ),
+    ("other", re.compile(r"累[计涨跌]|平均")),
+)
+DAYS = (
+    (
+        "after_hours",
+        re.compile(r"盘后|after[- ]hours|extended trading|post-?market|after the (?:bell|close)", re.IGNORECASE),
+    ),
+    (
+        "intraday",
+        re.compile(
+            r"盘中|盘前|一度|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|高开|低开|开盘|日内|"
+            r"intraday|premarket|pre-market|early trading|as much as|at one point|briefly|midday|morning trad",
+            re.IGNORECASE,
+        ),
+    ),
+    ("close", re.compile(r"收盘|收[涨跌挫升高低]|收报|报收|收于|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished", re.IGNORECASE)),
+)
+DAY_WORD = re.compile(
+    r"(?:周|星期)[一二三四五六日天]|今日|昨日|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
+    r"on (?:mon|tues|wednes|thurs|fri)day",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One wording of a move: ``values`` are (signed fraction, offset of its digits); ``bracket`` is the form ``(+6.23%)``."""
+
+    start: int
+    end: int
+    values: tuple[tuple[float, int], ...]
+    qualifier: str
+    verb: str
+    english: bool
+    bracket: bool = False
+
+
+def expressions(plain: str, sentence: Sentence) -> list[Expression]:
+    """Return the expressions of a sentence in order, not overlapping."""
+    found: list[Expression] = []
+    for match in _ZH.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if re.fullmatch(_DOWN, match["verb"]) else 1.0
+        words = qualifier(match["adverb"], match["after"] or "")
+        found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"], False))
+    for match in _BRACKET.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if match["sign"] in {"-", "−", "跌"} else 1.0
+        value = ((_fraction(match["digits"], sign), match.start("digits")),)
+        found.append(Expression(match.start(), match.end(), value, qualifier(match["word"] or ""), match["sign"], False, True))
+    if not plain.isascii() and not re.search(r"[a-z]{3} ", plain[sentence.start : sentence.end]):
+        return _apart(found)
+    for pattern in (_EN, _EN_AFTER):
+        for match in pattern.finditer(plain, sentence.start, sentence.end):
+            sign = 1.0 if _EN_RISES.fullmatch(match["verb"]) else -1.0
+            words = qualifier(match["adverb"])
+            found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"].lower(), True))
+    return _apart(found)
+
+
+def _apart(found: list[Expression]) -> list[Expression]:
+    found.sort(key=lambda e: (e.start, -e.end))
+    kept: list[Expression] = []
+    for expression in found:
+        if kept and expression.start < kept[-1].end:
+            if expression.bracket and not kept[-1].bracket:
+                kept[-1] = expression
+            continue
+        kept.append(expression)
+    return kept
+
+
+def _values(match: re.Match[str], sign: float) -> tuple[tuple[float, int], ...]:
+    base = match.start("values")
+    return tuple((_fraction(one[1], sign), base + one.start(1)) for one in _ONE.finditer(match["values"]))
+
+
+def _fraction(digits: str, sign: float) -> float:
+    # Rounding undoes the binary noise of the division: 2.51 % is 0.0251 and nothing else.
+    return sign * float(f"{number(digits) / 100:.10g}")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+import polars as pl
+import pytest
+
+from research import calendar
+from research.errors import CalendarError
+from research.schemas import INSTANT, SESSIONS
+
+
+def local(mic: str, day: date) -> tuple[time, time]:
+    row = calendar.sessions(mic, day, day).row(0, named=True)
+    zone = calendar.zone_of(mic)
+    return row["open_at"].astimezone(zone).time(), row["close_at"].astimezone(zone).time()
+
+
+@pytest.mark.parametrize(
+    ("mic", "day", "hours"),
+    [
+        ("XSHG", date(2024, 1, 2), (time(9, 30), time(15, 0))),
+        ("XSHE", date(2024, 1, 2), (time(9, 30), time(15, 0))),
+        ("XHKG", date(2024, 1, 2), (time(9, 30), time(16, 0))),
+        ("XHKG", date(2024, 2, 9), (time(9, 30), time(12, 0))),  # eve of the lunar new year: half a day
+        ("XNYS", date(2024, 1, 2), (time(9, 30), time(16, 0))),
+        ("XNYS", date(2023, 11, 24), (time(9, 30), time(13, 0))),  # the day after Thanksgiving
+        ("XTKS", date(2024, 11, 1), (time(9, 0), time(15, 0))),
+        ("XTKS", date(2024, 11, 5), (time(9, 0), time(15, 30))),  # Tokyo closes later from this day on
+        ("XLON", date(2024, 7, 1), (time(8, 0), time(16, 30))),
+    ],
+)
+def test_hours(mic: str, day: date, hours: tuple[time, time]) -> None:
+    assert local(mic, day) == hours
+
+
+@pytest.mark.parametrize(
+    ("mic", "day"),
+    [
+        ("XSHG", date(2024, 2, 12)),  # spring festival
+        ("XSHG", date(2024, 5, 11)),  # a Saturday worked in offices, never on the exchange
+        ("XHKG", date(2023, 9, 1)),  # super typhoon Saola
+        ("XHKG", date(2023, 9, 8)),  # black rainstorm
+        ("XNYS", date(2025, 1, 9)),  # day of mourning
+        ("XNYS", date(2001, 9, 12)),
+    ],
+)
+def test_days_without_a_session(mic: str, day: date) -> None:
+    assert calendar.sessions(mic, day, day).is_empty()
+
+
+def test_a_year_of_shanghai() -> None:
+    year = calendar.sessions("XSHG", "2024-01-01", "2024-12-31")
+    assert year.height == 242
+    assert year.schema == SESSIONS.schema
+    assert year["session"].is_sorted()
+    assert (year["open_at"] < year["close_at"]).all()
+
+
+def test_the_same_sessions_whatever_is_asked_for() -> None:
+    whole = calendar.sessions("XNYS", "2018-01-01", "2022-12-31")
+    part = calendar.sessions("XNYS", "2019-12-30", "2020-01-03")
+    assert part.equals(whole.filter(pl.col("session").is_between(date(2019, 12, 30), date(2020, 1, 3))))
+
+
+def test_followers_keep_their_own_name() -> None:
+    shenzhen = calendar.sessions("XSHE", "2024-01-02", "2024-01-05")
+    assert shenzhen["mic"].unique().to_list() == ["XSHE"]
+
+
+@pytest.mark.parametrize(
+    ("mic", "start", "end", "sentence"),
+    [
+        ("XSHG", "2024-01-01", "2099-01-01", "known only to"),
+        ("XSHG", "1980-01-01", "2024-01-01", "known only from"),
+        ("XSHG", "2024-02-01", "2024-01-01", "not to be after"),
+        ("MARS", "2024-01-01", "2024-02-01", "Market 'MARS' is not known"),
+        ("XSHG", "yesterday", "2024-02-01", "expected YYYY-MM-DD"),
+    ],
+)
+def test_refusals(mic: str, start: str, end: str, sentence: str) -> None:
+    with pytest.raises(CalendarError, match=sentence):
+        calendar.sessions(mic, start, end)
+
+
+def test_within_what_is_known() -> None:
+    found = calendar.sessions_within("XSHG", date(1980, 1, 1), date(1990, 12, 31))
+    assert found["session"][0] == date(1990, 12, 19)
+    assert calendar.sessions_within("XSHG", date(1970, 1, 1), date(1971, 1, 1)).is_empty()
+
+
+def test_every_market_has_a_calendar() -> None:
+    for mic in calendar._ZONES:
+        first, last = calendar.known_span(mic)
+        assert first is None or first.year < 2000
+        assert last is None or last.year > 2025
+    assert set(calendar._SUFFIXES.values()) | set(calendar._INDEX_MARKETS.values()) | set(calendar.MARKETS.values()) <= set(calendar._ZONES)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "mic"),
+    [
+        ("600519.SS", "XSHG"),
+        ("300750.SZ", "XSHE"),
+        ("920047.BJ", "BJSE"),
+        ("0700.HK", "XHKG"),
+        ("NVDA", "XNYS"),
+        ("BRK-B", "XNYS"),
+        ("^VIX", "XNYS"),
+        ("^STOXX50E", "XETR"),
+        ("005930.KS", "XKRX"),
+        ("GC=F", "CMES"),
+        ("CNY=X", "24/5"),
+        ("ETH-USD", "24/7"),
+        ("INE:SC", "XSHG"),
+        ("LME:CA", "XLON"),
+    ],
+)
+def test_markets_of_symbols(symbol: str, mic: str) -> None:
+    assert calendar.mic_of(symbol) == mic
+
+
+def test_sessions_after_and_at_an_instant() -> None:
+    week = calendar.sessions("XSHG", "2024-01-02", "2024-01-09")
+    opening = datetime(2024, 1, 3, 1, 30, tzinfo=UTC)
+    instants = pl.Series(
+        [opening, datetime(2024, 1, 5, 12, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC), None],
+        dtype=INSTANT,
+    )
+    after = calendar.session_after(week, instants)
+    assert after["session"].to_list() == [date(2024, 1, 4), date(2024, 1, 8), date(2024, 1, 2), None, None]
+    at = calendar.session_at(week, instants)
+    assert at["session"].to_list() == [date(2024, 1, 3), date(2024, 1, 5), None, date(2024, 1, 9), None]

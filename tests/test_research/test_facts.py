@@ -1,0 +1,198 @@
+"""Stated numbers, against readings made by hand of sentences written for these tests."""
+
+import re
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from research import facts, measures, moves
+from research.cleaning import plain
+from research.errors import SchemaError
+from research.schemas import DOCUMENTS, FACTS, content_id
+from research.sentences import clauses, sentences
+
+NAMES = {
+    "英伟达": "NVDA", "苹果": "AAPL", "微软": "MSFT", "特斯拉": "TSLA", "道指": "^DJI", "标普500指数": "^GSPC", "纳指": "^IXIC", "比特币": "BTC-USD",
+    "美国运通": "AXP", "贵州茅台": "600519.SS", "宁德时代": "300750.SZ", "沪深300": "000300.SS", "期铜": "HG=F", "腾讯": "0700.HK", "騰訊": "0700.HK",
+    "Nvidia": "NVDA", "Apple": "AAPL", "Microsoft": "MSFT", "Tesla": "TSLA", "Acme": "ACME",
+}  # fmt: skip
+FOUND = re.compile("|".join(sorted(NAMES, key=len, reverse=True)))
+FRIDAY_EVENING_NEW_YORK = datetime(2024, 4, 19, 22, 0, tzinfo=UTC)
+
+
+def document(headline, body="", *, at=FRIDAY_EVENING_NEW_YORK, kind="news", language="zh-Hans"):
+    doc_id = content_id(headline, body)
+    row = {
+        "doc_id": doc_id, "kind": kind, "source": "wire", "language": language, "headline": headline, "body": body, "published_at": at,
+        "published_precision": "second", "published_not_before": at, "published_not_after": at, "available_at": at, "story_id": doc_id, "novelty": 1.0,
+    }  # fmt: skip
+    return DOCUMENTS.frame([row])
+
+
+def spans_of(documents):
+    rows = []
+    for row in documents.iter_rows(named=True):
+        text = row["headline"] + "\n" + row["body"]
+        for match in FOUND.finditer(text):
+            rows.append((row["doc_id"], NAMES[match.group()], match.group(), match.start(), match.end(), match.start() < len(row["headline"]), "subject"))
+    schema = {"doc_id": pl.String, "symbol": pl.String, "surface": pl.String, "start": pl.Int32, "end": pl.Int32, "in_headline": pl.Boolean, "role": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def stated(text):
+    """(symbol, value, qualifier, basis) of every move in one text."""
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end()) for m in FOUND.finditer(text)]
+    return [(m.symbol, m.value, m.qualifier, m.basis) for m in moves.find(text, spans, sentences(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("英伟达跌10%,特斯拉跌1.92%。", [("NVDA", -0.10, "exact", None), ("TSLA", -0.0192, "exact", None)]),
+        ("截至收盘,道指涨0.56%报37986.4点。", [("^DJI", 0.0056, "exact", "close")]),
+        ("英伟达、苹果和微软均涨超2%", [("NVDA", 0.02, "over", None), ("AAPL", 0.02, "over", None), ("MSFT", 0.02, "over", None)]),
+        ("英伟达、苹果分别涨1%、2.5%", [("NVDA", 0.01, "exact", None), ("AAPL", 0.025, "exact", None)]),
+        ("英伟达、某某公司、苹果分别涨1%、2%和3%", [("NVDA", 0.01, "exact", None), ("AAPL", 0.03, "exact", None)]),
+        ("得益于美国运通(+6.23%)的表现", [("AXP", 0.0623, "exact", None)]),
+        ("领涨的是涨3.7%的微软", [("MSFT", 0.037, "exact", None)]),
+        ("苹果收跌0.88%", [("AAPL", -0.0088, "exact", "close")]),
+        ("期铜收于每吨9,886美元,涨幅为1.56%,本周累涨4.53%", [("HG=F", 0.0156, "exact", "close"), ("HG=F", 0.0453, "exact", "week")]),
+        ("苹果盘后大涨近7%", [("AAPL", 0.07, "near", "after_hours")]),
+        ("苹果盘中一度跌约3%", [("AAPL", -0.03, "about", "intraday")]),
+        ("苹果下跌1.5个点", [("AAPL", -0.015, "exact", None)]),
+        ("本周,道指涨0.01%,纳指跌5.52%", [("^DJI", 0.0001, "exact", "week"), ("^IXIC", -0.0552, "exact", "week")]),
+        ("道指涨0.56%,本周累涨0.01%,纳指跌2%", [("^DJI", 0.0056, "exact", None), ("^DJI", 0.0001, "exact", "week"), ("^IXIC", -0.02, "exact", None)]),
+        ("今年以来,苹果累计上涨15%", [("AAPL", 0.15, "exact", "ytd")]),
+        ("比特币从去年的高点下跌50%后反弹11%", [("BTC-USD", -0.5, "exact", "other"), ("BTC-USD", 0.11, "exact", None)]),
+        ("苹果发布了新品,股价应声上涨2%", [("AAPL", 0.02, "exact", None)]),
+        ("苹果公布了财报。其股价随后跌5%。", [("AAPL", -0.05, "exact", None)]),
+        ("纳指上涨125.3点,涨幅0.8%", [("^IXIC", 0.008, "exact", None)]),
+    ],
+)  # fmt: skip
+def test_moves_in_chinese(text, expected):
+    assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Nvidia fell 10%.", [("NVDA", -0.10, "exact", None)]),
+        ("Shares of Apple rose as much as 5% on Friday.", [("AAPL", 0.05, "exact", "intraday")]),
+        ("Tesla gained more than 3% after hours.", [("TSLA", 0.03, "over", "after_hours")]),
+        ("Apple and Microsoft dropped nearly 2%.", [("AAPL", -0.02, "near", None), ("MSFT", -0.02, "near", None)]),
+        ("Apple and Tesla rose 2% and 3%, respectively.", [("AAPL", 0.02, "exact", None), ("TSLA", 0.03, "exact", None)]),
+        ("Nvidia, the chipmaker, closed 2.5% lower.", [("NVDA", -0.025, "exact", "close")]),
+        ("Tesla shares slid about 4 percent this week.", [("TSLA", -0.04, "about", "week")]),
+        ("Nvidia lost 3% while Apple added 1%.", [("NVDA", -0.03, "exact", None), ("AAPL", 0.01, "exact", None)]),
+    ],
+)
+def test_moves_in_english(text, expected):
+    assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "苹果营收同比下降10%",
+        "苹果净利润上升20%",
+        "苹果的毛利率升至45%",
+        "若苹果下跌10%,基金将被迫平仓",
+        "分析师预计苹果有望上涨20%",
+        "苹果目标价上涨15%",
+        "苹果供应商某某科技跌8%",
+        "标普500指数成分股中某某公司跌8%",
+        "微软持有的股份比例上升5%",
+        "Apple's revenue rose 10%.",
+        "Apple shares could fall 5%.",
+        "Tesla deliveries fell 8%.",
+        "Apple raised prices and Acme's rival fell 3%.",
+        "Nvidia sales rose 5% year over year.",
+    ],
+)
+def test_what_is_no_move(text):
+    assert stated(text) == []
+
+
+def test_a_headline_names_its_subject_afterwards():
+    documents = document("大涨7%!英伟达创新高")
+    assert facts.extract(documents, spans_of(documents)).select("symbol", "value").rows() == [("NVDA", 0.07)]
+
+
+def test_a_name_without_an_instrument_keeps_its_number():
+    assert stated("甲乙丙科技指数跌3.13%,英伟达跌10%") == [(None, -0.0313, "exact", None), ("NVDA", -0.10, "exact", None)]
+
+
+def test_facts_carry_session_quote_and_id():
+    documents = document("英伟达跌10%", "4月19日,贵州茅台收涨1.2%。")
+    frame = facts.extract(documents, spans_of(documents))
+    rows = {row["symbol"]: row for row in frame.to_dicts()}
+    assert rows["NVDA"]["end_date"] == date(2024, 4, 19)
+    assert rows["NVDA"]["quote"] == "英伟达跌10%"
+    assert rows["600519.SS"]["end_date"] == date(2024, 4, 19)
+    assert rows["600519.SS"]["basis"] == "close"
+    row = rows["NVDA"]
+    assert row["fact_id"] == content_id(row["doc_id"], row["kind"], row["subject"], row["value"], row["quote"])
+    assert frame["kind"].to_list() == ["price_move", "price_move"]
+
+
+def test_traditional_text_is_quoted_as_it_stands():
+    documents = document("騰訊漲2.5%", language="zh-Hant", at=datetime(2024, 4, 19, 9, 0, tzinfo=UTC))
+    row = facts.extract(documents, spans_of(documents)).to_dicts()[0]
+    assert (row["symbol"], row["value"], row["quote"], row["end_date"]) == ("0700.HK", 0.025, "騰訊漲2.5%", date(2024, 4, 19))
+
+
+def test_a_week_of_an_index_is_no_session():
+    documents = document("沪深300本周跌3.67%", at=datetime(2024, 7, 26, 10, 0, tzinfo=UTC))
+    row = facts.extract(documents, spans_of(documents)).to_dicts()[0]
+    assert (row["kind"], row["symbol"], row["value"], row["basis"]) == ("index_move", "000300.SS", -0.0367, "week")
+    assert (row["start_date"], row["end_date"]) == (date(2024, 7, 22), date(2024, 7, 26))
+
+
+def test_a_fall_no_session_allows_is_cumulative():
+    documents = document("宁德时代跌近75%", at=datetime(2024, 7, 26, 10, 0, tzinfo=UTC))
+    row = facts.extract(documents, spans_of(documents)).to_dicts()[0]
+    assert (row["value"], row["qualifier"], row["basis"]) == (-0.75, "near", "other")
+
+
+def measured(text):
+    text = plain(text)
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end()) for m in FOUND.finditer(text)]
+    return [(m.kind, m.value, m.unit) for m in measures.find(text, spans, sentences(text), set())]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("北上资金本周净流出114.2亿元", [("northbound_flow", -1.142e10, "CNY")]),
+        ("北向资金净流出114.2亿元,净流出额缩小79.1亿元", [("northbound_flow", -1.142e10, "CNY"), ("northbound_flow", 7.91e9, "CNY")]),
+        ("南向资金净买入35亿港元", [("southbound_flow", 3.5e9, "HKD")]),
+        ("融资资金净流出16.5亿元", [("margin_flow", -1.65e9, "CNY")]),
+        ("消费ETF净赎回1.5亿份", [("etf_flow", -1.5e8, "units")]),
+        ("甲ETF、乙ETF和丙ETF分别净申购106.1亿份、净赎回1.4亿份、净申购3亿份", [("etf_flow", 1.061e10, "units"), ("etf_flow", -1.4e8, "units"), ("etf_flow", 3e8, "units")]),
+        ("新成立偏股类基金24.8亿份,较前期上升8.2亿份", [("new_fund_issuance", 2.48e9, "units"), ("new_fund_issuance", 8.2e8, "units")]),
+        ("重要股东增持7.2亿元,减持19.0亿元", [("insider_trade", 7.2e8, "CNY"), ("insider_trade", -1.9e9, "CNY")]),
+        ("全部A股PE(TTM)为13.4,较上周下行0.4,处于历史估值水平的24.5%分位数", [("valuation_level", 13.4, "times"), ("valuation_level", -0.4, "times"), ("valuation_percentile", 0.245, "fraction")]),
+        ("軍工板塊估值上漲0.40至45.0,處于4.3%歷史分位", [("valuation_level", 0.4, "times"), ("valuation_level", 45.0, "times"), ("valuation_percentile", 0.043, "fraction")]),
+        ("美国3月份CPI同比上升3.5%", [("macro_value", 0.035, "fraction")]),
+        ("采矿业利润同比下降10.8%", [("industry_value", -0.108, "fraction")]),
+        ("新接船舶订单量累计同比增幅收窄15.09个百分点至43.93%", [("industry_value", 0.4393, "fraction"), ("industry_value", -0.1509, "fraction")]),
+        ("电子、汽车行业利润分别增长24.0%、10.7%", [("industry_value", 0.24, "fraction"), ("industry_value", 0.107, "fraction")]),
+        ("贵州茅台净利润同比增长12.5%", [("company_value", 0.125, "fraction")]),
+    ],
+)  # fmt: skip
+def test_measures(text, expected):
+    assert sorted(measured(text)) == sorted(expected)
+
+
+def test_sentences_keep_numbers_whole():
+    text = "报1,234.5点,涨3%。Acme fell 2.5%. It closed at 3."
+    assert [text[s.start : s.end] for s in sentences(text)] == ["报1,234.5点,涨3%。", "Acme fell 2.5%.", "It closed at 3."]
+    assert [text[a:b] for a, b in clauses(text, 0, 13)] == ["报1,234.5点", "涨3%"]
+
+
+def test_empty_and_wrong_input():
+    documents = document("空", "")
+    assert facts.extract(documents, spans_of(documents)).equals(FACTS.empty())
+    with pytest.raises(SchemaError, match="documents"):
+        facts.extract(documents.drop("headline"), spans_of(documents))
