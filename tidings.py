@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 bad data, 2 bad usage.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -40,6 +41,16 @@ def main() -> None:
         sys.exit(130)
     except (OSError, MemoryError) as error:
         print(f"tidings: the system refused ({error}); free the resource it names and run the command again.", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        # Not one of ours: a defect. The user still gets one sentence; the trace is there for whoever asks.
+        if os.environ.get("TIDINGS_DEBUG"):
+            raise
+        print(
+            f"tidings: an unexpected {type(error).__name__} ({str(error).splitlines()[0] if str(error) else 'no message'}); "
+            "this is a defect: set TIDINGS_DEBUG=1 for the trace and report it.",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

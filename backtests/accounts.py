@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,10 +14,43 @@ from backtests.layout import Layout
 from backtests.schemas import ORDERS, PORTFOLIO
 from research.errors import DataError
 
-__all__ = ["benchmark_returns", "orders_table", "portfolio_table"]
+__all__ = ["FILLS", "Account", "benchmark_returns", "orders_table", "portfolio_table"]
 
-def orders_table(layout: Layout, ledger: np.ndarray) -> pl.DataFrame:
-    row, col = ledger[:, _ROW].astype(int), ledger[:, _COL].astype(int)
+Floats = npt.NDArray[np.float64]
+
+#: columns of the engine's ledger, in order
+FILLS = ("row", "col", "requested", "filled", "fill_price", "commission", "stamp_duty", "transfer_fee", "slippage", "reason")
+
+#: reason codes of the engine, in the words of the ``orders`` table
+_REASONS = (None, "limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "no_short")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the engine left behind.
+
+    Parameters
+    ----------
+    fills
+        One array a name of :data:`FILLS`, in the order the orders were worked in; real shares and prices.
+    cash, borrow
+        After each row: cash less borrow fees still owed; borrow fees of the row. Currency units.
+    units
+        Positions after each row, total-return units, of shape (sessions, symbols).
+    book
+        vectorbt's portfolio.
+    """
+
+    fills: dict[str, Floats]
+    cash: Floats
+    borrow: Floats
+    units: Floats
+    book: Any
+
+
+def orders_table(layout: Layout, account: Account) -> pl.DataFrame:
+    """Return the ``orders`` table: one row for every order, those that were rejected included."""
+    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
     last: list[date | None] = []
     for day in layout.decided:
         last.append(day if day is not None else (last[-1] if last else None))
@@ -25,14 +59,8 @@ def orders_table(layout: Layout, ledger: np.ndarray) -> pl.DataFrame:
             "session": [layout.sessions[i] for i in row],
             "symbol": [layout.symbols[k] for k in col],
             "decided_session": [last[i] for i in row],
-            "requested": ledger[:, _REQUESTED],
-            "filled": ledger[:, _FILLED],
-            "fill_price": ledger[:, _PRICE],
-            "commission": ledger[:, _COMMISSION],
-            "stamp_duty": ledger[:, _STAMP],
-            "transfer_fee": ledger[:, _LEVY],
-            "slippage": ledger[:, _SLIPPAGE],
-            "reason": [_REASONS[int(code)] for code in ledger[:, _REASON]],
+            **{name: account.fills[name] for name in FILLS[2:9]},
+            "reason": [_REASONS[int(code)] for code in account.fills["reason"]],
         },
         schema={name: dtype for name, dtype in ORDERS.schema.items() if name != "status"},
     )
@@ -48,23 +76,30 @@ def orders_table(layout: Layout, ledger: np.ndarray) -> pl.DataFrame:
     )
 
 
-def portfolio_table(
-    layout: Layout, ledger: np.ndarray, cash_path: np.ndarray, units: np.ndarray, borrow: np.ndarray, cash: float
-) -> pl.DataFrame:
-    position = np.where(units != 0, units * np.where(units != 0, layout.close, 0.0), 0.0)
-    nav = cash_path + position.sum(axis=1)
+def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFrame:
+    """Return the ``portfolio`` table of an account that began with ``cash``.
+
+    Raises
+    ------
+    DataError
+        When the net asset value falls to zero or below.
+    """
+    # A name that was never held may have no close yet.
+    position = account.units * np.where(account.units != 0, layout.close, 0.0)
+    nav = account.cash + position.sum(axis=1)
     broke = np.flatnonzero(nav <= 0)
     if broke.size:
         raise DataError(
-            f"Net asset value fell to {nav[broke[0]]:.2f} on {layout.sessions[broke[0]]}; expected it to stay positive: lower the gross of the weights."
+            f"Net asset value fell to {nav[broke[0]]:.2f} on {layout.sessions[broke[0]]}; expected it to stay positive: "
+            "lower the gross of the weights."
         )
     before = np.concatenate([[cash], nav[:-1]])
-    rows = ledger[:, _ROW].astype(int)
-    n = len(nav)
-    paid = np.bincount(rows, weights=ledger[:, _COMMISSION : _SLIPPAGE + 1].sum(axis=1), minlength=n) + borrow
+    rows, n = account.fills["row"].astype(int), len(nav)
+    charged = sum(account.fills[name] for name in ("commission", "stamp_duty", "transfer_fee", "slippage"))
+    paid = np.bincount(rows, weights=charged, minlength=n) + account.borrow
     # Slippage is part of the cost, so turnover is at the price before it: value at the fill, less what the spread took, signed by side.
-    price = np.where(ledger[:, _FILLED] != 0, ledger[:, _PRICE], 0.0)
-    traded = np.abs(ledger[:, _FILLED]) * price - np.sign(ledger[:, _FILLED]) * ledger[:, _SLIPPAGE]
+    price = np.where(account.fills["filled"] != 0, account.fills["fill_price"], 0.0)
+    traded = np.abs(account.fills["filled"]) * price - np.sign(account.fills["filled"]) * account.fills["slippage"]
     net, cost = nav / before - 1, paid / before
     frame = pl.DataFrame(
         {
@@ -83,7 +118,10 @@ def portfolio_table(
 
 
 def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> pl.DataFrame:
-    """Return total returns of ``symbol`` between consecutive ``sessions``; null before its first bar, the last price where a bar is missing."""
+    """Return ``session, benchmark_return``: total returns of ``symbol`` between consecutive ``sessions``.
+
+    Null before its first bar; where a bar is missing the last price stands.
+    """
     level = (
         bars.filter((pl.col("symbol") == symbol) & ~pl.col("suspended"))
         .sort("session")
@@ -93,5 +131,3 @@ def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> p
     wanted = sessions.to_frame("session").join_asof(level, on="session", strategy="backward")
     previous = pl.col("_level").shift(1, fill_value=before[0] if len(before) else None)
     return wanted.select("session", benchmark_return=pl.col("_level") / previous - 1)
-
-

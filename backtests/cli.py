@@ -75,7 +75,7 @@ def study(
             *_table(result.dropped.group_by("reason").len().sort("reason")),
         ]
     )
-    say(_table(result.tests()))
+    say(_table(_findings(result)))
     say(f"note: {line}" for line in result.warnings)
     if report is not None:
         name = event_type or "all event types"
@@ -108,7 +108,8 @@ def backtest(
     store = Store(home)
     found = evidence(
         store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles, cash=cash,
+        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
+        cash=cash, universe=store.read("instruments"),
     )  # fmt: skip
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *_table(found.ic.summary)])
     say(_table(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
@@ -157,6 +158,7 @@ def check(
 
     A first version: exact moves agree within 0.15 percentage points, bounds as bounds; corporate actions are not looked up yet.
     """
+    from research.prices import validate
     from research.reconcile import reconcile, summary
     from research.store import Store
 
@@ -170,13 +172,27 @@ def check(
         except TidingsError as error:
             bad.append(str(error))
             say(f"{name:<12} {frame.height:>8,} rows   NOT VALID: {error}")
-    judged = reconcile(store.read("facts"), store.read("bars"))
+    bars, instruments = store.read("bars"), store.read("instruments")
+    judged = reconcile(store.read("facts"), bars, instruments=instruments)
+    found = validate(bars)
+    say(f"bars         {n:>8,} flagged: {rule}" for rule, n in found.group_by("rule").len().sort("rule").rows())
     say(_table(summary(judged)))
     if out is not None:
         judged.write_parquet(out)
         say(f"moves        {judged.height:>8,} rows   {out}")
     if bad:
         raise DataError(f"{len(bad)} tables of {home} are not valid; the first: {bad[0]}")
+
+
+def _findings(result: Any) -> pl.DataFrame:
+    """Return one line a group: events, mean cumulative abnormal return over the window, p-values of three tests."""
+    import polars as pl
+
+    first, last = result.study.window
+    tests = result.tests(windows=[(first, last)], tests=["cross_sectional", "bmp", "kolari_pynnonen", "corrado_rank"])
+    p_values = tests.pivot(on="test", index="group", values="p_value", maintain_order=True)
+    ends = result.average.filter(pl.col("tau") == last).select("group", "n_events", "caar")
+    return ends.join(p_values, on="group", how="left", maintain_order="left")
 
 
 def _stored_tables() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 from research.errors import UsageError
 
@@ -72,7 +73,7 @@ class Costs:
         """Return the same costs multiplied by ``factor`` (0 for none, 2 for twice); caps scale with their fees."""
         if not factor >= 0:
             raise UsageError(f"The factor on costs came as {factor}; expected a number of at least 0.")
-        steps = {
+        steps: dict[str, Any] = {
             name: tuple(replace(step, value=step.value * factor) for step in getattr(self, name))
             for name in ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
         }
@@ -104,7 +105,8 @@ class Costs:
         past = [step.value for step in steps if step.since <= day]
         if not past:
             raise UsageError(
-                f"The {schedule} schedule of market {self.market} begins on {steps[0].since}; {day} came: start later, or pass costs with an earlier step."
+                f"The {schedule} schedule of market {self.market} begins on {steps[0].since}; {day} came: "
+                "start later, or pass costs with an earlier step."
             )
         return past[-1]
 
@@ -133,7 +135,8 @@ _MAINLAND = Costs(
     ),
     exempt=r"^(5\d{5}\.SS|1[568]\d{4}\.SZ)$",
     half_spread=5.0,
-    assumptions="commission 0.025 %, at least 5 CNY, handling and regulatory fees included; half spread 5 bp; the transfer fee before August 2015 is the later one; funds pay no stamp duty and no transfer fee",
+    assumptions="commission 0.025 %, at least 5 CNY, handling and regulatory fees included; half spread 5 bp; "
+    "the transfer fee before August 2015 is the later one; funds pay no stamp duty and no transfer fee",
 )
 
 _HONG_KONG = Costs(
@@ -165,7 +168,8 @@ _HONG_KONG = Costs(
     ),
     half_spread=8.0,
     borrow_rate=0.01,
-    assumptions="commission 0.03 %, at least 3 HKD; half spread 8 bp; borrow 1 % a year; stamp duty not rounded up to a dollar; settlement fee without its minimum of 2 and cap of 100 HKD before June 2025",
+    assumptions="commission 0.03 %, at least 3 HKD; half spread 8 bp; borrow 1 % a year; "
+    "stamp duty not rounded up to a dollar; settlement fee without its minimum of 2 and cap of 100 HKD before June 2025",
 )
 
 _SEC = "SEC section 31 fee rate advisory"
@@ -212,7 +216,8 @@ _UNITED_STATES = Costs(
     ),
     half_spread=2.0,
     borrow_rate=0.003,
-    assumptions="no commission; half spread 2 bp; borrow 0.3 % a year, the general-collateral level: a name that is hard to borrow costs far more",
+    assumptions="no commission; half spread 2 bp; borrow 0.3 % a year, the general-collateral level: "
+    "a name that is hard to borrow costs far more",
 )
 
 _COSTS = MappingProxyType({costs.market: costs for costs in (_MAINLAND, _HONG_KONG, _UNITED_STATES)})

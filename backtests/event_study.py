@@ -40,7 +40,7 @@ from backtests.normal_returns import AbnormalReturns, estimate, forecast, parame
 from backtests.schemas import EVENT_TESTS
 from backtests.study_tables import average, cautions, event_returns, event_rows
 from backtests.study_tests import Sample, default_windows
-from research.calendar import _FOLLOWS, mic_of, zone_of
+from research.calendar import followed, mic_of, zone_of
 from research.errors import EstimationError, UsageError
 from research.prices import returns as total_returns
 from research.schemas import INSTANT
@@ -438,7 +438,7 @@ def _assigned(events: pl.DataFrame, benchmarks: Mapping[str, str]) -> pl.DataFra
         return events.with_columns(market=market)
     symbols = events["symbol"].drop_nulls().unique().sort().to_list()
     mics = [mic_of(symbol) for symbol in symbols]
-    keys = [mic if mic in benchmarks else _FOLLOWS.get(mic) for mic in mics]
+    keys = [mic if mic in benchmarks else followed(mic) for mic in mics]
     table = pl.DataFrame(
         {"symbol": symbols, "market": [key if key in benchmarks else None for key in keys]},
         schema={"symbol": pl.String, "market": pl.String},

@@ -57,18 +57,22 @@ def market_calendar(market: str, start: date, end: date) -> pl.DataFrame:
 def evidence(
     events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, signal: str, market: str, start: date, end: date, costs: Costs,
     quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD, cash: float = 10_000_000.0,
+    universe: pl.DataFrame | None = None,
 ) -> Evidence:  # fmt: skip
     """Return what a signal would have done in one market between two dates.
 
     Each session's score uses only what was available before its cut-off; a target decided in session ``t`` fills at the open of ``t+1``.
-    Where the market's rules forbid short selling only the top quantile is held. Scores of symbols without bars are left out.
+    Where the market's rules forbid short selling only the top quantile is held. Scores of symbols without bars in the span are left out,
+    and with ``universe`` (an ``instruments`` table) those of anything but equities: an index can be scored, not bought.
 
     Raises
     ------
     EstimationError
         When no symbol has both news and bars in the span: there is nothing to judge.
     """
-    mine = bars.filter(calendar_of(bars["symbol"]) == MARKETS[market])
+    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS[market]) & pl.col("session").is_between(start, end + _GAP))
+    if universe is not None:
+        mine = mine.join(universe.filter(pl.col("asset_class") == "equity").select("symbol").unique(), on="symbol", how="semi")
     first_news = mentions.select(pl.col("available_at").min()).item()
     since = start if first_news is None else min(start, first_news.date() - _GAP)
     calendar = market_calendar(market, since, end)
@@ -82,7 +86,7 @@ def evidence(
         )
     labels = forward_returns(mine, calendar, horizons=horizons)
     weights = quantile_weights(scores, quantiles=quantiles, gross=1.0, long_only=not rules_of(market).short_selling)
-    result = run(weights, mine.filter(pl.col("session").is_between(start, end + _GAP)), market=market, costs=costs, cash=cash)
+    result = run(weights, mine, market=market, costs=costs, cash=cash)
     return Evidence(
         signal,
         market,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +18,14 @@ from backtests.rules import Rules
 from research.calendar import mic_of
 from research.errors import UsageError
 
-__all__ = ["REASONS", "Layout", "layout_of"]
+__all__ = ["Layout", "layout_of"]
 
-#: reason codes of the engine, in the words of the ``orders`` table
-_REASONS = (None, "limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "no_short")
-_LIMIT_UP, _LIMIT_DOWN, _SUSPENDED, _T_PLUS_1, _LOT, _CASH, _NO_SHORT = range(1, 8)
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
-#: columns of the engine's ledger
-_ROW, _COL, _REQUESTED, _FILLED, _PRICE, _COMMISSION, _STAMP, _LEVY, _SLIPPAGE, _REASON = range(10)
-_LEDGER_WIDTH = 10
-
-#: columns of the engine's fee schedule by row; the settings by column of a symbol; scalars
-_STAMP_BUY, _STAMP_SELL, _LEVY_BUY, _LEVY_SELL, _SHARE_FEE, _SHARE_CAP = range(6)
-_MINIMUM, _STEP, _EXEMPT = range(3)
-_COMMISSION_RATE, _COMMISSION_MIN, _BORROW, _SHORTS, _LOCK = range(5)
-
+#: columns of ``Layout.fees``
+_SCHEDULES = ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +35,32 @@ class Layout:
     sessions: list[date]
     symbols: list[str]
     decided: list[date | None]
-    day: np.ndarray
-    gap_days: np.ndarray
-    price: np.ndarray
-    factor: np.ndarray
-    mark: np.ndarray
-    close: np.ndarray
-    buy_price: np.ndarray
-    sell_price: np.ndarray
-    can_buy: np.ndarray
-    can_sell: np.ndarray
-    rebalance: np.ndarray
-    target: np.ndarray
-    settle: np.ndarray
-    fees: np.ndarray
-    lots: np.ndarray
+    day: Ints
+    gap_days: Floats
+    price: Floats
+    factor: Floats
+    mark: Floats
+    close: Floats
+    buy_price: Floats
+    sell_price: Floats
+    can_buy: Bools
+    can_sell: Bools
+    rebalance: Bools
+    target: Floats
+    settle: Floats
+    fees: Floats
+    lots: Floats
     unlimited: float
 
 
 def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> Layout:
+    """Lay ``bars`` and ``weights`` (validated, sorted by session and symbol) out from the first fill on.
+
+    Raises
+    ------
+    UsageError
+        When the bars end before the first fill, or a cost schedule begins after it.
+    """
     symbols = sorted(weights["symbol"].unique().to_list())
     first = weights["session"].min()
     mics = {mic_of(symbol) for symbol in symbols} | set(symbols)
@@ -71,7 +70,8 @@ def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Co
     sessions = [day for day in calendar.to_list() if day > first]
     if not sessions:
         raise UsageError(
-            f"Bars end on {calendar.max()}, before the first fill: weights start on {first} and fill at the next open; extend the bars or start earlier."
+            f"Bars end on {calendar.max()!s}, before the first fill: weights start on {first!s} and fill at the next open; "
+            "extend the bars or start earlier."
         )
     axis = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
     held = bars.filter(pl.col("symbol").is_in(symbols))
@@ -137,7 +137,7 @@ def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Co
     )
 
 
-def _matrix(frame: pl.DataFrame, column: str, axis: pl.DataFrame, symbols: list[str]) -> np.ndarray:
+def _matrix(frame: pl.DataFrame, column: str, axis: pl.DataFrame, symbols: list[str]) -> Floats:
     """Return ``column`` as float64 of shape (sessions, symbols); NaN where there is no value."""
     out = np.full((axis.height, len(symbols)), np.nan)
     rows = axis.with_row_index("_row")
@@ -147,12 +147,12 @@ def _matrix(frame: pl.DataFrame, column: str, axis: pl.DataFrame, symbols: list[
     return out
 
 
-def _by_symbol(frame: pl.DataFrame, column: str, symbols: list[str]) -> np.ndarray:
+def _by_symbol(frame: pl.DataFrame, column: str, symbols: list[str]) -> Floats:
     found = dict(zip(frame["symbol"].to_list(), frame[column].to_list(), strict=True))
     return np.array([found.get(symbol, np.nan) for symbol in symbols], dtype=np.float64)
 
 
-def _carried(matrix: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _carried(matrix: Floats, before: Floats) -> Floats:
     """Carry the last known value of each column down, starting from ``before``."""
     full = np.vstack([before, matrix])
     rows = np.where(np.isfinite(full), np.arange(len(full))[:, None], 0)
@@ -160,7 +160,7 @@ def _carried(matrix: np.ndarray, before: np.ndarray) -> np.ndarray:
     return full[rows, np.arange(full.shape[1])][1:]
 
 
-def _missing_run(present: np.ndarray) -> np.ndarray:
+def _missing_run(present: Floats) -> Ints:
     """Return, for each cell, how many rows in a row (itself included) have had no bar."""
     rows = np.arange(1, len(present) + 1)[:, None]
     last = np.where(np.isfinite(present), rows, 0)
@@ -168,8 +168,5 @@ def _missing_run(present: np.ndarray) -> np.ndarray:
     return rows - last
 
 
-def _fee_schedule(sessions: list[date], costs: Costs) -> np.ndarray:
-    names = ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
-    return np.array([[costs.rate(name, day) for name in names] for day in sessions])
-
-
+def _fee_schedule(sessions: list[date], costs: Costs) -> Floats:
+    return np.array([[costs.rate(name, day) for name in _SCHEDULES] for day in sessions])

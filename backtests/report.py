@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from backtests.simulation import Backtest
+from backtests.tables import laid_out, written
 from research.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from backtests.event_study import EventStudyResult
 
 __all__ = ["Highlight", "Section", "section_of", "write_report"]
-
-#: rows of a table that are shown; the rest is counted
-_ROWS = 200
 
 _LABELS = {
     "annual_return": "Annual return",
@@ -170,8 +168,9 @@ def _page(sections: Sequence[Section], title: str, verdict: str, notes: Sequence
         figures = []
         for figure in section.figures:
             number += 1
-            figures.append({"id": f"figure-{number}", "height": figure.layout.height or 380, "json": Markup(_figure_json(figure))})  # noqa: S704
-        tables = [_table(*(table if isinstance(table, tuple) else ("", table))) for table in section.tables]
+            caption, text = _figure_json(figure)
+            figures.append({"id": f"figure-{number}", "height": figure.layout.height or 380, "caption": caption, "json": Markup(text)})
+        tables = [laid_out(*(table if isinstance(table, tuple) else ("", table))) for table in section.tables]
         shown.append(
             {
                 "id": f"section-{k}",
@@ -192,9 +191,9 @@ def _page(sections: Sequence[Section], title: str, verdict: str, notes: Sequence
             for name, value in manifest.items()
         ],
         sections=shown,
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        library=Markup(library) if number else "",  # noqa: S704
+        style=Markup(style),
+        script=Markup(script),
+        library=Markup(library) if number else "",
         hashes=[_hash(text) for text in ([library, script] if number else [script])],
     )
 
@@ -218,10 +217,12 @@ def _plain(value: object) -> object:
     )
 
 
-def _figure_json(figure: Figure) -> str:
-    """Return the figure as JSON that cannot end its script element, in the report's style."""
+def _figure_json(figure: Figure) -> tuple[str, str]:
+    """Return the figure's title, and the rest of it as JSON that cannot end its script element, in the report's style."""
     content = json.loads(figure.to_json(validate=False))
     layout = content.setdefault("layout", {})
+    title = layout.pop("title", None)
+    caption = title.get("text", "") if isinstance(title, dict) else title or ""
     layout["template"] = {}
     layout["paper_bgcolor"] = layout["plot_bgcolor"] = "rgba(0,0,0,0)"
     layout["font"] = (
@@ -231,7 +232,7 @@ def _figure_json(figure: Figure) -> str:
     )
     layout["autosize"] = True
     layout.pop("width", None)
-    layout.setdefault("margin", {"l": 58, "r": 16, "t": 56 if layout.get("title") else 36, "b": 44})
+    layout.setdefault("margin", {"l": 58, "r": 16, "t": 36, "b": 44})
     layout.setdefault("legend", {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"})
     titled = {"font": {"size": 13}}
     for axis in [name for name in layout if re.fullmatch(r"[xy]axis\d*", name)] or ["xaxis", "yaxis"]:
@@ -243,7 +244,7 @@ def _figure_json(figure: Figure) -> str:
     text = json.dumps(_harmless(content), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return caption, text
 
 
 def _harmless(value: Any) -> Any:
@@ -256,45 +257,12 @@ def _harmless(value: Any) -> Any:
     return [_harmless(item) for item in value] if isinstance(value, list) else value
 
 
-def _table(caption: str, frame: pl.DataFrame) -> dict[str, object]:
-    cells = [[_cell(value, name) for value, name in zip(row, frame.columns, strict=True)] for row in frame.head(_ROWS).rows()]
-    kinds = [_kind(dtype, [row[k] for row in cells]) for k, dtype in enumerate(frame.schema.values())]
-    header = [(name.replace("_", " "), kind) for name, kind in zip(frame.columns, kinds, strict=True)]
-    rows = [list(zip(row, kinds, strict=True)) for row in cells]
-    rest = f"{frame.height - _ROWS:,} more rows are not shown." if frame.height > _ROWS else ""
-    return {"caption": caption, "header": header, "rows": rows, "rest": rest, "narrow": len(kinds) <= 4 and "long" not in kinds}
-
-
-def _kind(dtype: pl.DataType, cells: Sequence[str]) -> str:
-    """Return how a column is set: numbers to the right, short words unbroken, text with room."""
-    if dtype.is_numeric() or (cells and all(re.fullmatch(r"[−+\d.,%… –<]+", cell) for cell in cells)):
-        return "number"
-    return "short" if max(map(len, cells), default=0) <= 32 else "long"
-
-
-def _cell(value: object, name: str) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}".replace("-", "−")
-    if isinstance(value, float):
-        if name == "p_value":
-            return "< 0.001" if value < 0.001 else f"{value:.3f}"
-        shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}" if 1e-4 <= abs(value) or value == 0 else f"{value:.2e}"
-        return shown.replace("-", "−")
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return str(value)
-
-
 def _backtest(result: Backtest) -> Section:
     from backtests.plots import turnover_and_exposure
 
     metrics = {row["metric"]: row for row in result.metrics.iter_rows(named=True)}
     highlights = [_highlight(metrics[name]) for name in _SHOWN_FIRST if name in metrics]
-    written = [
+    figures = [
         {
             "metric": _LABELS.get(name, name.replace("_", " ")),
             "value": _number(name, row["value"]),
@@ -313,8 +281,8 @@ def _backtest(result: Backtest) -> Section:
     sessions = result.portfolio["session"]
     text = (
         f"{sessions[0]} to {sessions[-1]}, {len(sessions):,} sessions, starting with {result.cash:,.0f} {result.costs.currency}. "
-        f"{result.orders.height:,} orders, of which {result.orders.filter(pl.col('status') == 'rejected').height:,} were rejected. All returns are net of costs unless said otherwise.\n\n"
-        + " ".join(result.notes)
+        f"{result.orders.height:,} orders, of which {result.orders.filter(pl.col('status') == 'rejected').height:,} were rejected. "
+        "All returns are net of costs unless said otherwise.\n\n" + " ".join(result.notes)
     )
     rules = pl.DataFrame(
         {
@@ -327,7 +295,7 @@ def _backtest(result: Backtest) -> Section:
         f"Backtest: {_MARKETS[result.market]}",
         text,
         figures=(result.plot(), turnover_and_exposure(result.portfolio)),
-        tables=(("Performance", pl.DataFrame(written)), ("What became of the orders", fates), ("Trading rules applied", rules)),
+        tables=(("Performance", pl.DataFrame(figures)), ("What became of the orders", fates), ("Trading rules applied", rules)),
         highlights=highlights,
     )
 
@@ -348,7 +316,7 @@ def _highlight(row: Mapping[str, Any]) -> Highlight:
     return Highlight(
         _LABELS[name],
         short[0] + (times if row["value"] is not None else ""),
-        "" if row["ci_low"] is None else f"95 %: {short[1]} … {short[2]}",
+        "" if row["ci_low"] is None else f"95 %: {short[1].rstrip('%')} … {short[2]}",
     )
 
 
@@ -358,8 +326,11 @@ def _event_study(result: Any) -> Section:
     dropped: pl.DataFrame = result.dropped
     used = average.group_by("group").agg(pl.col("n_events").max()).sort("group")
     groups = ", ".join(f"{name} ({n:,})" for name, n in used.rows()[:12]) + (" …" if used.height > 12 else "")
-    text = f"Abnormal returns around day 0, the first session whose close is after the event was available. Events by group: {groups or 'none'}."
-    tables: list[tuple[str, pl.DataFrame]] = [("Tests by window", tests)]
+    text = (
+        "Abnormal returns around day 0, the first session whose close is after the event was available. "
+        f"Events by group: {groups or 'none'}."
+    )
+    tables: list[tuple[str, pl.DataFrame]] = [*_p_values(tests), ("Every test and window", tests)]
     if dropped.height and "reason" in dropped.columns:
         tables.append(
             (
@@ -372,3 +343,17 @@ def _event_study(result: Any) -> Section:
     if cautions:
         text += "\n\n" + " ".join(cautions)
     return Section("Event study", text, figures=(result.plot(),), tables=tables)
+
+
+def _p_values(tests: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Return the p-values of the shortest window that begins on day 0 and is longer than it, a row a group and a column a test."""
+    if not {"group", "test", "window_start", "window_end", "p_value"} <= set(tests.columns):
+        return []
+    from_event = tests.filter((pl.col("window_start") == 0) & (pl.col("window_end") > 0))
+    if from_event.is_empty():
+        return []
+    end = from_event["window_end"].min()
+    chosen = from_event.filter(pl.col("window_end") == end)
+    text = pl.Series("p", written(chosen["p_value"]), dtype=pl.String)
+    wide = chosen.select("group", "test", text).pivot(on="test", index="group", values="p")
+    return [(f"Two-sided p-values of the cumulative abnormal return from day 0 to day {end!s}", wide.sort("group"))]

@@ -1,8 +1,8 @@
 """Turn target weights into orders, fills, costs and a net asset value, under the rules of an exchange.
 
-1. :func:`_market` lays bars and weights out as matrices (row = session, column = symbol).
-2. :func:`_engine` compiles the order logic once a process; ``vectorbt`` keeps cash, positions and order records.
-3. :func:`_orders` and :func:`_portfolio` read tables back out of what happened.
+1. :func:`backtests.layout.layout_of` lays bars and weights out as matrices (row = session, column = symbol).
+2. :func:`_simulate` runs the order logic of :func:`_engine`; ``vectorbt`` keeps cash, positions and order records.
+3. :func:`backtests.accounts.orders_table` and ``portfolio_table`` read tables back out of what happened.
 
 Conventions
 -----------
@@ -29,24 +29,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from backtests.accounts import FILLS, Account, benchmark_returns, orders_table, portfolio_table
 from backtests.costs import Costs
+from backtests.layout import Layout, layout_of
 from backtests.metrics import performance
 from backtests.rules import Rules, rules_of
-from backtests.schemas import ORDERS, PORTFOLIO, WEIGHTS
-from research.calendar import mic_of
+from backtests.schemas import WEIGHTS
 from research.errors import DataError, UnknownSymbolError, UsageError
 from research.schemas import BARS
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from plotly.graph_objects import Figure
 
 __all__ = ["Backtest", "run"]
 
-#: compiling vectorbt's loop around the order logic takes 10 to 20 seconds in every process, plain python works about 5,000
-#: orders a second: compiling pays only above this many possible orders
-_COMPILE_ABOVE = 60_000
+#: reason codes
+_LIMIT_UP, _LIMIT_DOWN, _SUSPENDED, _T_PLUS_1, _LOT, _CASH, _NO_SHORT = range(1, 8)
+
+#: columns of the ledger, those of :data:`backtests.accounts.FILLS`
+_ROW, _COL, _REQUESTED, _FILLED, _PRICE, _COMMISSION, _STAMP, _LEVY, _SLIPPAGE, _REASON = range(10)
+
+#: columns of ``Layout.fees`` and of ``Layout.lots``; the scalars
+_STAMP_BUY, _STAMP_SELL, _LEVY_BUY, _LEVY_SELL, _SHARE_FEE, _SHARE_CAP = range(6)
+_MINIMUM, _STEP, _EXEMPT = range(3)
+_COMMISSION_RATE, _COMMISSION_MIN, _BORROW, _SHORTS, _LOCK = range(5)
+
+#: seconds: compiling vectorbt's loop around the order logic, in every process; plain python for an order, and for a cell of the matrices
+_COMPILING, _AN_ORDER, _A_CELL = 15.0, 2e-4, 2e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +156,8 @@ def run(
     rules = rules_of(market) if rules is None else rules
     _check(weights, bars, rules, costs, cash, delisting_after, haircut, benchmark)
     layout = layout_of(weights, bars, rules, costs, delisting_after, haircut)
-    ledger, cash_path, units, borrow, _ = _simulate(layout, rules, costs, cash)
-    orders = orders_table(layout, ledger)
-    portfolio = portfolio_table(layout, ledger, cash_path, units, borrow, cash)
+    account = _simulate(layout, rules, costs, cash)
+    orders, portfolio = orders_table(layout, account), portfolio_table(layout, account, cash)
     compared = None if benchmark is None else benchmark_returns(bars, benchmark, portfolio["session"])
     return Backtest(
         portfolio=portfolio,
@@ -183,7 +191,8 @@ def _check(
         )
     if costs.market != rules.market:
         raise UsageError(
-            f"Costs of market {costs.market!r} came with the rules of {rules.market!r}; expected the same market: pass costs({rules.market!r})."
+            f"Costs of market {costs.market!r} came with the rules of {rules.market!r}; "
+            f"expected the same market: pass costs({rules.market!r})."
         )
     if weights.is_empty():
         raise UsageError(
@@ -194,7 +203,8 @@ def _check(
     if unknown:
         shown = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
         raise UnknownSymbolError(
-            f"Weights name {len(unknown)} symbol{'s' if len(unknown) > 1 else ''} without bars ({shown}); expected bars for each: run `tidings prices` for them, or drop them from the signal."
+            f"Weights name {len(unknown)} symbol{'s' if len(unknown) > 1 else ''} without bars ({shown}); "
+            "expected bars for each: run `tidings prices` for them, or drop them from the signal."
         )
     if benchmark is not None and benchmark not in known:
         raise UnknownSymbolError(
@@ -204,62 +214,38 @@ def _check(
     if gross.height:
         day, value = gross.row(0)
         raise UsageError(
-            f"Weights of session {day} have a gross of {value:.4f}; expected at most {rules.max_gross:g} of net asset value in market {rules.market!r}: scale them down."
+            f"Weights of session {day} have a gross of {value:.4f}; "
+            f"expected at most {rules.max_gross:g} of net asset value in market {rules.market!r}: scale them down."
         )
 
 
-def _simulate(
-    layout: Layout, rules: Rules, costs: Costs, cash: float, compiled: bool | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]:
-    """Run the engine; return ledger rows, cash (less fees still owed) after each row, units after each row, borrow fees by row, and vectorbt's portfolio."""
+def _simulate(layout: Layout, rules: Rules, costs: Costs, cash: float, compiled: bool | None = None) -> Account:
+    """Run the engine; ``compiled`` decides for or against machine code instead of the size of the task."""
     import pandas as pd
     import vectorbt as vbt
 
     n, m = layout.price.shape
-    compiled = int(layout.rebalance.sum()) * m > _COMPILE_ABOVE if compiled is None else compiled
+    if compiled is None:
+        # About as many orders enter positions as leave them.
+        compiled = 2 * np.count_nonzero(layout.target) * _AN_ORDER + n * m * _A_CELL > _COMPILING
     plan, fill, settle_row = _engine(compiled)
-    most = int(layout.rebalance.sum()) * m + m * (n + 1)
-    most = max(1, min(most, n * m))
-    ledger, written = np.full((most, _LEDGER_WIDTH), np.nan), np.zeros(1, np.int64)
+    # A settlement ends a position that only a rebalancing can have opened.
+    most = max(1, min(2 * int(layout.rebalance.sum()) * m, n * m))
+    ledger, written = np.empty((most, len(FILLS))), np.zeros(1, np.int64)
     cash_path, units, borrow = np.zeros(n), np.zeros((n, m)), np.zeros(n)
     bought, value_now, owed = np.zeros(m), np.zeros(1), np.zeros(1)
     scalars = np.array([costs.commission, costs.minimum_commission, costs.borrow_rate, float(rules.short_selling), float(rules.t_plus_1)])
-    index = pd.RangeIndex(n)
-    portfolio = vbt.Portfolio.from_order_func(
-        pd.DataFrame(layout.close, index=index, columns=layout.symbols),
+    book = vbt.Portfolio.from_order_func(
+        pd.DataFrame(layout.close, columns=layout.symbols),
         fill,
-        layout.price,
-        layout.factor,
-        layout.buy_price,
-        layout.sell_price,
-        layout.can_buy,
-        layout.can_sell,
-        layout.rebalance,
-        layout.target,
-        layout.settle,
-        layout.fees,
-        layout.lots,
-        scalars,
-        bought,
-        value_now,
-        ledger,
-        written,
+        *(layout.price, layout.factor, layout.buy_price, layout.sell_price, layout.can_buy, layout.can_sell),
+        *(layout.target, layout.settle, layout.fees, layout.lots, scalars, bought, value_now, ledger, written),
         flexible=True,
         use_numba=compiled,
         pre_segment_func_nb=plan,
         pre_segment_args=(
-            layout.day,
-            layout.gap_days,
-            layout.mark,
-            layout.close,
-            layout.rebalance,
-            layout.target,
-            layout.settle,
-            scalars,
-            bought,
-            value_now,
-            borrow,
-            owed,
+            *(layout.day, layout.gap_days, layout.mark, layout.close, layout.rebalance, layout.target, layout.settle),
+            *(scalars, bought, value_now, borrow, owed),
         ),
         post_segment_func_nb=settle_row,
         post_segment_args=(cash_path, units, owed),
@@ -272,11 +258,12 @@ def _simulate(
         freq="1D",
     )
     kept = ledger[: written[0]]
-    if len(portfolio.orders.values) != int((kept[:, _FILLED] != 0).sum()):
+    if len(book.orders.values) != int((kept[:, _FILLED] != 0).sum()):
         raise DataError(
-            "The engine and its ledger disagree about the orders filled; this is a defect of the simulation: please report it with the inputs."
+            "The engine and its ledger disagree about the orders filled, which is a defect of the simulation; "
+            "expected the same number: please report it with the inputs."
         )
-    return kept, cash_path, units, borrow, portfolio
+    return Account(dict(zip(FILLS, kept.T, strict=True)), cash_path, borrow, units, book)
 
 
 @lru_cache(maxsize=2)
@@ -362,26 +349,10 @@ def _engine(compiled: bool) -> tuple[Any, Any, Any]:
         return rounded if rounded >= lot[_MINIMUM] else 0.0
 
     @njit
-    def fill(
-        c,
-        sequence,
-        price,
-        factor,
-        buy_price,
-        sell_price,
-        can_buy,
-        can_sell,
-        rebalance,
-        target,
-        settle,
-        fees,
-        lots,
-        scalars,
-        bought,
-        value_now,
-        ledger,
-        written,
-    ):  # type: ignore[no-untyped-def]
+    def fill(  # type: ignore[no-untyped-def]
+        c, sequence, price, factor, buy_price, sell_price, can_buy, can_sell, target, settle, fees, lots, scalars, bought,
+        value_now, ledger, written,
+    ):  # fmt: skip
         """Size one order in real shares, cut it to what the rules allow, write it down, and hand it to vectorbt in units."""
         i = c.i
         nothing = nb.order_nothing_nb()

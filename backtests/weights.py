@@ -48,11 +48,9 @@ def quantile_weights(score: pl.DataFrame, quantiles: int = 5, gross: float = 1.0
     >>> quantile_weights(score, quantiles=4).select("symbol", "weight").rows()
     [('B', 0.5), ('C', -0.5)]
     """
-    least = 1 if long_only else 2
+    least, sides = (1, "a top") if long_only else (2, "a top and a bottom")
     if quantiles < least:
-        raise UsageError(
-            f"quantiles came as {quantiles}; expected at least {least}{' for a long-only portfolio' if long_only else ', a top and a bottom'}."
-        )
+        raise UsageError(f"quantiles came as {quantiles}; expected at least {least}: {sides} group is held.")
     view = _view(score, gross)
     size = pl.len().over("session") // quantiles
     side = gross if long_only else gross / 2
@@ -63,11 +61,10 @@ def quantile_weights(score: pl.DataFrame, quantiles: int = 5, gross: float = 1.0
         _spread=pl.col("score").max().over("session") - pl.col("score").min().over("session"),
     )
     in_top, in_bottom = pl.col("_rank") < pl.col("_size"), pl.col("_rank") >= pl.col("_n") - pl.col("_size")
-    weight = pl.when(in_top).then(side / pl.col("_size"))
-    if not long_only:
-        weight = weight.when(in_bottom).then(-side / pl.col("_size"))
+    share = side / pl.col("_size")
+    weight = pl.when(in_top).then(share).otherwise(0.0 if long_only else pl.when(in_bottom).then(-share).otherwise(0.0))
     held = ranked.filter((pl.col("_size") >= 1) & ((pl.col("_spread") > 0) | (pl.lit(quantiles) == 1)))
-    return _table(held.with_columns(weight=weight.otherwise(0.0)))
+    return _table(held.with_columns(weight=weight))
 
 
 def proportional_weights(score: pl.DataFrame, gross: float = 1.0, long_only: bool = False) -> pl.DataFrame:

@@ -19,7 +19,18 @@ import polars as pl
 from research.errors import CalendarError
 from research.schemas import INSTANT, SESSIONS
 
-__all__ = ["MARKETS", "known_span", "mic_of", "parse_date", "session_after", "session_at", "sessions", "sessions_within", "zone_of"]
+__all__ = [
+    "MARKETS",
+    "followed",
+    "known_span",
+    "mic_of",
+    "parse_date",
+    "session_after",
+    "session_at",
+    "sessions",
+    "sessions_within",
+    "zone_of",
+]
 
 #: market name on the command line -> market identifier
 MARKETS = MappingProxyType({"cn": "XSHG", "hk": "XHKG", "us": "XNYS"})
@@ -111,6 +122,15 @@ def mic_of(symbol: str) -> str:
     return _SUFFIXES.get(symbol.rpartition(".")[2], "XNYS") if "." in symbol else "XNYS"
 
 
+def followed(mic: str) -> str:
+    """Return the market whose calendar ``mic`` follows: itself for most.
+
+    >>> followed("XSHE"), followed("XHKG")
+    ('XSHG', 'XHKG')
+    """
+    return _FOLLOWS.get(mic, mic)
+
+
 def zone_of(mic: str) -> ZoneInfo:
     """Return the time zone of a market; raise :class:`~research.errors.CalendarError` for an unknown one."""
     if mic not in _ZONES:
@@ -146,7 +166,7 @@ def sessions(mic: str, start: date | str, end: date | str) -> pl.DataFrame:
     if earliest is not None and first < earliest:
         raise CalendarError(f"Sessions of {mic} were asked from {first}; its calendar is known only from {earliest}: start there.")
     # A whole decade at a time: few distinct calendars are built, whatever dates are asked for.
-    frame = _calendar(_FOLLOWS.get(mic, mic), first.year // 10 * 10, last.year // 10 * 10 + 9)
+    frame = _calendar(followed(mic), first.year // 10 * 10, last.year // 10 * 10 + 9)
     inside = frame.filter(pl.col("session").is_between(first, last)).with_columns(mic=pl.lit(mic))
     return SESSIONS.validate(inside.select(*SESSIONS.schema))
 
@@ -158,7 +178,7 @@ def known_span(mic: str) -> tuple[date | None, date | None]:
     (None, None)
     """
     zone_of(mic)
-    factory = _factory(_FOLLOWS.get(mic, mic))
+    factory = _factory(followed(mic))
     earliest, latest = factory.bound_min(), factory.bound_max()
     return (None if earliest is None else earliest.date()), (None if latest is None else latest.date())
 

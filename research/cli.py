@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,18 +48,38 @@ def ingest_command(
     column: Annotated[
         list[str] | None, typer.Option(help="Archive column as OURS=THEIRS, such as headline=title; repeat for more.")
     ] = None,
+    zone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "Asia/Shanghai",
+    latency: Annotated[float, typer.Option(help="Seconds from publication to availability, where nobody measured it.")] = 0.0,
     instruments: Annotated[
         Path | None, typer.Option(help="Parquet file of the security master for a new home (default: the shipped one).")
     ] = None,
     home: Home = _HOME,
 ) -> None:
     """Read documents into documents, mentions, events and facts; running it twice adds nothing."""
-    ingest(paths, home, format=format, source=source, seen_at=seen_at, columns=mapping(column or []), instruments=instruments)
+    ingest(
+        paths,
+        home,
+        format=format,
+        source=source,
+        seen_at=seen_at,
+        columns=mapping(column or []),
+        zone=zone,
+        latency=latency,
+        instruments=instruments,
+    )
 
 
 def ingest(
-    paths: list[Path], home: Path, *, format: str = "auto", source: str | None = None, seen_at: str | None = None,
-    columns: dict[str, str] | None = None, instruments: Path | None = None,
+    paths: list[Path],
+    home: Path,
+    *,
+    format: str = "auto",
+    source: str | None = None,
+    seen_at: str | None = None,
+    columns: dict[str, str] | None = None,
+    zone: str = "Asia/Shanghai",
+    latency: float = 0.0,
+    instruments: Path | None = None,
 ) -> None:  # fmt: skip
     """Do what ``tidings ingest`` does.
 
@@ -84,7 +104,7 @@ def ingest(
     with progress("reading files", len(files)) as advance:
         for path in files:
             try:
-                batch = read_documents(path, format=format, source=source, columns=columns)
+                batch = read_documents(path, format=format, source=source, columns=columns, zone=zone)
             except SourceError as error:
                 unreadable.append(str(error))
                 rejected.append(Rejected(str(path), str(error), ""))
@@ -94,7 +114,7 @@ def ingest(
             advance(1)
     master = security_master(store, instruments)
     known = store.read("documents") if store.home.exists() else schemas.DOCUMENTS.empty()
-    built = documents.build(articles, seen_at=seen, known=known)
+    built = documents.build(articles, seen_at=seen, latency=timedelta(seconds=latency), known=known)
     new = built.documents.join(known.select("doc_id"), on="doc_id", how="anti", maintain_order="left")
     linker = Linker.build(master)
     with progress("reading documents", new.height) as advance:
@@ -152,14 +172,30 @@ def prices_files(
     home: Home = _HOME,
 ) -> None:
     """Load bars from files of your own."""
-    from research.sources import files
+    import polars as pl
 
-    store = _store(home)
-    loaded = files.read_bars(expand(paths), columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
-    _write_bars(store, loaded.bars, loaded.quarantine, loaded.flags, start, end)
-    if loaded.quarantine.height:
-        first = loaded.quarantine["reason"][0]
-        raise DataError(f"{loaded.quarantine.height} rows were set aside in the quarantine table, the rest was kept; the first: {first}")
+    from research import schemas
+    from research.calendar import parse_date
+    from research.sources import files
+    from research.store import Store
+
+    store = Store(home)
+    lower, upper = parse_date(start or "1900-01-01"), parse_date(end or "2999-12-31")
+    set_aside: list[str] = []
+    left_out: list[str] = []
+    chosen = expand(paths)
+    with progress("loading bars", len(chosen)) as advance:
+        for path in chosen:
+            loaded = files.read_bars([path], columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
+            stored = store.read(schemas.BARS) if store.home.exists() else schemas.BARS.empty()
+            inside = loaded.bars.filter(pl.col("session").is_between(lower, upper))
+            left_out += _write_bars(store, stored, inside, loaded.quarantine, loaded.flags)
+            set_aside += loaded.quarantine["reason"].to_list()
+            advance(1)
+    if left_out:
+        raise DataError(f"{len(left_out)} symbols were left out, the rest was kept; the first: {left_out[0]}")
+    if set_aside:
+        raise DataError(f"{len(set_aside)} rows were set aside in the quarantine table, the rest was kept; the first: {set_aside[0]}")
 
 
 @prices_app.command("yahoo")
@@ -172,7 +208,7 @@ def prices_yahoo(
     """Fetch bars with yfinance."""
     from research.sources import yahoo
 
-    _fetch(yahoo.bars, symbols, start, end, home)
+    _fetch(yahoo.bars, symbols, start, end, home, splits_until=datetime.now(UTC).date())
 
 
 @prices_app.command("akshare")
@@ -246,45 +282,42 @@ def mapping(pairs: list[str]) -> dict[str, str] | None:
     return {ours: theirs for ours, _, theirs in split}
 
 
-def _store(home: Path) -> Store:
+def _fetch(vendor: Any, symbols: list[str], start: str | None, end: str | None, home: Path, **options: Any) -> None:
+    import polars as pl
+
+    from research import schemas
+    from research.calendar import parse_date
     from research.store import Store
 
-    return Store(home)
-
-
-def _fetch(fetch: Any, symbols: list[str], start: str | None, end: str | None, home: Path) -> None:
-    from research.calendar import parse_date
-
-    store = _store(home)
-    last = parse_date(end) if end else datetime.now(UTC).date()
+    store = Store(home)
+    now = datetime.now(UTC)
+    last = parse_date(end) if end else now.date()
     first = parse_date(start) if start else last.replace(year=last.year - 3, day=min(last.day, 28))
-    fetched = fetch(symbols, first, last)
-    _write_bars(store, fetched.bars, fetched.quarantine, fetched.flags, None, None)
+    stored = store.read(schemas.BARS).filter(pl.col("symbol").is_in(symbols)) if store.home.exists() else schemas.BARS.empty()
+    fetched = vendor(symbols, first, last, seen_at=now, **options)
+    for reason in _write_bars(store, stored, fetched.bars, fetched.quarantine, fetched.flags):
+        print(f"failed       {reason}", file=sys.stderr)
     for symbol, reason in fetched.failures.select("symbol", "reason").rows():
         print(f"failed       {symbol}: {reason}", file=sys.stderr)
     if fetched.bars.is_empty():
         raise SourceError(f"None of the {len(symbols)} symbols gave bars; see the reasons above.")
 
 
-def _write_bars(
-    store: Store, bars: pl.DataFrame, quarantine: pl.DataFrame, flags: pl.DataFrame, start: str | None, end: str | None
-) -> None:
-    import polars as pl
-
+def _write_bars(store: Store, stored: pl.DataFrame, bars: pl.DataFrame, quarantine: pl.DataFrame, flags: pl.DataFrame) -> list[str]:
+    """Append bars on the base of the stored ones, say what was flagged, and return why the symbols left out were left out."""
     from research import schemas
-    from research.calendar import parse_date
+    from research.prices import apart, chain
 
-    if start:
-        bars = bars.filter(pl.col("session") >= parse_date(start))
-    if end:
-        bars = bars.filter(pl.col("session") <= parse_date(end))
     lines: list[object] = []
     if quarantine.height:
         lines.append(store.append(schemas.QUARANTINE, quarantine))
-    lines.append(store.append(schemas.BARS, bars))
+    lost = apart(stored, bars)
+    lines.append(store.append(schemas.BARS, chain(stored, bars.join(lost, on="symbol", how="anti"))))
     if flags.height:
-        lines += [f"flagged      {n:>8,} bars: {reason}" for reason, n in flags.group_by("reason").len().sort("reason").rows()]
+        counted = flags.group_by("rule").len().sort("rule").rows()
+        lines.append("flagged      " + ", ".join(f"{rule} {n:,}" for rule, n in counted) + "   (kept; see `tidings check`)")
     say(lines)
+    return lost["reason"].to_list()
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:

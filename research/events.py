@@ -1,7 +1,7 @@
 """Typed events: what happened, to which instrument, when, in whose words.
 
-1. :func:`taxonomy` loads ``research/data/events.toml``: groups, types, the words that trigger them, context they need or exclude.
-2. The words of all types are found in one pass over the text; context is looked at only around a hit.
+1. :mod:`research.event_types` holds the taxonomy and finds the words of all types in one pass.
+2. :func:`find` judges each place: denied, conditional, planned, past; whose event it is.
 3. Denials drop a hit; conditions, plans and look-backs lower its confidence unless the type is itself about plans.
 4. The subject is the nearest instrument before the word in its sentence, then the instrument the headline is about.
 5. One event is kept for each document, type and subject: the one with the most confidence, the earliest of equals.
@@ -10,29 +10,41 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import polars as pl
 
 from research import cleaning, dates, moves
+from research.event_types import EventType, Hit, hits, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
-from research.schemas import DOCUMENTS, EVENT_GROUPS, EVENTS, MENTIONS, content_id
+from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
 from research.sentences import Sentence, sentences, within
 
-__all__ = ["ANNOTATOR", "EventType", "extract", "taxonomy"]
+__all__ = ["ANNOTATOR", "EventType", "Found", "extract", "find", "taxonomy"]
 
 ANNOTATOR = "events@1"
-_FLOOR = 0.25
-_WINDOW = 40
+_FLOOR = 0.3
+#: groups whose subject is a company: an index, a currency, a commodity or a coin next to the word is not it
+_COMPANY = frozenset(
+    {
+        "earnings", "guidance", "mna", "buyback", "dividend", "share_offering_ipo", "shareholder_reduction",
+        "insider_management_change", "capex_investment", "product_launch", "contract_partnership", "layoffs_restructuring",
+        "litigation_settlement", "accident_operations", "regulation_investigation", "default_credit",
+    }
+)  # fmt: skip
+_NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
 #: how far behind its word an event may name its subject
 _REACH = 40
+#: a subject nearer than this in front of the word is sure
+_NEAR = 30
+#: moves that are events: of an instrument the document is about, of any other
+_LARGE, _HUGE, _CENTRAL = 0.02, 0.1, 0.6
 _LONGEST = 200
 
 _DENIAL = re.compile(
@@ -41,6 +53,15 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _DENIAL_AFTER = re.compile(r"^[^,。;]{0,8}(?:不属实|的传闻|系谣言|为不实|消息不实)")
+#: anywhere before the word in its clause
+_NEVER_DONE = re.compile(
+    r"并未|尚未|未曾|未收到|未被|未签|未有|暂无|"
+    r"\b(?:scraps?|scrapped|abandon(?:s|ed)?|halts?|halted|suspends?|suspended|cancel(?:s|led|ed)?|delays?|delayed|"
+    r"postpones?d?|no plans?)\b",
+    re.IGNORECASE,
+)
+#: anywhere in the sentence
+_REFUTED = re.compile(r"否认|澄清|辟谣|不属实|子虚乌有|与事实不符|\b(?:den(?:y|ies|ied)|refut(?:es|ed))\b", re.IGNORECASE)
 _CONDITION = re.compile(
     r"若|如果|假如|倘若|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|"
     r"\b(?:if|could|may|might|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
@@ -59,31 +80,9 @@ _YEAR = re.compile(r"(?:19|20)\d\d(?=年)")
 
 
 @dataclass(frozen=True, slots=True)
-class EventType:
-    """One type of the taxonomy; see the head of ``events.toml`` for the meaning of each field."""
+class Found:
+    """An event in one text: ``start, end`` bound its evidence, ``at`` is where its word stands, ``prior`` the tone of its type."""
 
-    name: str
-    definition: str
-    words: tuple[str, ...]
-    needs: re.Pattern[str] | None
-    avoid: re.Pattern[str] | None
-    english: re.Pattern[str] | None
-    english_avoid: re.Pattern[str] | None
-    prior: float
-    level: float
-    market: bool
-    plan: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    kind: EventType
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
     name: str
     symbol: str | None
     confidence: float
@@ -94,36 +93,8 @@ class _Found:
 
 
 @lru_cache(maxsize=1)
-def taxonomy() -> tuple[EventType, ...]:
-    """Return every event type, ordered by name; the file is checked against ``EVENT_GROUPS``."""
-    source = tomllib.loads(resources.files("research.data").joinpath("events.toml").read_text(encoding="utf-8"))
-    found = [_type(f"{group}.{name}", entry) for group, types in source.items() for name, entry in types.items()]
-    unknown = sorted({kind.name.split(".")[0] for kind in found} - set(EVENT_GROUPS))
-    if unknown:
-        raise ValueError(f"events.toml holds the groups {', '.join(unknown)}; expected groups of EVENT_GROUPS.")
-    return tuple(sorted(found, key=lambda kind: kind.name))
-
-
-def _type(name: str, entry: Mapping[str, Any]) -> EventType:
-    def pattern(key: str) -> re.Pattern[str] | None:
-        return re.compile(entry[key], re.IGNORECASE) if entry.get(key) else None
-
-    return EventType(
-        name, entry["definition"], tuple(entry.get("words", ())), pattern("needs"), pattern("avoid"), pattern("en"), pattern("en_avoid"),
-        float(entry["prior"]), float(entry["level"]), bool(entry.get("market", False)), bool(entry.get("plan", False)),
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _matcher() -> tuple[Any, tuple[tuple[EventType, ...], ...]]:
-    from ahocorasick_rs import AhoCorasick
-
-    owners: dict[str, list[EventType]] = {}
-    for kind in taxonomy():
-        for word in kind.words:
-            owners.setdefault(word.lower(), []).append(kind)
-    words = sorted(owners)
-    return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
+def _unless() -> Mapping[str, tuple[str, ...]]:
+    return {kind.name: kind.unless for kind in taxonomy() if kind.unless}
 
 
 def extract(documents: pl.DataFrame, spans: pl.DataFrame, mentions: pl.DataFrame) -> pl.DataFrame:
@@ -164,12 +135,15 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: M
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
     topic = _topic(mentions)
-    best: dict[tuple[str, str | None], _Found] = {}
-    found = _typed(plain, parts, spans, topic, document) + _moved(plain, parts, spans, mentions)
+    best: dict[tuple[str, str | None], Found] = {}
+    found = find(plain, spans, parts, topic, document["language"], document["published_at"]) + _moved(plain, parts, spans, mentions)
     for one in sorted(found, key=lambda f: (f.at, f.name)):
         key = (one.name, one.symbol)
         if key not in best or one.confidence > best[key].confidence:
             best[key] = one
+    for name, symbol in list(best):
+        if any((other, symbol) in best for other in _unless().get(name, ())):
+            del best[name, symbol]
     return [_row(document, text, plain, one, mentions) for one in sorted(best.values(), key=lambda f: (f.at, f.name, f.symbol or ""))]
 
 
@@ -180,117 +154,96 @@ def _topic(mentions: Mapping[str, Mapping[str, Any]]) -> str | None:
     return ranked[0]["symbol"] if ranked else None
 
 
-def _typed(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], topic: str | None, document: Mapping[str, Any]) -> list[_Found]:
-    found: list[_Found] = []
-    index = 0
-    hits = _hits_english(plain) if document["language"] == "en" else _hits_chinese(plain)
-    for hit in hits:
-        while index + 1 < len(parts) and parts[index + 1].start <= hit.start:
-            index += 1
-        while index and parts[index].start > hit.start:
-            index -= 1
-        sentence = parts[index]
-        if not sentence.start <= hit.start < sentence.end:
-            continue
-        confidence = _confidence(plain, sentence, hit, document)
+def find(
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None, language: str, published_at: datetime
+) -> list[Found]:
+    """Return every typed event of one text, denials left out, in order of appearance; several may share type and subject.
+
+    Parameters
+    ----------
+    plain, spans, parts
+        Text as :func:`research.cleaning.plain` gives it, the instruments named in it, its sentences.
+    topic
+        Instrument that is the subject of sentences that name none.
+    language
+        ``en`` selects the English patterns, anything else the Chinese words.
+    published_at
+        Years well before it mark a look back.
+    """
+    found: list[Found] = []
+    for hit in hits(plain, language):
+        sentence = parts[max(0, bisect_right(parts, hit.start, key=lambda part: part.start) - 1)]
+        confidence = _confidence(plain, sentence, hit, published_at.year)
         if confidence < _FLOOR:
             continue
         inside = within(spans, sentence.start, sentence.end)
-        symbol, sure = (None, 1.0) if hit.kind.market else _subject(plain, sentence, hit, inside, topic)
-        confidence *= sure
+        symbol, sure = (None, 1.0) if hit.kind.market else _subject(plain, hit, inside, topic)
+        confidence = round(min(1.0, confidence * sure), 4)
         if confidence >= _FLOOR:
-            found.append(
-                _Found(hit.kind.name, symbol, round(min(1.0, confidence), 4), sentence.start, sentence.end, hit.kind.prior, hit.start)
-            )
+            found.append(Found(hit.kind.name, symbol, confidence, sentence.start, sentence.end, hit.kind.prior, hit.start))
     return found
 
 
-def _hits_chinese(plain: str) -> list[_Hit]:
-    automaton, owners = _matcher()
-    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
-    found: list[_Hit] = []
-    for index, start, end in automaton.find_matches_as_indexes(lowered, overlapping=True):
-        window = plain[max(0, start - _WINDOW) : end + _WINDOW]
-        for kind in owners[index]:
-            if (kind.needs is None or kind.needs.search(window)) and not (kind.avoid and kind.avoid.search(window)):
-                found.append(_Hit(kind, start, end))
-    return found
-
-
-def _hits_english(plain: str) -> list[_Hit]:
-    found: list[_Hit] = []
-    for kind in taxonomy():
-        if kind.english is None:
-            continue
-        for match in kind.english.finditer(plain):
-            window = plain[max(0, match.start() - _WINDOW) : match.end() + _WINDOW]
-            if not (kind.english_avoid and kind.english_avoid.search(window)):
-                found.append(_Hit(kind, match.start(), match.end()))
-    return sorted(found, key=lambda hit: (hit.start, hit.kind.name))
-
-
-def _confidence(plain: str, sentence: Sentence, hit: _Hit, document: Mapping[str, Any]) -> float:
+def _confidence(plain: str, sentence: Sentence, hit: Hit, year: int) -> float:
     clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;。:")
     before = plain[max(sentence.start, clause + 1) : hit.start]
     after = plain[hit.end : min(sentence.end, hit.end + 16)]
-    if _DENIAL.search(before) or _DENIAL_AFTER.search(after):
+    if (
+        _DENIAL.search(before)
+        or _DENIAL_AFTER.search(after)
+        or _NEVER_DONE.search(before)
+        or _REFUTED.search(plain, sentence.start, sentence.end)
+    ):
         return 0.0
     value = hit.kind.level
     around = before + plain[hit.start : hit.end]
-    if _CONDITION.search(before):
+    if _CONDITION.search(before) or "?" in plain[hit.end : sentence.end]:
         value *= 0.6
     if not hit.kind.plan and _PLAN.search(before):
         value *= 0.6
     years = [int(year) for year in _YEAR.findall(around)]
-    if _PAST.search(before) or (years and max(years) < document["published_at"].year - 1):
+    if _PAST.search(before) or (years and max(years) < year - 1):
         value *= 0.6
     return value + 0.15 if sentence.headline else value
 
 
-def _subject(plain: str, sentence: Sentence, hit: _Hit, inside: Sequence[Span], topic: str | None) -> tuple[str | None, float]:
+def _subject(plain: str, hit: Hit, inside: Sequence[Span], topic: str | None) -> tuple[str | None, float]:
     """Return (symbol, factor on the confidence)."""
-    own = [s for s in inside if s.role != "source"]
+    company = hit.kind.name.split(".")[0] in _COMPANY
+    own = [s for s in inside if s.role != "source" and not (company and _NO_COMPANY.match(s.symbol))]
     before = [s for s in own if s.end <= hit.end]
     if before:
         near = before[-1]
-        return near.symbol, 1.0 if hit.start - near.end <= 30 else 0.85
+        return near.symbol, 1.0 if hit.start - near.end <= _NEAR else 0.85
     after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
     if after:
         return after[0].symbol, 0.9
-    if topic is not None:
+    if topic is not None and not (company and _NO_COMPANY.match(topic)):
         return topic, 0.8 if not own else 0.6
     return None, 0.6
 
 
-def _moved(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[_Found]:
+def _moved(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
     """Return a price event for the moves a document is about: large ones, and those of instruments in its headline."""
-    stated = [m for m in moves.find(plain, spans, parts) if m.symbol is not None and m.value]
-    few = len({m.symbol for m in stated}) <= 3
     found = []
-    for move in stated:
+    for move in moves.find(plain, spans, parts):
         mention = mentions.get(move.symbol or "")
-        headline = bool(mention and mention["in_headline"])
-        if not (few or headline or abs(move.value) >= 0.1):
+        if move.symbol is None or not move.value or (mention and mention["role"] == "source"):
             continue
-        confidence = min(1.0, (0.85 if move.basis in ("close", "intraday", "after_hours", None) else 0.6) + (0.1 if headline else 0.0))
-        sentence = next(part for part in parts if part.start <= move.at < part.end)
+        daily = move.basis in ("close", "intraday", "after_hours", None)
+        headline = bool(mention and mention["in_headline"])
+        large = _LARGE if headline or not mention or mention["relevance"] >= _CENTRAL else _HUGE
+        if abs(move.value) < (large if daily else 2 * large):
+            continue
+        confidence = min(1.0, (0.85 if daily else 0.6) + (0.1 if headline else 0.0))
+        sentence = parts[max(0, bisect_right(parts, move.at, key=lambda part: part.start) - 1)]
         start, end = (sentence.start, sentence.end) if sentence.end - sentence.start <= _LONGEST else (move.start, move.end)
-        name = "price_move.up" if move.value > 0 else "price_move.down"
-        found.append(
-            _Found(
-                name,
-                move.symbol,
-                confidence,
-                start,
-                end,
-                max(-1.0, min(1.0, 0.5 * (1 if move.value > 0 else -1) + 5 * move.value)),
-                move.at,
-            )
-        )
+        name, prior = ("price_move.up", 0.5) if move.value > 0 else ("price_move.down", -0.5)
+        found.append(Found(name, move.symbol, confidence, start, end, max(-1.0, min(1.0, prior + 5 * move.value)), move.at))
     return found
 
 
-def _row(document: Mapping[str, Any], text: str, plain: str, found: _Found, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _row(document: Mapping[str, Any], text: str, plain: str, found: Found, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     evidence = _evidence(text, plain, found)
     mention = mentions.get(found.symbol) if found.symbol is not None else None
     tone = found.prior if mention is None or not mention["confidence"] else 0.6 * found.prior + 0.4 * mention["sentiment"]
@@ -311,7 +264,7 @@ def _row(document: Mapping[str, Any], text: str, plain: str, found: _Found, ment
     }
 
 
-def _evidence(text: str, plain: str, found: _Found) -> str:
+def _evidence(text: str, plain: str, found: Found) -> str:
     start, end = found.start, found.end
     if end - start > _LONGEST:
         start = max(start, found.at - 90)
@@ -321,7 +274,7 @@ def _evidence(text: str, plain: str, found: _Found) -> str:
     return text[start:end].strip()
 
 
-def _event_date(plain: str, found: _Found, document: Mapping[str, Any]) -> date | None:
+def _event_date(plain: str, found: Found, document: Mapping[str, Any]) -> date | None:
     """Return the one day the evidence names nearest before the event's word, if it names one."""
     spans = [d for d in dates.find(plain[found.start : found.end], document["published_at"]) if d.first == d.last]
     before = [d for d in spans if found.start + d.start <= found.at]

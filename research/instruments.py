@@ -60,7 +60,11 @@ def lookup(instruments: pl.DataFrame, symbol: str) -> pl.DataFrame:
     rows = instruments.filter(pl.col("symbol") == symbol).sort("valid_from")
     if rows.is_empty():
         near = _near(instruments, symbol)
-        advice = f"did you mean {', '.join(near)}?" if near else "symbols are written as Yahoo writes them, for example 600519.SS, 0700.HK or NVDA."
+        advice = (
+            f"did you mean {', '.join(near)}?"
+            if near
+            else "symbols are written as Yahoo writes them, for example 600519.SS, 0700.HK or NVDA."
+        )
         raise UnknownSymbolError(f"Symbol {symbol!r} is not among the {instruments['symbol'].n_unique()} instruments; {advice}")
     return rows
 

@@ -83,6 +83,8 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> li
     sentences
         Its sentences.
     """
+    # A currency right behind a number is its unit (83.14美元), not what moves.
+    spans = [s for s in spans if s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百"]
     found: list[Move] = []
     topic: Span | None = None
     for sentence in sentences:

@@ -11,7 +11,7 @@ from research import calendar
 from research.errors import DataError
 from research.schemas import BARS
 
-__all__ = ["FLAGS", "adjusted", "board_limit", "chain", "limits", "returns", "validate", "with_limits"]
+__all__ = ["FLAGS", "adjusted", "apart", "board_limit", "chain", "limits", "returns", "validate", "with_limits"]
 
 #: columns of the frame :func:`validate` returns
 FLAGS = {"symbol": pl.String, "session": pl.Date, "rule": pl.String, "reason": pl.String}
@@ -59,10 +59,10 @@ def adjusted(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def chain(stored: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
-    r"""Return the fetched bars that are newer than the stored ones, their factors continued from what is stored.
+    r"""Return the fetched bars that are not stored yet, their factors on the base of what is stored.
 
     A factor is never revised, so a later fetch (whose factor starts at 1.0 again, maybe on another base) is scaled such that both
-    agree on ``close * adj_factor`` at the last session they share:
+    agree on ``close * adj_factor`` at the latest session they share at or before the bar, or else at the earliest one after it:
 
     .. math:: f'_t = f_t \cdot \frac{c_o f_o \text{ (stored)}}{c_o f_o \text{ (fetched)}}
 
@@ -77,22 +77,32 @@ def chain(stored: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
         When a stored symbol shares no session with the fetched bars: the factor between the two is not known.
     """
     value = (pl.col("close") * pl.col("adj_factor")).alias("_value")
-    last = stored.group_by("symbol").agg(_last=pl.col("session").max())
     shared = stored.select("symbol", "session", value).join(
         fetched.select("symbol", "session", value), on=("symbol", "session"), suffix="_new"
     )
-    scale = shared.sort("session").group_by("symbol").agg(_scale=(pl.col("_value") / pl.col("_value_new")).last())
-    rows = fetched.join(last, on="symbol", how="left").join(scale, on="symbol", how="left")
-    rows = rows.filter(pl.col("_last").is_null() | (pl.col("session") > pl.col("_last")))
-    apart = rows.filter(pl.col("_last").is_not_null() & pl.col("_scale").is_null()).sort("symbol")
-    if apart.height:
-        row = apart.row(0, named=True)
-        raise DataError(
-            f"Bars of {row['symbol']} are stored to {row['_last']} and the new ones start after it; "
-            "expected a shared session: fetch again from that day on."
-        )
+    scale = shared.select("symbol", "session", _scale=pl.col("_value") / pl.col("_value_new")).sort("session")
+    new = fetched.join(stored, on=("symbol", "session"), how="anti").sort("session")
+    after = new.join_asof(scale, on="session", by="symbol", strategy="backward", check_sortedness=False)
+    before = after.join_asof(scale, on="session", by="symbol", strategy="forward", suffix="_next", check_sortedness=False)
+    rows = before.with_columns(_scale=pl.coalesce("_scale", "_scale_next"))
+    lost = apart(stored, fetched)
+    if lost.height:
+        raise DataError(lost["reason"][0])
     scaled = rows.with_columns(adj_factor=pl.col("adj_factor") * pl.col("_scale").fill_null(1.0))
     return BARS.validate(scaled.select(*BARS.schema).sort("symbol", "session"))
+
+
+def apart(stored: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
+    """Return ``symbol, reason`` of the symbols that are stored but share no session with the fetched bars, so that nothing chains them."""
+    span = stored.group_by("symbol").agg(first=pl.col("session").min(), last=pl.col("session").max())
+    shared = fetched.join(stored, on=("symbol", "session"), how="semi").select("symbol")
+    lost = fetched.group_by("symbol").agg(new=pl.col("session").min()).join(shared, on="symbol", how="anti").join(span, on="symbol")
+    reason = pl.format(
+        "Bars of {} are stored from {} to {} and the new ones (from {}) share no session with them; expected an overlap: "
+        "fetch again from a stored day on.",
+        *("symbol", "first", "last", "new"),
+    )
+    return lost.sort("symbol").select("symbol", reason=reason)
 
 
 def board_limit(symbol: pl.Expr, session: pl.Expr, special_treatment: pl.Expr | None = None) -> pl.Expr:

@@ -16,29 +16,41 @@ import re
 
 __all__ = ["corporate_cue", "currency_cue", "fund_product", "move_cue", "role_at", "subsidiary"]
 
-#: how many characters beside a name are looked at
-WINDOW = 60
+#: how many characters before and after a name are looked at
+BEFORE, AFTER = 24, 60
 
 _ASIDE = r"(?:\([^()]{0,40}\))?"
 _UNIT = r"(?:集团|公司|银行|证券|国际|资管|研究院|研究所)?"
 _QUALIFIER = (
-    r"(?:的|旗下|首席|高级|资深|前|全球|美国|美洲|亚洲|亚太|中国|大中华区?|欧洲|日本|韩国|大宗商品|商品|股票|外汇|宏观|利率|信贷|固收|固定收益|市场|策略|研究|经济|投资|量化|私人|财富|财富管理|"
-    r"周[一二三四五六日天]|今日|昨日|近日|日前|此前|当天|\d+日|\d+月|也|还|则|曾|又|随后|交易|资产管理|资产|多资产|新兴市场|软件|科技|互联网|半导体|能源|医药|医疗|消费|汽车|银行|非银|地产|电子|衍生品|金属|石油|原油|贵金属|期权|ETF|部门?|组|高管|联席|执行董事)*"
+    r"(?:的|旗下|首席|高级|资深|前|全球|美国|美洲|亚洲|亚太|中国|大中华区?|欧洲|日本|韩国|大宗商品"
+    r"|商品|股票|外汇|宏观|利率|信贷|固收|固定收益|市场|策略|研究|经济|投资|量化|私人|财富|财富管理"
+    r"|"
+    r"周[一二三四五六日天]|今日|昨日|近日|日前|此前|当天|\d+日|\d+月|也|还|则|曾|又|随后|交易"
+    r"|资产管理|资产|多资产|新兴市场|软件|科技|互联网|半导体|能源|医药|医疗|消费|汽车|银行|非银"
+    r"|地产|电子|衍生品|金属|石油|原油|贵金属|期权|ETF|部门?|组|高管|联席|执行董事)*"
 )
 _SPEAKS = (
-    r"(?:分析师|分析|策略师|策略家|策略主管|经济学家|研究|研报|报告|交易员|交易台|团队|主管|负责人|基金经理|投资组合经理|总监|首席投资官|董事总经理(?=[A-Z一-鿿])|[一-鿿]{0,6}?(?:认为|指出|预计)|认为|表示|指出|称|预计|预测|预期|预估|估计|估算|料|"
-    r"数据|统计|编制|警告|提醒|建议|强调|提到|写道|维持|上调|下调|重申|给予|予以|观点|看[好多空涨跌]|说|直言|测算|显示|补充|坦言|解释|援引|发布(?:最新)?(?:的)?(?:研究|报告|研报)|"
-    r"最新(?:研报|报告|观点)|在.{0,16}(?:报告|研报|纪要|简报)|近日在|将[^,。]{0,18}(?:目标价|评级|列入|预测|预期)|的?[^,。]{0,10}(?:分析师|策略师|经济学家|研报|交易员|预测|报告)|坚定|力挺|唱[多空衰]|喊|:|：|\)?[“\"]|,“)"
+    r"(?:分析师|分析|策略师|策略家|策略主管|经济学家|研究|研报|报告|交易员|交易台|团队|主管|负责人"
+    r"|基金经理|投资组合经理|总监|首席投资官|董事总经理(?=[A-Z一-鿿])|[一-鿿]{0,6}?(?:认为|指出"
+    r"|预计)|认为|表示|指出|称|预计|预测|预期|预估|估计|估算|料|"
+    r"数据|统计|编制|警告|提醒|建议|强调|提到|写道|维持|上调|下调|重申|给予|予以|观点|看[好多空涨跌]"
+    r"|说|直言|测算|显示|补充|坦言|解释|援引|发布(?:最新)?(?:的)?(?:研究|报告|研报)|"
+    r"最新(?:研报|报告|观点)|在.{0,16}(?:报告|研报|纪要|简报)|近日在|将[^,。]{0,18}(?:目标价"
+    r"|评级|列入|预测|预期)|的?[^,。]{0,10}(?:分析师|策略师|经济学家|研报|交易员|预测|报告)|坚定"
+    r"|力挺|唱[多空衰]|喊|:|：|\)?[“\"]|,“)"
 )
 _SOURCE_RIGHT = re.compile(rf"^\)?{_ASIDE}{_UNIT}{_ASIDE}{_QUALIFIER}{_SPEAKS}")
 _SOURCE_LEFT = re.compile(
     r"(?:据|根据|援引|引述|引用|参考|来自|来源[:/]?|出自|按照?|依据|截至|采访|券商|投行|机构|评级机构|数据商)\s*(?:《|“)?$"
-    r"|(?:according to|analysts? (?:at|from)|strategists? (?:at|from)|economists? (?:at|from)|research (?:at|from)|data from|data by|compiled by|note from|report by|cited by|told)\s+$",
+    r"|(?:according to|analysts? (?:at|from)|strategists? (?:at|from)|economists? (?:at|from)"
+    r"|research (?:at|from)|data from|data by|compiled by|note from|report by|cited by|told)\s+$",
     re.IGNORECASE,
 )
 _SOURCE_RIGHT_EN = re.compile(
-    r"^(?:['’]s)?\s+(?:(?:senior|chief|equity|research|market|global|U\.?S\.?|credit|rates|currency)\s+)*(?:analysts?|strategists?|economists?|said|says|wrote|writes|expects?|estimates?|forecasts?|"
-    r"raised its|cut its|raises|cuts|upgraded|downgraded|upgrades|downgrades|reiterated|reiterates|maintained|maintains|data|research|note|report|survey)\b",
+    r"^(?:['’]s)?\s+(?:(?:senior|chief|equity|research|market|global|U\.?S\.?|credit|rates|currency)\s+)*(?:analysts?"
+    r"|strategists?|economists?|said|says|wrote|writes|expects?|estimates?|forecasts?|"
+    r"raised its|cut its|raises|cuts|upgraded|downgraded|upgrades|downgrades|reiterated|reiterates"
+    r"|maintained|maintains|data|research|note|report|survey)\b",
     re.IGNORECASE,
 )
 #: picture credits and bylines make anyone a source
@@ -46,35 +58,63 @@ _CREDIT_LEFT = re.compile(r"(?:图源|图片来源|来源|供图|图片|摄影|�
 _CREDIT_RIGHT = re.compile(r"^(?:供图|官网截图|截图|供稿)")
 
 _MOVE = (
-    r"(?:涨|跌|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升|回调|收[涨跌报于]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]|微[涨跌]|转[涨跌]|逆市|"
-    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|升值|贬值|升\d|降\d|上行|下行|攀升|走势|波动|持稳|盘整|震荡|[+\-]\d+(?:\.\d+)?%|\d+(?:\.\d+)?%)"
+    r"(?:涨|跌|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
+    r"|回调|收[涨跌报于]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
+    r"|微[涨跌]|转[涨跌]|逆市|"
+    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|升值|贬值|升\d|降\d|上行|下行|攀升|走势"
+    r"|波动|持稳|盘整|震荡|[+\-]\d+(?:\.\d+)?%|\d+(?:\.\d+)?%)"
 )
 _LEAD = (
-    r"(?:股价|股份|个股|盘[中前后初]|夜盘|早盘|午盘|尾盘|今日|昨日|昨夜|隔夜|周[一二三四五]|本周|当日|当天|当周|A股|H股|港股|美股|期货|期价|现货|主力|合约|指数|价格|收盘|开盘|日内|一度|大幅|小幅|集体|持续|继续|再度|双双|"
+    r"(?:股价|股份|个股|盘[中前后初]|夜盘|早盘|午盘|尾盘|今日|昨日|昨夜|隔夜|周[一二三四五]|本周"
+    r"|当日|当天|当周|A股|H股|港股|美股|期货|期价|现货|主力|合约|指数|价格|收盘|开盘|日内|一度"
+    r"|大幅|小幅|集体|持续|继续|再度|双双|"
     r"也|则|均|分别|再|连续|近|已|先|随后|逆势|跟随|最[高低深新]|累计|年内|,|、|\d+月|\d+日|的|市值|股票|ADR|汇率)*"
 )
-_MOVE_RIGHT = re.compile(rf"^{_ASIDE}{_LEAD}{_MOVE}|^\s?(?:shares?|stock|futures|prices?)?\s?(?:rose|fell|jump|surg|slump|plung|gain|drop|slid|climb|tumbl|advanc|declin|soar|sank|rall)", re.IGNORECASE)
-_MOVE_LEFT = re.compile(r"(?:做[多空]|抛售|买入|卖出|增持|减持|推[高升动]|打压|提振|支撑|拖累|利[好空]|弱|强势|疲软的?|看[多空好]|唱[多空]|的)$")
-_EVENT_RIGHT = re.compile(
-    rf"^{_ASIDE}{_UNIT}(?:今日|昨日|周[一二三四五]|近日|日前|晚间|\d+月\d+日|\d+日|正式|首次|同时|随后|还|也|再次|已|正|目前|此前)*"
-    r"(?:宣布|发布|公布|披露|公告|发行|计划|拟|将|获|推出|净利|营收|营业|业绩|财报|[一二三四]季度|第[一二三四]季|上半年|下半年|全年|年报|年度|中报|季报|实现|遭|被|因|由于|计提|裁员|回购|分红|派息|收购|出售|起诉|召回|停牌|复牌|"
-    r"上市|退市|更名|违约|中标|签署|签订|与|以|在|凭借|面临|陷入|旗下|增资|定增|投资|建设|投产|停产|扩产|交付|销量|出货)"
-    r"|^\s?(?:['’]s )?(?:announc|report|launch|plans?|will|agree|acquir|buys?|cut|rais|beat|miss|unveil|sued|su(?:es|ing)|earnings|revenue|profit|sales)",
+_MOVE_RIGHT = re.compile(
+    r"^\([^()]{0,10}[+\-]\d|"
+    rf"^{_ASIDE}{_LEAD}{_MOVE}|^\s?(?:shares?|stock|futures|prices?)?\s?(?:rose|fell|jump|surg"
+    rf"|slump|plung|gain|drop|slid|climb|tumbl|advanc|declin|soar|sank|rall)",
     re.IGNORECASE,
 )
-_EARNINGS_RIGHT = re.compile(r"^.{0,6}(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)")
+_MOVE_LEFT = re.compile(
+    r"(?:做[多空]|抛售|买入|卖出|增持|减持|推[高升动]|打压|提振|支撑|拖累|利[好空]|弱|强势|疲软的?|看[多空好]|唱[多空]|的)$"
+)
+_EVENT_RIGHT = re.compile(
+    rf"^{_ASIDE}{_UNIT}(?:今日|昨日|周[一二三四五]|近日|日前|晚间|\d+月\d+日|\d+日|正式|首次|同时|随后|还|也|再次|已|正|目前|此前)*"
+    r"(?:宣布|发布|公布|披露|公告|发行|计划|拟|将|获|推出|净利|营收|营业|业绩|财报|[一二三四]季度"
+    r"|第[一二三四]季|上半年|下半年|全年|年报|年度|中报|季报|实现|遭|被|因|由于|计提|裁员|回购"
+    r"|分红|派息|收购|出售|起诉|召回|停牌|复牌|"
+    r"上市|退市|更名|违约|中标|签署|签订|与|以|在|凭借|面临|陷入|旗下|增资|定增|投资|建设|投产|停产|扩产|交付|销量|出货)"
+    r"|^\s?(?:['’]s )?(?:announc|report|launch|plans?|will|agree|acquir|buys?|cut|rais|beat|miss"
+    r"|unveil|sued|su(?:es|ing)|earnings|revenue|profit|sales)",
+    re.IGNORECASE,
+)
+_EARNINGS_RIGHT = re.compile(
+    r"^.{0,6}(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
+)
 _COUNTERPARTY_LEFT = re.compile(
-    r"(?:(?<![产参给赋相])与|(?<![总呼温缓平柔])和|携手|联手|联合|收购|并购|入股|牵手|起诉|状告|诉讼对手|控股|供货(?:给|商)?|供应(?:给|商)?|客户|合作伙伴|合作方|竞争对手|向|由|被)$"
+    r"(?:(?<![产参给赋相])与|(?<![总呼温缓平柔])和|携手|联手|联合|收购|并购|入股|牵手|起诉|状告"
+    r"|诉讼对手|控股|供货(?:给|商)?|供应(?:给|商)?|客户|合作伙伴|合作方|竞争对手|向|由|被)$"
     r"|(?:acquir(?:e|es|ed|ing)|buys?|bought|with|against|sued?|sues|from|supplier to|customer)\s+$",
     re.IGNORECASE,
 )
-_DEAL_RIGHT = re.compile(r"^.{0,12}(?:达成|签署|签订|签约|合作|联合|供货|供应|采购|订单|合同|诉讼|和解|合资|收购|并购|谈判|竞争|提供|出售|转让|起诉)|^\s")
-_OPENING = frozenset("\n。!?;；！？\"“「『")
-_SUBSIDIARY = re.compile(r"^(?:财险|人寿|寿险|产险|保险|信托|租赁|理财|期货|基金|资管|创投|物业|物流|保理|小贷|消费金融|金租|慈善|大学|大厦|总部大楼|中心|路|小区|城|店)")
+_DEAL_RIGHT = re.compile(
+    r"^.{0,12}(?:达成|签署|签订|签约|合作|联合|供货|供应|采购|订单|合同|诉讼|和解|合资|收购|并购|谈判|竞争|提供|出售|转让|起诉)|^\s"
+)
+_OPENING = frozenset('\n。!?;；！？"“「『')
+_SUBSIDIARY = re.compile(
+    r"^(?:财险|人寿|寿险|产险|保险|信托|租赁|理财|期货|基金|资管|创投|物业|物流|保理|小贷|消费金融"
+    r"|金租|慈善|大学|大厦|总部大楼|中心|路|小区|城|店)"
+)
 _FUND = re.compile(r"^[一-鿿A-Za-z0-9]{0,14}?(?:ETF|REIT|LOF|QDII|FOF|联接|混合[A-C型]|债券[A-C型]|股票型|定期开放|持有期)")
-_CURRENCY_RIGHT = re.compile(r"^(?:的)?(?:套[息利]|汇[率价市]|贬值|升值|空头|多头|头寸|霸权|疲软|强势|指数|流动性|信用|需求|走势|政策|避险|敞口|/)|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)")
+_CURRENCY_RIGHT = re.compile(
+    r"^(?:的)?(?:套[息利]|汇[率价市]|贬值|升值|空头|多头|头寸|霸权|疲软|强势|指数|流动性|信用"
+    r"|需求|走势|政策|避险|敞口|/)|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)"
+)
 _COMPANY_RIGHT = re.compile(
-    r"^(?:公司|股价|股份|股票|市值|财报|业绩|CEO|CFO|首席|高管|总裁|创始人|营收|净利|发布会|手机|供应链|概念股|产业链|官网|旗下|员工|用户|门店|宣布|推出|发布|计划|官方|方面|集团|新品|产品|应用|系统|芯片|\(|AI|智能|大模型|生态|股东)"
+    r"^(?:公司|股价|股份|股票|市值|财报|业绩|CEO|CFO|首席|高管|总裁|创始人|营收|净利|发布会|手机"
+    r"|供应链|概念股|产业链|官网|旗下|员工|用户|门店|宣布|推出|发布|计划|官方|方面|集团|新品"
+    r"|产品|应用|系统|芯片|\(|AI|智能|大模型|生态|股东)"
 )
 
 
@@ -93,7 +133,7 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
         The instrument is a broker, agency, data vendor or medium: quoted more often than reported on, so that only an
         explicit move or event makes it a subject.
     """
-    left, right = text[max(0, start - WINDOW) : start], text[end : end + WINDOW]
+    left, right = text[max(0, start - BEFORE) : start], text[end : end + AFTER]
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right):
         return "source"
     if quoter:

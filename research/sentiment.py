@@ -4,7 +4,8 @@
 2. Lexicon terms of a clause count for the instruments named in it; in a clause that names none, for those of the clause before.
 3. A negation before a term turns it round and weakens it; an adverb of degree scales it.
 4. A stated one-session move counts by its sign and size; a multi-day move counts less.
-5. What the headline says weighs double. The sum ``s`` becomes ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that
+5. An event (``buyback.plan``, ``guidance.cut`` …) counts once for its subject, by the prior of its type.
+6. What the headline says weighs double. The sum ``s`` becomes ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that
    repetition saturates and contradiction cancels.
 """
 
@@ -12,15 +13,17 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from research import cleaning, moves
+from research import cleaning, events, moves
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
@@ -47,6 +50,8 @@ _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担�
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]")
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
+#: types whose prior is smaller say nothing about the tone
+_LEAST_PRIOR = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     sums: dict[str, _Sum] = {symbol: _Sum() for symbol in sorted({s.symbol for s in spans})}
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
-    covered = [(m.start, m.end) for m in stated]
+    # A word inside a name (安克创新) or a stated move says nothing more.
+    covered = sorted([(m.start, m.end) for m in stated] + [(s.start, s.end) for s in spans])
     hits = _hits(plain, covered)
     for move in stated:
         if move.symbol is not None:
@@ -133,6 +139,7 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
             sums[move.symbol].add(
                 math.copysign(min(1.0, 0.5 + 5 * abs(move.value)), move.value) if move.value else 0.0, weight, f"{move.value:+.2%}"
             )
+    _weigh_events(plain, spans, parts, document, sums)
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
         if inside:
@@ -140,6 +147,19 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     for symbol, total in sums.items():
         # An agency or broker that is only quoted has no tone of its own.
         yield _row(document["doc_id"], symbol, total if symbol in quoted else _Sum())
+
+
+def _weigh_events(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], document: Mapping[str, Any], sums: dict[str, _Sum]) -> None:
+    line = len(document["headline"])
+    topic = next((s.symbol for s in spans if s.start < line and s.role != "source"), None)
+    best: dict[tuple[str, str], tuple[float, float]] = {}
+    for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"]):
+        if event.symbol in sums and abs(event.prior) >= _LEAST_PRIOR:
+            weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
+            key = (event.symbol or "", event.name)
+            best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
+    for (symbol, name), (weight, prior) in sorted(best.items()):
+        sums[symbol].add(prior, weight, name)
 
 
 def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float, str]:
@@ -155,16 +175,15 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
 
 
 def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
-    """Return the scored lexicon terms of a text that are not part of a stated move."""
+    """Return the scored lexicon terms of a text that do not begin inside one of the (sorted) ``covered`` ranges."""
     automaton, terms, weights = _matcher()
     lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
     found: list[_Hit] = []
-    place = 0
-    ordered = sorted(covered)
+    reach = np.maximum.accumulate(np.array([end for _, end in covered] or [0]))
+    starts = [first for first, _ in covered]
     for index, start, end in automaton.find_matches_as_indexes(lowered):
-        while place < len(ordered) and ordered[place][1] <= start:
-            place += 1
-        if place < len(ordered) and ordered[place][0] <= start:
+        before = bisect_right(starts, start)
+        if before and reach[before - 1] > start:
             continue
         term = terms[index]
         if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):

@@ -16,6 +16,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _characters(text: str) -> list[str]:
 
 def _words(text: str) -> list[str]:
     words = [("0%" if word.endswith("%") else "0") if word[0].isdigit() else word for word in _WORD.findall(text)]
-    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    pairs = [f"{a} {b}" for a, b in pairwise(words)]
     stems = [word[:4] + "*" for word in words if len(word) > 5]
     return words + pairs + stems
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from research.calendar import mic_of
+from research.calendar import followed, mic_of
 from research.errors import SchemaError
 from research.schemas import INSTANT, SESSIONS
 from research.store import as_instant
@@ -20,14 +20,11 @@ __all__ = ["LEAD", "assign", "calendar_of", "cutoffs"]
 #: how long before the next open a decision is made
 LEAD = timedelta(minutes=30)
 
-#: markets that share the calendar of another one
-_CALENDARS = {"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS"}
-
 
 def calendar_of(symbols: pl.Series) -> pl.Series:
     """Return the market identifier whose sessions each symbol trades on (Shenzhen and Beijing as Shanghai, Nasdaq as New York)."""
     distinct = symbols.unique().drop_nulls().to_list()
-    mics = [_CALENDARS.get(mic, mic) for mic in map(mic_of, distinct)]
+    mics = [followed(mic_of(symbol)) for symbol in distinct]
     return symbols.cast(pl.String).replace_strict(distinct, mics, default=None, return_dtype=pl.String)
 
 

@@ -37,18 +37,56 @@ HERE = Path(__file__).parent
 #: rows whose first day is not known are true from here on
 ALWAYS = date(1990, 1, 1)
 SECTORS = {
-    "IT": "Information Technology", "COM": "Communication Services", "CD": "Consumer Discretionary", "CST": "Consumer Staples", "HC": "Health Care",
-    "FIN": "Financials", "IND": "Industrials", "ENE": "Energy", "MAT": "Materials", "RE": "Real Estate", "UTL": "Utilities",
-}  # fmt: skip
+    "IT": "Information Technology",
+    "COM": "Communication Services",
+    "CD": "Consumer Discretionary",
+    "CST": "Consumer Staples",
+    "HC": "Health Care",
+    "FIN": "Financials",
+    "IND": "Industrials",
+    "ENE": "Energy",
+    "MAT": "Materials",
+    "RE": "Real Estate",
+    "UTL": "Utilities",
+}
 CURRENCIES = {
-    "SS": "CNY", "SZ": "CNY", "BJ": "CNY", "HK": "HKD", "T": "JPY", "KS": "KRW", "TW": "TWD", "L": "GBP", "SW": "CHF", "AX": "AUD", "OL": "NOK", "ST": "SEK",
-    "NS": "INR", "SI": "SGD", "SR": "SAR", "PA": "EUR", "DE": "EUR", "AS": "EUR", "MI": "EUR", "MC": "EUR",
-}  # fmt: skip
+    "SS": "CNY",
+    "SZ": "CNY",
+    "BJ": "CNY",
+    "HK": "HKD",
+    "T": "JPY",
+    "KS": "KRW",
+    "TW": "TWD",
+    "L": "GBP",
+    "SW": "CHF",
+    "AX": "AUD",
+    "OL": "NOK",
+    "ST": "SEK",
+    "NS": "INR",
+    "SI": "SGD",
+    "SR": "SAR",
+    "PA": "EUR",
+    "DE": "EUR",
+    "AS": "EUR",
+    "MI": "EUR",
+    "MC": "EUR",
+}
 #: index -> suffix of the home listing
 MEMBERS = {
-    "S&P 500": "", "NASDAQ 100": "", "S&P 600": "", "DOW JONES": "", "NIKKEI 225": ".T", "DAX": ".DE", "MDAX": ".DE", "FTSE 100": ".L", "CAC_40": ".PA", "AEX": ".AS",
-    "IBEX 35": ".MC", "OMX Stockholm 30": ".ST", "Switzerland 20": ".SW",
-}  # fmt: skip
+    "S&P 500": "",
+    "NASDAQ 100": "",
+    "S&P 600": "",
+    "DOW JONES": "",
+    "NIKKEI 225": ".T",
+    "DAX": ".DE",
+    "MDAX": ".DE",
+    "FTSE 100": ".L",
+    "CAC_40": ".PA",
+    "AEX": ".AS",
+    "IBEX 35": ".MC",
+    "OMX Stockholm 30": ".ST",
+    "Switzerland 20": ".SW",
+}
 _LEGAL = re.compile(
     r"[,\s]+(?:Inc\.?|Corp\.?|Corporation|Company|Co\.?|Companies|plc|Plc|PLC|Ltd\.?|Limited|LLC|LP|L\.P\.|SE|AG|KGaA|N\.?V\.?|S\.?A\.?|S\.?p\.?A\.?|AB|ASA|Oyj|"
     r"Group|Holdings?|Holding|The|\(The\)|\(Class [ABC]\)|Class [ABC])$"
@@ -57,6 +95,8 @@ _LEGAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """One row of ``instruments`` in the making; ``aliases`` maps a text to whether it needs context."""
+
     symbol: str
     name: str
     name_zh: str | None
@@ -109,7 +149,14 @@ def mainland(wheels: Path) -> list[Row]:
             raise SystemExit(f"names_ashare.csv: {symbol} is not in adata's list and has no name_zh of its own.")
         seen.add(symbol)
         row = _equity(symbol, r["name"] or own_name, own_name, r["sector"], r["aliases"])
-        rows.append(replace(row, aliases=_mainland_aliases(own_name, row.aliases), valid_from=_day(r["valid_from"]) or since, valid_to=_day(r["valid_to"])))
+        rows.append(
+            replace(
+                row,
+                aliases=_mainland_aliases(own_name, row.aliases),
+                valid_from=_day(r["valid_from"]) or since,
+                valid_to=_day(r["valid_to"]),
+            )
+        )
     for symbol, (short, since) in sorted(listed.items()):
         if symbol not in seen:
             # without its mark a name of two characters is a word of the language: 全新, 熊猫, 中期
@@ -122,11 +169,28 @@ def own() -> list[Row]:
     """Return the rows of ``names_global.csv``, ``names_hongkong.csv`` and ``names_markets.csv``."""
     rows = []
     for r in (*_table("global"), *_table("hongkong")):
-        row = _equity(r["symbol"], r["name"], r["name_zh"] or None, r["sector"], r["aliases"], r.get("mic") or "XHKG")
+        # 比亚迪H and 百济神州(港) only tell the two rows apart in our table
+        name_zh = re.sub(r"(?<=[一-鿿])H$|\(港\)$", "", r["name_zh"])
+        row = _equity(r["symbol"], r["name"], name_zh or None, r["sector"], r["aliases"], r.get("mic") or "XHKG")
+        implied = re.sub(r"-[A-Z]+$", "", name_zh)
+        row = replace(row, aliases={**({implied: False} if implied != name_zh else {}), **row.aliases})
         rows.append(replace(row, valid_from=_day(r["valid_from"]) or ALWAYS, valid_to=_day(r["valid_to"])))
     for r in _table("markets"):
         since = _day(r["valid_from"]) or ALWAYS
-        rows.append(Row(r["symbol"], r["name"], r["name_zh"] or None, r["mic"], r["asset_class"], r["currency"], None, _aliases(r["aliases"]), None, since))
+        rows.append(
+            Row(
+                r["symbol"],
+                r["name"],
+                r["name_zh"] or None,
+                r["mic"],
+                r["asset_class"],
+                r["currency"],
+                None,
+                _aliases(r["aliases"]),
+                None,
+                since,
+            )
+        )
     return rows
 
 
@@ -142,7 +206,7 @@ def members(wheels: Path, known: Iterable[Row]) -> list[Row]:
     for index, suffix in MEMBERS.items():
         for company in indices[index]["companies"]:
             name, symbol = _plain(company["name"]), _home(company, suffix)
-            if symbol is None or symbol in symbols or _key(name) in names:
+            if symbol is None or symbol in symbols or _key(name) in names or len(name) < 3:
                 continue
             symbols.add(symbol)
             names.add(_key(name))
@@ -168,9 +232,9 @@ def twinned(rows: list[Row]) -> list[Row]:
     for r in rows:
         if r.symbol in back:
             shared: dict[str, bool] = {}
-            for a in by_symbol[back[r.symbol]]:
-                if a.valid_to is None:
-                    shared |= {a.name_zh or a.name: False, **a.aliases}
+            for mainland_row in by_symbol[back[r.symbol]]:
+                if mainland_row.valid_to is None:
+                    shared |= {mainland_row.name_zh or mainland_row.name: False, **mainland_row.aliases}
             out.append(replace(r, twin=back[r.symbol], aliases={**shared, **r.aliases}))
         else:
             out.append(replace(r, twin=forward.get(r.symbol)))
@@ -207,7 +271,11 @@ def _mainland_aliases(short: str, own_aliases: dict[str, bool]) -> dict[str, boo
 def _short(name: str) -> str:
     """Return a short name without padding and without the exchange's marks (ST, XD, …), which are dated and not ours to date."""
     name = unicodedata.normalize("NFKC", name).replace(" ", "")
-    return re.sub(r"^(?:XD|XR|DR)?(?:\*ST|S\*ST|SST|ST|S(?=[一-鿿])|PT)?(?=[一-鿿A-Z])", "", name) if re.match(r"XD|XR|DR|\*|S", name) else name
+    return (
+        re.sub(r"^(?:XD|XR|DR)?(?:\*ST|S\*ST|SST|ST|S(?=[一-鿿])|PT)?(?=[一-鿿A-Z])", "", name)
+        if re.match(r"XD|XR|DR|\*|S", name)
+        else name
+    )
 
 
 def _plain(name: str) -> str:

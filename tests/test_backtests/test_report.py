@@ -181,6 +181,7 @@ def test_numbers_are_written_for_people(tmp_path: Path) -> None:
 
 def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
     text = parse(write_report(tmp_path / "r.html", Section("Long", tables=(pl.DataFrame({"k": range(1234)}),)), title="t")).text
+    assert "Table: 1,234 rows" in text, "folded"
     assert "1,034 more rows are not shown." in text
     assert (tmp_path / "r.html").stat().st_size < 100_000, "no figure, no plotly.js"
 
@@ -195,13 +196,17 @@ def test_sections_of_what_researchers_have() -> None:
         warnings = ("Few events.",)
 
         def tests(self) -> pl.DataFrame:
-            return pl.DataFrame({"group": ["g"], "test": ["bmp"], "p_value": [0.2]})
+            return pl.DataFrame(
+                {"group": ["g", "g"], "test": ["bmp"] * 2, "window_start": [0, 0], "window_end": [20, 1], "p_value": [0.2, 0.0001]}
+            )
 
         def plot(self) -> object:
             return coverage(pl.DataFrame({"session": [date(2024, 1, 1)], "n": [1]}))
 
     study = section_of(Study())  # type: ignore[arg-type]
     assert "2 events were left out" in study.text and "Few events." in study.text and "g (3)" in study.text
+    (caption, wide), *_ = study.tables
+    assert "from day 0 to day 1" in caption and wide.rows() == [("g", "< 0.001")]
     with pytest.raises(UsageError, match="expected a Section, a Backtest or an EventStudyResult"):
         section_of("text")  # type: ignore[arg-type]
 

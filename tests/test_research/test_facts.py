@@ -35,8 +35,26 @@ def spans_of(documents):
     for row in documents.iter_rows(named=True):
         text = row["headline"] + "\n" + row["body"]
         for match in FOUND.finditer(text):
-            rows.append((row["doc_id"], NAMES[match.group()], match.group(), match.start(), match.end(), match.start() < len(row["headline"]), "subject"))
-    schema = {"doc_id": pl.String, "symbol": pl.String, "surface": pl.String, "start": pl.Int32, "end": pl.Int32, "in_headline": pl.Boolean, "role": pl.String}
+            rows.append(
+                (
+                    row["doc_id"],
+                    NAMES[match.group()],
+                    match.group(),
+                    match.start(),
+                    match.end(),
+                    match.start() < len(row["headline"]),
+                    "subject",
+                )
+            )
+    schema = {
+        "doc_id": pl.String,
+        "symbol": pl.String,
+        "surface": pl.String,
+        "start": pl.Int32,
+        "end": pl.Int32,
+        "in_headline": pl.Boolean,
+        "role": pl.String,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -112,6 +130,12 @@ def test_moves_in_english(text, expected):
 )
 def test_what_is_no_move(text):
     assert stated(text) == []
+
+
+def test_a_currency_behind_a_number_is_its_unit():
+    text = "期铜价格上涨41美分,收于每磅4.14美元,涨幅为0.50%"
+    spans = [moves.Span("HG=F", "期铜", 0, 2), moves.Span("DX-Y.NYB", "美元", text.index("美元"), text.index("美元") + 2)]
+    assert [(m.symbol, m.value) for m in moves.find(text, spans, sentences(text))] == [("HG=F", 0.005)]
 
 
 def test_a_headline_names_its_subject_afterwards():

@@ -198,6 +198,10 @@ def test_chained_factors_continue_on_another_base() -> None:
     new = prices.chain(early, late)
     assert new["session"].to_list() == DAYS[2:4]
     assert prices.returns(pl.concat([early, new])).equals(prices.returns(whole))
+    # Loaded the other way round, the earlier bars take the base of the later ones.
+    old = prices.chain(late, early)
+    assert old["session"].to_list() == DAYS[:1]
+    assert prices.returns(pl.concat([old, late])).equals(prices.returns(whole))
     assert prices.chain(early, bars([3.0], symbol="NEW"))["adj_factor"].to_list() == [1.0]
-    with pytest.raises(DataError, match="expected a shared session"):
+    with pytest.raises(DataError, match="expected an overlap"):
         prices.chain(early, bars([5.6], days=DAYS[2:3]))

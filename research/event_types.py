@@ -1,0 +1,185 @@
+"""The taxonomy of events and the places in a text where a type may have happened.
+
+:func:`taxonomy` loads ``research/data/events.toml``; :func:`hits` finds its words in one pass and looks at context only around them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from research.errors import DataError
+from research.schemas import EVENT_GROUPS
+
+__all__ = ["EventType", "Hit", "hits", "taxonomy"]
+
+#: characters on either side of a word in which its context is looked for
+_WINDOW = 40
+_MARK = "▮"
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One type of the taxonomy; see the head of ``events.toml`` for the meaning of each field."""
+
+    name: str
+    definition: str
+    words: tuple[str, ...]
+    needs: re.Pattern[str] | None
+    avoid: re.Pattern[str] | None
+    english: re.Pattern[str] | None
+    english_avoid: re.Pattern[str] | None
+    prior: float
+    level: float
+    market: bool
+    plan: bool
+    unless: tuple[str, ...] = ()
+    at: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word or wording of a type at ``start`` to ``end``."""
+
+    kind: EventType
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=1)
+def taxonomy() -> tuple[EventType, ...]:
+    """Return every event type, ordered by name; the file is checked against ``EVENT_GROUPS``."""
+    source = tomllib.loads(resources.files("research.data").joinpath("events.toml").read_text(encoding="utf-8"))
+    found = [_type(f"{group}.{name}", entry) for group, types in source.items() for name, entry in types.items()]
+    unknown = sorted({kind.name.split(".")[0] for kind in found} - set(EVENT_GROUPS))
+    if unknown:
+        raise DataError(f"events.toml holds the groups {', '.join(unknown)}; expected groups of EVENT_GROUPS.")
+    return tuple(sorted(found, key=lambda kind: kind.name))
+
+
+def _type(name: str, entry: Mapping[str, Any]) -> EventType:
+    def pattern(key: str) -> re.Pattern[str] | None:
+        return re.compile(entry[key], re.IGNORECASE) if entry.get(key) else None
+
+    return EventType(
+        name, entry["definition"], tuple(entry.get("words", ())), pattern("needs"), pattern("avoid"),
+        re.compile(entry["en"].lower()) if entry.get("en") else None, pattern("en_avoid"),
+        float(entry["prior"]), float(entry["level"]), bool(entry.get("market", False)), bool(entry.get("plan", False)),
+        tuple(entry.get("unless", ())), pattern("at"),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> tuple[Any, tuple[tuple[EventType, ...], ...]]:
+    from ahocorasick_rs import AhoCorasick
+
+    owners: dict[str, list[EventType]] = {}
+    for kind in taxonomy():
+        for word in kind.words:
+            owners.setdefault(word.lower(), []).append(kind)
+    words = sorted(owners)
+    return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
+
+
+def hits(plain: str, language: str) -> list[Hit]:
+    """Return the places of ``plain`` that may be events, in order; ``en`` selects the English patterns, anything else the Chinese words."""
+    return _hits_english(plain) if language == "en" else _hits_chinese(plain)
+
+
+def _hits_chinese(plain: str) -> list[Hit]:
+    automaton, owners = _matcher()
+    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
+    found: list[Hit] = []
+    for index, start, end in automaton.find_matches_as_indexes(lowered, overlapping=True):
+        window = plain[max(0, start - _WINDOW) : end + _WINDOW]
+        marked = plain[max(0, start - _WINDOW) : start] + _MARK + plain[end : end + _WINDOW]
+        for kind in owners[index]:
+            if kind.at is not None and not kind.at.search(marked):
+                continue
+            if (kind.needs is None or kind.needs.search(window)) and not (kind.avoid and kind.avoid.search(window)):
+                found.append(Hit(kind, start, end))
+    return found
+
+
+def _hits_english(plain: str) -> list[Hit]:
+    automaton, owners = _english_matcher()
+    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
+    found: dict[tuple[int, str], Hit] = {}
+    for index, start, _ in automaton.find_matches_as_indexes(lowered, overlapping=True):
+        if start and lowered[start - 1].isalnum():
+            continue
+        for kind in owners[index]:
+            match = kind.english.match(lowered, start) if kind.english is not None and (start, kind.name) not in found else None
+            if match is None:
+                continue
+            window = plain[max(0, match.start() - _WINDOW) : match.end() + _WINDOW]
+            if not (kind.english_avoid and kind.english_avoid.search(window)):
+                found[start, kind.name] = Hit(kind, match.start(), match.end())
+    return [found[key] for key in sorted(found)]
+
+
+@lru_cache(maxsize=1)
+def _english_matcher() -> tuple[Any, tuple[tuple[EventType, ...], ...]]:
+    """Return an automaton of the beginnings of all English patterns and, for each, the types to try where it stands.
+
+    Trying sixty patterns at every character would read a tenth of a megabyte a second; trying them where they can begin reads many.
+    """
+    from ahocorasick_rs import AhoCorasick
+
+    owners: dict[str, list[EventType]] = {}
+    for kind in taxonomy():
+        for beginning in sorted(_beginnings(kind.english.pattern)) if kind.english is not None else ():
+            owners.setdefault(beginning, []).append(kind)
+    words = sorted(owners)
+    return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
+
+
+def _beginnings(pattern: str) -> set[str]:
+    r"""Return literals one of which stands at the beginning of every match of ``pattern``.
+
+    >>> sorted(_beginnings(r"\b(?:raises?|(?:lift|boost)ed)\b x|guidance (?:cut|up)"))
+    ['boost', 'guidance ', 'lift', 'raise']
+    """
+    found: set[str] = set()
+    for branch in _branches(pattern):
+        rest = branch.removeprefix(r"\b")
+        if rest.startswith("(?:"):
+            found |= _beginnings(rest[3 : _closing(rest)])
+            continue
+        literal = re.match(r"[^\\.\[\]()?*+{}|^$]*", rest)
+        text = literal.group() if literal else ""
+        text = text[:-1] if rest[len(text) : len(text) + 1] in {"?", "*", "{"} else text
+        if len(text) < 2:
+            raise DataError(f"The English pattern {branch!r} of events.toml begins with no literal of two letters; reword it.")
+        found.add(text)
+    return found
+
+
+def _branches(pattern: str) -> list[str]:
+    """Split a pattern at the bars outside all brackets."""
+    parts, depth, start = [], 0, 0
+    for place, char in enumerate(pattern):
+        escaped = place > 0 and pattern[place - 1] == "\\"
+        if char in "([" and not escaped:
+            depth += 1
+        elif char in ")]" and not escaped:
+            depth -= 1
+        elif char == "|" and depth == 0:
+            parts.append(pattern[start:place])
+            start = place + 1
+    return [*parts, pattern[start:]]
+
+
+def _closing(pattern: str) -> int:
+    depth = 0
+    for place, char in enumerate(pattern):
+        escaped = place > 0 and pattern[place - 1] == "\\"
+        depth += (char == "(" and not escaped) - (char == ")" and not escaped)
+        if depth == 0 and char == ")":
+            return place
+    return len(pattern)

@@ -1,0 +1,95 @@
+"""Names of instruments as they are searched: spelling, boundaries, and the words that only look like names."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from research.cleaning import plain
+
+__all__ = ["Name", "fits", "fold", "of_row", "quoters", "words"]
+
+_PARTICLE = re.compile(r"\b(?:der|den|van|von|de|du|la|di)\s$")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name of one row of ``instruments``: true spelling, days it counts on."""
+
+    symbol: str
+    text: str
+    needs_context: bool
+    first: date
+    last: date
+    official: bool
+
+
+def of_row(row: Mapping[str, Any], first: date, last: date) -> Iterable[Name]:
+    """Yield the names of a row; a name that an alias repeats with ``needs_context`` needs context."""
+    aliases = {plain(a["text"]).strip(): a["needs_context"] for a in row["aliases"] or ()}
+    official = [plain(n).strip() for n in (row["name_zh"], row["name"]) if n]
+    for text in dict.fromkeys([*official, *aliases]):
+        if len(text) > 1 or (text.isascii() and text.isalpha() and row["asset_class"] != "equity"):
+            yield Name(row["symbol"], text, aliases.get(text, False), first, last, text in official)
+
+
+def fold(text: str) -> str:
+    """Return ``text`` in lower case with the same length."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def fits(text: str, start: int, end: int, name: str) -> bool:
+    """Return whether a match stands on word boundaries and in the case of ``name``.
+
+    A letter at an edge must not touch another letter or digit; a digit must not touch a digit. A name in capitals (NOW, GE)
+    is found in capitals; another one with a capital wherever it has one at the head of a word (U.S. Bank, spot gold).
+    """
+    first, last, latin = name[0], name[-1], name.isascii()
+    if first.isascii() and first.isalnum() and start and _touches(first, text[start - 1], latin):
+        return False
+    if last.isascii() and last.isalnum() and end < len(text) and _touches(last, text[end], latin):
+        return False
+    came = text[start:end]
+    if latin and " " not in name and _PARTICLE.search(text, max(0, start - 5), start):
+        return False  # van der Linde
+    if came == name:
+        return True
+    letters = [c for c in name if c.isascii() and c.isalpha()]
+    if not letters:
+        return True
+    if all(c.isupper() for c in letters):
+        return not latin and any(c.isupper() for c in came)
+    return all(
+        c.isupper() or not c.isalpha() for c, w, before in zip(came, name, " " + name, strict=False) if w.isupper() and before == " "
+    )
+
+
+def _touches(edge: str, neighbour: str, latin: bool) -> bool:
+    """Return whether two characters run on; after a Chinese name with a Latin end a number may follow (黄金ETF13.14亿元)."""
+    if not neighbour.isascii():
+        return False
+    return (neighbour.isdigit() and (latin or edge.isdigit())) or (edge.isalpha() and neighbour.isalpha())
+
+
+@lru_cache(maxsize=2)
+def words(file: str) -> tuple[str, ...]:
+    """Return the words of a table: ``names_blocking.csv`` (they only look as if they held a name) or ``names_joins.csv``."""
+    return tuple(plain(row["word"]) for row in _rows(file))
+
+
+@lru_cache(maxsize=1)
+def quoters() -> Mapping[str, str]:
+    """Return symbol -> ``broker|asset_manager|agency|data|medium`` of who is mostly quoted; ``research/data/names_quoters.csv``."""
+    return MappingProxyType({row["symbol"]: row["kind"] for row in _rows("names_quoters.csv")})
+
+
+def _rows(file: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(files("research.data").joinpath(file).read_text(encoding="utf-8").splitlines()))

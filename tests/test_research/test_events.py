@@ -1,0 +1,188 @@
+"""Events of sentences written for these tests, in normal words of both languages, and their denials."""
+
+import re
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from research import events
+from research.schemas import DOCUMENTS, EVENT_GROUPS, EVENTS, MENTIONS, content_id
+
+AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
+NAMES = {"凌云科技": "609001.SS", "远山电子": "609002.SS", "Zephyr": "ZPHR", "Bolt": "BLT", "沪深300": "000300.SS", "中信证券": "600030.SS"}
+
+
+def document(headline, body="", language="zh-Hans"):
+    doc_id = content_id(headline, body)
+    return DOCUMENTS.frame(
+        [
+            {
+                "doc_id": doc_id, "kind": "news", "source": "wire", "language": language, "headline": headline, "body": body, "published_at": AT,
+                "published_precision": "second", "published_not_before": AT, "published_not_after": AT, "available_at": AT, "story_id": doc_id, "novelty": 0.75,
+            }
+        ]
+    )  # fmt: skip
+
+
+def extracted(headline, body="", language="zh-Hans", source=()):
+    documents = document(headline, body, language)
+    text = headline + "\n" + body
+    spans, mentions = [], {}
+    for match in re.finditer("|".join(NAMES), text):
+        symbol = NAMES[match.group()]
+        role = "source" if match.group() in source else "subject"
+        inside = match.start() < len(headline)
+        spans.append((documents["doc_id"][0], symbol, match.group(), match.start(), match.end(), inside, role))
+        row = mentions.setdefault(
+            symbol,
+            {
+                "doc_id": documents["doc_id"][0], "symbol": symbol, "surfaces": [match.group()], "in_headline": inside, "first_offset": match.start(),
+                "n_mentions": 1, "role": role, "relevance": 0.9 if inside else 0.4, "sentiment": 0.0, "confidence": 0.0, "available_at": AT, "annotator": "test",
+            },
+        )  # fmt: skip
+        row["in_headline"] = row["in_headline"] or inside
+    schema = {
+        "doc_id": pl.String,
+        "symbol": pl.String,
+        "surface": pl.String,
+        "start": pl.Int32,
+        "end": pl.Int32,
+        "in_headline": pl.Boolean,
+        "role": pl.String,
+    }
+    return events.extract(documents, pl.DataFrame(spans, schema=schema, orient="row"), MENTIONS.frame(mentions.values()))
+
+
+def pairs(frame):
+    return set(frame.select("event_type", "symbol").rows())
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("凌云科技拟以集中竞价方式回购股份,金额不超过5亿元", "buyback.plan"),
+        ("凌云科技董事会通过股份回购方案", "buyback.plan"),
+        ("凌云科技下调全年业绩指引", "guidance.cut"),
+        ("凌云科技将全年营收目标由12%下调至5%", "guidance.cut"),
+        ("凌云科技上调全年业绩指引", "guidance.raise"),
+        ("凌云科技调高全年盈利预测", "guidance.raise"),
+        ("凌云科技股东计划减持不超过2%股份", "shareholder_reduction.plan"),
+        ("凌云科技发布新品", "product_launch.launch"),
+        ("凌云科技正式推出新一代机器人", "product_launch.launch"),
+        ("凌云科技一季度净利润超出市场预期", "earnings.beat"),
+        ("凌云科技季报:净利润1.2亿元,高于分析师预测", "earnings.beat"),
+        ("凌云科技一季度营收低于预期", "earnings.miss"),
+        ("凌云科技业绩逊于市场预期", "earnings.miss"),
+        ("凌云科技中标3亿元风电合同", "contract_partnership.win"),
+        ("凌云科技签下大单,与客户签订供货合同", "contract_partnership.win"),
+        ("凌云科技因涉嫌信息披露违规被立案调查", "regulation_investigation.probe"),
+        ("凌云科技遭反垄断调查", "regulation_investigation.probe"),
+        ("凌云科技上调分红,每10股派8元", "dividend.increase"),
+        ("凌云科技宣布裁员500人", "layoffs_restructuring.layoff"),
+        ("凌云科技收购某公司60%股权", "mna.acquire"),
+        ("凌云科技与客户达成和解", "litigation_settlement.settle"),
+        ("凌云科技董事长辞任", "insider_management_change.appoint"),
+    ],
+)
+def test_types_in_chinese(text, kind):
+    assert (kind, "609001.SS") in pairs(extracted(text))
+    assert (kind, "609001.SS") in pairs(extracted("公司快讯", "记者获悉。" + text + "。"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Zephyr announces share buyback of up to $2 billion", "buyback.plan"),
+        ("Zephyr cuts full-year guidance on weak orders", "guidance.cut"),
+        ("Zephyr raises guidance after a strong quarter", "guidance.raise"),
+        ("Zephyr shareholder plans to reduce stake by 2%", "shareholder_reduction.plan"),
+        ("Zephyr beats profit estimates", "earnings.beat"),
+        ("Zephyr posts better-than-expected quarterly results", "earnings.beat"),
+        ("Zephyr misses revenue estimates", "earnings.miss"),
+        ("Zephyr earnings fall short of expectations", "earnings.miss"),
+        ("Zephyr wins $300 million wind contract", "contract_partnership.win"),
+        ("Zephyr under investigation over disclosures", "regulation_investigation.probe"),
+        ("Zephyr raises dividend by 10%", "dividend.increase"),
+        ("Zephyr launches new robot", "product_launch.launch"),
+        ("Zephyr to lay off staff: it lays off 500", "layoffs_restructuring.layoff"),
+    ],
+)
+def test_types_in_english(text, kind):
+    assert (kind, "ZPHR") in pairs(extracted(text, language="en"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "凌云科技否认股东减持传闻",
+        "凌云科技澄清:未被立案调查",
+        "凌云科技大股东承诺不减持公司股份",
+        "凌云科技未签订传闻中的合同",
+        "凌云科技终止回购公司股份",
+    ],
+)
+def test_denials_are_no_events(text):
+    planted = {"shareholder_reduction.plan", "regulation_investigation.probe", "contract_partnership.win", "buyback.plan"}
+    assert not planted & set(extracted(text)["event_type"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["央行开展1000亿元逆回购操作", "凌云科技股价走高", "凌云科技获中信证券维持增持评级", "问卷调查显示凌云科技最受欢迎"],
+)
+def test_words_that_only_look_alike(text):
+    groups = {name.split(".")[0] for name in extracted(text)["event_type"]}
+    assert not groups & {"buyback", "shareholder_reduction", "regulation_investigation"}
+
+
+def test_subject_is_the_nearest_instrument_before_the_word():
+    frame = extracted("凌云科技中标大额合同,远山电子被立案调查")
+    assert {("contract_partnership.win", "609001.SS"), ("regulation_investigation.probe", "609002.SS")} <= pairs(frame)
+    assert ("contract_partnership.win", "609002.SS") not in pairs(frame)
+
+
+def test_a_sentence_without_a_name_is_about_the_headline():
+    assert ("buyback.plan", "609001.SS") in pairs(extracted("凌云科技公告", "公司拟以不超过5亿元回购股份。"))
+
+
+def test_a_company_event_is_not_given_to_an_index_or_a_source():
+    frame = extracted("沪深300收跌", "中信证券表示,某公司拟回购股份。", source=("中信证券",))
+    assert not {s for k, s in pairs(frame) if k == "buyback.plan"} & {"000300.SS", "600030.SS"}
+
+
+def test_market_wide_events_have_no_symbol():
+    frame = extracted("美国3月CPI同比上升3.5%", "凌云科技表示关注。")
+    assert ("macro_data.release", None) in pairs(frame)
+
+
+def test_conditions_lower_the_confidence():
+    sure = extracted("凌云科技被立案调查").filter(pl.col("event_type") == "regulation_investigation.probe")["confidence"][0]
+    unsure = extracted("凌云科技可能被立案调查").filter(pl.col("event_type") == "regulation_investigation.probe")["confidence"][0]
+    assert unsure < sure
+
+
+def test_rows_are_complete():
+    frame = extracted("凌云科技5月6日被立案调查", "凌云科技被立案调查。凌云科技股价跌9.5%。")
+    row = frame.filter(pl.col("event_type") == "regulation_investigation.probe").to_dicts()
+    assert len(row) == 1
+    row = row[0]
+    assert row["evidence"] == "凌云科技5月6日被立案调查"
+    assert row["event_date"] == date(2024, 5, 6)
+    assert row["event_id"] == content_id(row["doc_id"], row["symbol"], row["event_type"], row["evidence"])
+    assert (row["novelty"], row["relevance"], row["available_at"], row["annotator"]) == (0.75, 0.9, AT, "events@1")
+    assert row["sentiment"] < 0
+    assert ("price_move.down", "609001.SS") in pairs(frame)
+
+
+def test_taxonomy_covers_every_group():
+    kinds = events.taxonomy()
+    assert {kind.name.split(".")[0] for kind in kinds} == set(EVENT_GROUPS) - {"price_move"}
+    assert all(kind.definition and (kind.words or kind.english) and -1 <= kind.prior <= 1 and 0 < kind.level <= 1 for kind in kinds)
+    known = {kind.name for kind in kinds}
+    assert all(set(kind.unless) <= known for kind in kinds)
+
+
+def test_no_documents():
+    empty = extracted("空").clear()
+    assert empty.equals(EVENTS.empty())

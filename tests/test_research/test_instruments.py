@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from research import instruments
+from research.cleaning import plain
+from research.errors import UnknownSymbolError
+from research.schemas import INSTRUMENTS
+
+# facts anyone can look up: symbol -> (Chinese name, English name, asset class)
+KNOWN = {
+    "600519.SS": ("贵州茅台", "Kweichow Moutai", "equity"),
+    "300750.SZ": ("宁德时代", "CATL", "equity"),
+    "0700.HK": ("腾讯控股", "Tencent", "equity"),
+    "NVDA": ("英伟达", "NVIDIA", "equity"),
+    "005930.KS": ("三星电子", "Samsung Electronics", "equity"),
+    "9984.T": ("软银集团", "SoftBank Group", "equity"),
+    "^GSPC": ("标普500指数", "S&P 500", "index"),
+    "000001.SS": ("上证指数", "SSE Composite", "index"),
+    "000001.SZ": ("平安银行", "Ping An Bank", "equity"),
+    "510300.SS": ("华泰柏瑞沪深300ETF", "Huatai-PineBridge CSI 300 ETF", "etf"),
+    "GC=F": ("黄金", "Gold", "commodity"),
+    "SHFE:AG": ("沪银", "SHFE Silver", "commodity"),
+    "BTC-USD": ("比特币", "Bitcoin", "crypto"),
+    "DX-Y.NYB": ("美元指数", "US Dollar Index", "fx"),
+    "^TNX": ("10年期美债收益率", "US 10-year Treasury yield", "rate"),
+}
+
+
+@pytest.mark.parametrize("symbol", KNOWN)
+def test_known_instruments(symbol: str) -> None:
+    row = instruments.lookup(instruments.shipped(), symbol).row(-1, named=True)
+    assert (row["name_zh"], row["name"], row["asset_class"]) == KNOWN[symbol]
+
+
+def test_the_master_fits_its_table_and_its_size() -> None:
+    frame = instruments.shipped()
+    assert INSTRUMENTS.validate(frame).equals(frame)
+    assert frame.rows() == frame.sort("symbol", "valid_from").rows()
+    counts = dict(frame.group_by("asset_class").agg(pl.col("symbol").n_unique()).iter_rows())
+    assert set(counts) == {"equity", "index", "etf", "commodity", "crypto", "fx", "rate"}
+    assert counts["equity"] > 7000
+    assert (Path(instruments.__file__).parent / "data" / "instruments.parquet").stat().st_size < 1_500_000
+
+
+def test_coverage_by_market() -> None:
+    symbols = instruments.shipped()["symbol"].unique().to_list()
+    assert sum(s.endswith((".SS", ".SZ", ".BJ")) for s in symbols) > 5300
+    assert sum(s.endswith(".HK") for s in symbols) >= 120
+    assert sum(bool(re.fullmatch(r"[A-Z]{1,5}(-[A-Z])?", s)) for s in symbols) >= 1000
+
+
+def test_rows_of_a_symbol_follow_each_other() -> None:
+    frame = instruments.shipped().with_columns(following=pl.col("valid_from").shift(-1).over("symbol"))
+    assert frame.filter(pl.col("valid_to") < pl.col("valid_from")).is_empty()
+    assert frame.filter(
+        pl.col("following").is_not_null() & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("following")))
+    ).is_empty()
+
+
+def test_twins_point_at_each_other() -> None:
+    frame = instruments.shipped()
+    twins = dict(frame.filter(pl.col("twin").is_not_null()).select("symbol", "twin").iter_rows())
+    assert len(twins) >= 120
+    assert all(twins[b] == a for a, b in twins.items())
+    assert all({a[-3:], b[-3:]} & {".HK"} for a, b in twins.items())
+    assert twins["601318.SS"] == "2318.HK"
+
+
+def test_a_twin_shares_the_names() -> None:
+    row = instruments.lookup(instruments.shipped(), "1211.HK").row(0, named=True)
+    assert "比亚迪" in {a["text"] for a in row["aliases"]}
+
+
+def test_asof_knows_renames_and_delistings() -> None:
+    def name(symbol: str, day: date) -> str | None:
+        rows = instruments.asof(instruments.shipped(), day).filter(pl.col("symbol") == symbol)
+        return rows["name"].item() if rows.height else None
+
+    assert name("META", date(2021, 10, 27)) == "Facebook"
+    assert name("META", date(2021, 10, 28)) == "Meta Platforms"
+    assert name("601211.SS", date(2025, 4, 10)) == "Guotai Junan Securities"
+    assert name("601211.SS", date(2025, 4, 11)) == "Guotai Haitong Securities"
+    assert name("TWTR", date(2022, 10, 27)) == "Twitter"
+    assert name("TWTR", date(2022, 10, 28)) is None
+    assert name("ARM", date(2023, 9, 13)) is None
+
+
+def test_asof_gives_one_row_a_symbol() -> None:
+    valid = instruments.asof(instruments.shipped(), date(2024, 7, 1))
+    assert valid["symbol"].is_unique().all()
+
+
+@pytest.mark.parametrize(
+    ("came", "near"),
+    [
+        ("600519.SH", "600519.SS"),
+        ("SH600519", "600519.SS"),
+        ("00700.HK", "0700.HK"),
+        ("700", "0700.HK"),
+        ("NASDAQ:NVDA", "NVDA"),
+        ("英伟达", "NVDA"),
+        ("apple", "AAPL"),
+    ],
+)
+def test_an_unknown_symbol_is_named_with_near_misses(came: str, near: str) -> None:
+    with pytest.raises(UnknownSymbolError, match="did you mean") as caught:
+        instruments.lookup(instruments.shipped(), came)
+    assert near in str(caught.value)
+    assert came in str(caught.value)
+
+
+def test_an_unknown_symbol_without_near_misses() -> None:
+    with pytest.raises(UnknownSymbolError, match="as Yahoo writes them"):
+        instruments.lookup(instruments.shipped(), "没有这个")
+
+
+def test_no_marks_or_padding_in_names() -> None:
+    names = instruments.shipped().filter(pl.col("symbol").str.contains(r"\.(SS|SZ|BJ)$"), pl.col("asset_class") == "equity")["name_zh"]
+    assert not names.str.contains(r"\s|\*|^XD|^DR|退$").any()
+    assert names.str.len_chars().min() >= 2
+
+
+def test_ordinary_words_need_context() -> None:
+    frame = instruments.shipped()
+    for symbol, text in (("300024.SZ", "机器人"), ("AAPL", "苹果"), ("TGT", "Target"), ("DX-Y.NYB", "美元")):
+        aliases = {a["text"]: a["needs_context"] for a in instruments.lookup(frame, symbol).row(-1, named=True)["aliases"]}
+        assert aliases[text], text
+
+
+def test_listed_names_survive_plain_text() -> None:
+    # a name whose simplified form differs must still be unique enough to be found: nothing may become empty
+    assert all(plain(n).strip() for n in instruments.shipped()["name_zh"].drop_nulls())
