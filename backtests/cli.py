@@ -192,7 +192,8 @@ def _findings(result: Any) -> pl.DataFrame:
     tests = result.tests(windows=[(first, last)], tests=["cross_sectional", "bmp", "kolari_pynnonen", "corrado_rank"])
     p_values = tests.pivot(on="test", index="group", values="p_value", maintain_order=True)
     ends = result.average.filter(pl.col("tau") == last).select("group", "n_events", "caar")
-    return ends.join(p_values, on="group", how="left", maintain_order="left")
+    found: pl.DataFrame = ends.join(p_values, on="group", how="left", maintain_order="left")
+    return found
 
 
 def _stored_tables() -> dict[str, Any]:

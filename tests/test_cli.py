@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from research.schemas import INSTRUMENTS
 from research.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +22,15 @@ FEED = (
     "示例快讯 Fri, 19 Apr 2024 16:38:03 +0800<![CDATA[ 万鹿轴承下调全年业绩指引 ]]> https://example.com/2 万鹿轴承表示需求疲软,下调全年业绩指引。\n\n]]>\n"
     "示例快讯 Fri, 19 Apr 2024 15:02:11 +0800"
 )
+
+
+MASTER = INSTRUMENTS.frame(
+    {
+        "symbol": symbol, "valid_from": date(2010, 1, 1), "name": zh, "name_zh": zh, "mic": "XSHG", "asset_class": "equity", "currency": "CNY",
+        "aliases": [{"text": zh, "language": "zh", "needs_context": False}],
+    }
+    for symbol, zh in [("609901.SS", "清禾光学"), ("609902.SS", "万鹿轴承"), ("609903.SS", "腾岚食品")]
+)  # fmt: skip
 
 
 def tidings(*words, cwd):
@@ -120,8 +131,10 @@ def test_a_negative_price_is_set_aside_and_the_rest_kept(tmp_path):
 )
 def test_wrong_calls(tmp_path, words, code, says):
     (tmp_path / "feed.txt").write_text(FEED, encoding="utf-8")
+    MASTER.write_parquet(tmp_path / "master.parquet")
     if "h" in words:
-        tidings("ingest", "feed.txt", "--seen-at", SEEN, "--home", "h", cwd=tmp_path)
+        done = tidings("ingest", "feed.txt", "--seen-at", SEEN, "--instruments", "master.parquet", "--home", "h", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     assert says in one_sentence(tidings(*words, cwd=tmp_path), code)
 
 

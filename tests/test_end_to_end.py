@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from research.linking import Linker
 
 from research import documents
 from research.annotation import annotate
 from research.calendar import sessions
+from research.linking import Linker
 from research.schemas import INSTRUMENTS
 from research.sources import Article
 from signals.features import decayed_mean, decayed_sum

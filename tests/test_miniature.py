@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from backtests.costs import costs
-from backtests.evidence import first_reports
 from backtests.event_study import EventStudy
+from backtests.evidence import first_reports
 from backtests.labels import forward_returns
 from backtests.schemas import WEIGHTS
 from backtests.simulation import run
@@ -35,8 +35,17 @@ MARKETS = {"cn": "XSHG", "hk": "XHKG", "us": "XNYS"}
 BENCHMARKS = {"XSHG": "000300.SS", "XHKG": "^HSI", "XNYS": "^GSPC"}
 NEAR = 1e-9
 
+_DATE = "the date is read from the sentence of the evidence (here the headline) only; another sentence says it"
 #: rows a first version honestly does not reach: (table, row as the message names it) -> why. A row that is reached must leave the list.
-XFAIL: dict[tuple[str, str], str] = {}
+XFAIL: dict[tuple[str, str], str] = {
+    ("events", "buyback 609101.SS buyback.plan date"): _DATE,
+    ("events", "buyback-rephrased 609101.SS buyback.plan date"): _DATE,
+    ("events", "buyback-late 609101.SS buyback.plan date"): _DATE,
+    ("events", "contract 004101.SZ contract_partnership.win date"): _DATE,
+    ("events", "holder-sells 609101.SS shareholder_reduction.plan date"): _DATE,
+    ("events", "probe 004101.SZ regulation_investigation.probe date"): _DATE,
+    ("event_returns", "takeover 5"): "after a halt the share's return spans it, the market's is of the one day",
+}
 
 
 def expected(table: str) -> list[dict]:
@@ -87,15 +96,29 @@ def settle(table: str, faults: dict[str, str]) -> None:
 
 
 def test_the_bars_are_sixty_sessions_of_each_real_calendar(way):
-    for symbol, own in way.bars.partition_by("symbol", as_dict=True).items():
-        benchmark = BENCHMARKS.get(MARKETS["hk" if symbol[0] in ("6391.HK", "^HSI") else "cn" if symbol[0][:1].isdigit() else "us"])
-        held = way.calendar.filter(pl.col("mic") == {v: k for k, v in BENCHMARKS.items()}[benchmark], pl.col("session") >= date(2024, 1, 2))
-        assert own["session"].to_list() == held["session"].head(60).to_list(), symbol
-    halted = way.bars.filter(pl.col("suspended"))
-    assert halted.select("symbol", "session").rows() == [("609101.SS", date(2024, 2, d)) for d in (26, 27, 28, 29)] + [("609101.SS", date(2024, 3, 1))]
-    split = way.bars.filter(pl.col("symbol") == "TVLR").select("session", "adj_factor").rows()
-    assert {factor for day, factor in split if day < date(2024, 3, 1)} == {1.0}
-    assert {factor for day, factor in split if day >= date(2024, 3, 1)} == {2.0}
+    # The dates were listed by hand from the closures each exchange announced.
+    for mic, symbols in {
+        "XSHG": ["609101.SS", "004101.SZ", "000300.SS"],
+        "XHKG": ["6391.HK", "^HSI"],
+        "XNYS": ["TVLR", "CBLW", "^GSPC"],
+    }.items():
+        held = way.calendar.filter(pl.col("mic") == mic, pl.col("session") >= date(2024, 1, 2))["session"].head(60)
+        for symbol in symbols:
+            assert way.bars.filter(pl.col("symbol") == symbol)["session"].equals(held), symbol
+    halted = way.bars.filter(pl.col("suspended")).select("symbol", pl.col("session").cast(pl.String)).rows()
+    assert halted == [("609101.SS", day) for day in ("2024-02-26", "2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01")]
+    factors = way.bars.filter(pl.col("adj_factor") != 1.0)
+    split = pl.col("symbol") == "TVLR", pl.col("session") >= date(2024, 3, 1)
+    assert factors["adj_factor"].unique().to_list() == [2.0] and factors.equals(way.bars.filter(*split))
+
+
+@pytest.mark.xfail(strict=True, reason="a still day of a symbol that never has a volume is taken for a suspension")
+def test_an_index_that_stands_still_is_not_suspended(tmp_path):
+    text = (HERE / "bars.csv").read_text(encoding="utf-8")
+    lines = [f"{line}0" if line.endswith(",") else line for line in text.splitlines()]
+    (tmp_path / "bars.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    halted = read_bars(tmp_path / "bars.csv").bars.filter(pl.col("suspended"))
+    assert set(halted["symbol"]) == {"609101.SS"}
 
 
 def test_documents(way):
@@ -138,7 +161,9 @@ def test_mentions(way):
         elif got["role"] not in want["role"]:
             faults[name] = f"role {got['role']}, expected {' or '.join(want['role'])}"
         elif (got["in_headline"], got["n_mentions"]) != (want["in_headline"], want["n_mentions"]):
-            faults[name] = f"in_headline {got['in_headline']}, {got['n_mentions']} times; expected {want['in_headline']}, {want['n_mentions']}"
+            faults[name] = (
+                f"in_headline {got['in_headline']}, {got['n_mentions']} times; expected {want['in_headline']}, {want['n_mentions']}"
+            )
         elif sign not in want["sign"]:
             faults[name] = f"sentiment {got['sentiment']:+.2f}, expected {want['sign']}"
     faults |= {f"{key} {symbol}": f"not expected ({row['surfaces']})" for (key, symbol), row in rows.items()}
@@ -154,7 +179,7 @@ def test_events(way):
         if got is None and not want.get("optional"):
             faults[name] = "not found"
         elif got is not None and "event_date" in want and str(got["event_date"]) != want["event_date"]:
-            faults[name] = f"on {got['event_date']}, expected {want['event_date']}"
+            faults[f"{name} date"] = f"{got['event_date']}, expected {want['event_date']}"
     faults |= {f"{key} {symbol} {kind}": f"not expected ({row['evidence']})" for (key, symbol, kind), row in rows.items()}
     settle("events", faults)
 
@@ -207,7 +232,9 @@ def scores(way: Way, market: str, name: str) -> pl.DataFrame:
 def test_signals_and_their_weights(way):
     faults = {}
     for want in expected("signals"):
-        own = scores(way, want["market"], want["signal"]).filter(pl.col("session") == date.fromisoformat(want["session"]), pl.col("symbol") == want["symbol"])
+        own = scores(way, want["market"], want["signal"]).filter(
+            pl.col("session") == date.fromisoformat(want["session"]), pl.col("symbol") == want["symbol"]
+        )
         got = own["score"].item() if own.height else None
         if (got is None) != (want["score"] is None) or (got is not None and abs(got - want["score"]) > NEAR):
             faults[f"{want['market']} {want['session']} {want['symbol']}"] = f"score {got}, expected {want['score']} ({want['why']})"
@@ -237,7 +264,9 @@ def test_event_study(way):
     rows = expected("event_returns")
     chosen = {(row["key"], row["symbol"], row["event_type"]) for row in rows}
     events = way.keyed(first_reports(way.read.events, way.documents))
-    events = events.filter(pl.struct("key", "symbol", "event_type").map_elements(lambda row: tuple(row.values()) in chosen, return_dtype=pl.Boolean))
+    events = events.filter(
+        pl.struct("key", "symbol", "event_type").map_elements(lambda row: tuple(row.values()) in chosen, return_dtype=pl.Boolean)
+    )
     study = EventStudy(model="market_adjusted", estimation=(-9, -2), window=(-1, 6), min_obs=5).fit(events, way.bars, BENCHMARKS)
     named = study.event_returns.join(events.select("event_id", "key"), on="event_id")
     found = {(row["key"], row["tau"]): row for row in named.iter_rows(named=True)}
