@@ -20,15 +20,16 @@ from backtests.weights import quantile_weights
 from research.calendar import MARKETS, known_span
 from research.calendar import sessions as calendar_sessions
 from research.errors import EstimationError, UsageError
+from research.prices import with_limits
 from signals.pointintime import LEAD, calendar_of
 from signals.publish import history
 
-__all__ = ["Evidence", "evidence", "first_reports", "market_calendar"]
+__all__ = ["Evidence", "benchmark_of", "evidence", "first_reports", "market_calendar", "tradable"]
 
 #: the longest stretch without a session (a mainland holiday week with its weekends), and some
 _GAP = timedelta(days=20)
 
-#: sessions within which a second event of the same type and symbol is the same news again
+#: how long after it another event of the same type and symbol is the same news again
 _ECHO = timedelta(days=10)
 
 
@@ -62,31 +63,35 @@ def evidence(
     """Return what a signal would have done in one market between two dates.
 
     Each session's score uses only what was available before its cut-off; a target decided in session ``t`` fills at the open of ``t+1``.
-    Where the market's rules forbid short selling only the top quantile is held. Scores of symbols without bars in the span are left out,
-    and with ``universe`` (an ``instruments`` table) those of anything but equities: an index can be scored, not bought.
+    The choice of symbols is made on the day too (:func:`tradable`): whether a name has bars later on plays no part. Where the market's
+    rules forbid short selling only the top quantile is held. With ``universe`` (an ``instruments`` table) anything but equities is left
+    out: an index can be scored, not bought; and so is what is not quoted in the currency of the costs. Price limits the bars do not
+    carry are computed from the close before. The portfolio ends with session ``end``; labels look past it.
 
     Raises
     ------
     EstimationError
         When no symbol has both news and bars in the span: there is nothing to judge.
     """
-    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS[market]) & pl.col("session").is_between(start, end + _GAP))
+    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS[market]) & (pl.col("currency") == costs.currency))
     if universe is not None:
         mine = mine.join(universe.filter(pl.col("asset_class") == "equity").select("symbol").unique(), on="symbol", how="semi")
+    if rules_of(market).price_limits:
+        mine = with_limits(mine)
     first_news = mentions.select(pl.col("available_at").min()).item()
     since = start if first_news is None else min(start, first_news.date() - _GAP)
-    calendar = market_calendar(market, since, end)
+    calendar = market_calendar(market, since, end + timedelta(days=2 * max(horizons, default=0)))
     scores = history(events, mentions, calendar, signal, lead=lead)
-    scores = scores.filter(pl.col("session").is_between(start, end)).join(mine.select("symbol").unique(), on="symbol", how="semi")
+    scores = tradable(scores.filter(pl.col("session").is_between(start, end)), mine, calendar)
     if scores.is_empty():
         raise EstimationError(
-            f"Signal {signal} has no score in market {market} from {start} to {end} for a symbol with bars: "
+            f"Signal {signal} has no score in market {market} from {start} to {end} for a symbol with bars in {costs.currency}: "
             f"{mentions.height} mentions, {mine['symbol'].n_unique()} symbols with bars; "
             "ingest news and load prices of the same symbols and dates."
         )
     labels = forward_returns(mine, calendar, horizons=horizons)
     weights = quantile_weights(scores, quantiles=quantiles, gross=1.0, long_only=not rules_of(market).short_selling)
-    result = run(weights, mine, market=market, costs=costs, cash=cash)
+    result = run(weights, mine.filter(pl.col("session") <= end), market=market, costs=costs, cash=cash)
     return Evidence(
         signal,
         market,
@@ -96,6 +101,24 @@ def evidence(
         quantile_returns(scores, labels, quantiles=quantiles),
         result,
     )
+
+
+def tradable(scores: pl.DataFrame, bars: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Return the scores of the symbols that traded in the last session closed before the cut-off, as far as it was known by then.
+
+    A name that is not listed yet, is suspended or has been delisted cannot be bought, and would take another's place in a quantile. That
+    is judged on the day: a bar counts when its ``available_at`` is before the score's ``asof``.
+
+    Parameters
+    ----------
+    scores, bars, sessions
+        The ``signals``, ``bars`` and ``sessions`` tables of one market.
+    """
+    closed = sessions.select("close_at", _last="session").sort("close_at")
+    dated = scores.sort("asof").join_asof(closed, left_on="asof", right_on="close_at", strategy="backward", allow_exact_matches=False)
+    traded = bars.filter(~pl.col("suspended")).select("symbol", pl.col("session").alias("_last"), pl.col("available_at").alias("_known"))
+    held = dated.join(traded, on=["symbol", "_last"], how="inner").filter(pl.col("_known") < pl.col("asof"))
+    return held.select(scores.columns).sort("session", "symbol")
 
 
 def first_reports(events: pl.DataFrame, documents: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -113,7 +136,13 @@ def first_reports(events: pl.DataFrame, documents: pl.DataFrame | None = None) -
 
 
 def benchmark_of(symbols: Sequence[str]) -> str | Mapping[str, str]:
-    """Return one benchmark, or one for each market when several are named."""
+    """Return one benchmark, or one for each market when several are named.
+
+    Raises
+    ------
+    UsageError
+        When two of them belong to one market.
+    """
     if len(symbols) == 1:
         return symbols[0]
     mics = calendar_of(pl.Series(symbols))

@@ -32,8 +32,9 @@ def forward_returns(bars: pl.DataFrame, sessions: pl.DataFrame, *, horizons: Seq
     Returns
     -------
     DataFrame
-        Only labels that exist: none where ``t+1`` has no open, is suspended (nothing could be bought), or where ``t+h`` has no bar.
-        A name suspended on ``t+h`` is valued at its last close.
+        Only labels that exist: none where ``t+1`` has no open or is suspended (nothing could be bought), or where ``t+h`` lies past
+        the last bar of the symbol's market. A name without a bar on ``t+h`` (suspended, or delisted meanwhile) is valued at its last
+        close before: leaving it out would judge by the survivors only.
     """
     if not horizons or min(horizons) < 1:
         raise UsageError(f"horizons came as {list(horizons)}; expected whole numbers of sessions from 1 up.")
@@ -49,9 +50,17 @@ def forward_returns(bars: pl.DataFrame, sessions: pl.DataFrame, *, horizons: Seq
         "symbol", "mic", (pl.col("_n") - 1).alias("_n"), (pl.col("open") * pl.col("adj_factor")).alias("_entry")
     )
     decided = entry.join(grid.select("mic", "_n", "session"), on=["mic", "_n"], how="inner")
-    exits = held.select("symbol", "_n", (pl.col("close") * pl.col("adj_factor")).alias("_exit"), pl.col("close_at").alias("ends_at"))
+    exits = held.select(
+        "symbol", "_n", (pl.col("close") * pl.col("adj_factor")).alias("_exit"), pl.col("_n").max().over("mic").alias("_covered")
+    ).sort("_n")
+    ends = grid.select("mic", pl.col("_n").alias("_end"), pl.col("close_at").alias("ends_at"))
     labels = [
-        decided.join(exits.with_columns(pl.col("_n") - h), on=["symbol", "_n"], how="inner").select(
+        decided.with_columns(_end=pl.col("_n") + h)
+        .sort("_end")
+        .join_asof(exits, left_on="_end", right_on="_n", by="symbol", strategy="backward", check_sortedness=False)
+        .filter(pl.col("_end") <= pl.col("_covered"))
+        .join(ends, on=["mic", "_end"], how="inner")
+        .select(
             "session",
             "symbol",
             horizon=pl.lit(h, dtype=pl.Int16),

@@ -57,6 +57,7 @@ def recovery(
         .group_by("event_type", "event_id")
         .agg(car=pl.col("abnormal_return").sum(), missing=pl.col("abnormal_return").null_count())
         .filter(pl.col("missing") == 0)
+        .sort("event_type", "event_id")  # sums depend on the order in the last bit, and bytes must not
     )
     measured = cars.group_by("event_type").agg(
         measured=pl.col("car").mean(), std_error=pl.col("car").std() / pl.len().sqrt(), n=pl.len().cast(pl.Int64)

@@ -23,7 +23,15 @@ def recovery_section(found: Recovery) -> Section:
         "interval of the mean cumulative abnormal return measured over the same sessions, from events the reader found in the texts. "
         "A 95 % interval misses one time in twenty even when everything is right."
     )
-    return Section("Planted and measured", text, figures=(plots.planted_vs_measured(found.effects),), tables=(found.effects, found.reading))
+    return Section(
+        "Planted and measured",
+        text,
+        figures=(plots.planted_vs_measured(found.effects),),
+        tables=(
+            ("Mean cumulative abnormal return", _percent(found.effects, "planted", "measured", "std_error", "ci_low", "ci_high")),
+            ("Events written and events read", _percent(found.reading, "recall", "precision", digits=1)),
+        ),
+    )
 
 
 def evidence_sections(found: Evidence) -> list[Section]:
@@ -31,13 +39,17 @@ def evidence_sections(found: Evidence) -> list[Section]:
     where = _MARKETS.get(found.market, found.market)
     horizon = int(found.scores["horizon"][0])
     spread = found.quantiles.filter(pl.col("horizon") == min(found.quantiles["horizon"], key=lambda h: abs(h - horizon)))
+    returns = ("mean_forward_return", "std_error", "ci_low", "ci_high")
     ordering = Section(
         f"What {found.signal} orders: {where}",
         "The information coefficient is the rank correlation, session by session, of the score with the return from the next open to the "
         "close h sessions on; its interval allows for overlapping returns (Newey-West). The bars are mean returns of score quantiles over "
         f"{horizon} sessions.",
         figures=(plots.ic_decay(found.ic.summary), plots.quantile_spread(spread.filter(pl.col("quantile") != "spread"))),
-        tables=(found.ic.summary, spread),
+        tables=(
+            ("Information coefficient by horizon", found.ic.summary),
+            (f"Return of each score quantile over {spread['horizon'][0]} sessions", _percent(spread, *returns)),
+        ),
     )
     return [ordering, section_of(found.backtest)]
 
@@ -54,3 +66,12 @@ def coverage_section(store: Store) -> Section:
     figures = (plots.coverage(wide),) if wide.height else ()
     text = "Documents by month of availability; rows of each stored table; inputs that were set aside, with the reason."
     return Section("Coverage and quarantine", text, figures=figures, tables=(rows, reasons))
+
+
+def _percent(frame: pl.DataFrame, *columns: str, digits: int = 2) -> pl.DataFrame:
+    """Write fractions as percent, for reading only: tables that are computed with keep fractions."""
+
+    def text(column: str) -> pl.Series:
+        return pl.Series(column, [None if v is None else f"{v:.{digits}%}".replace("-", "\u2212") for v in frame[column]], dtype=pl.String)
+
+    return frame.with_columns([text(column) for column in columns])

@@ -147,7 +147,8 @@ def run(
     UnknownSymbolError
         When a weighted symbol or the benchmark has no bars.
     UsageError
-        For a gross above the market's cap, cash that is not positive, or bars that end before the first fill.
+        For a gross above the market's cap, cash that is not positive, a weighted symbol quoted in another currency than the costs', or
+        bars that end before the first fill.
     DataError
         When the net asset value falls to zero or below.
     """
@@ -209,6 +210,13 @@ def _check(
     if benchmark is not None and benchmark not in known:
         raise UnknownSymbolError(
             f"The benchmark {benchmark!r} has no bars; expected it among the {len(known)} symbols of the bars: run `tidings prices` for it."
+        )
+    foreign = bars.filter(pl.col("symbol").is_in(weights["symbol"].unique().implode()) & (pl.col("currency") != costs.currency))
+    if foreign.height:
+        symbol, currency = foreign.sort("symbol").select("symbol", "currency").row(0)
+        raise UsageError(
+            f"Bars of {symbol} are in {currency} and the account of market {rules.market!r} is in {costs.currency}; "
+            "expected one currency: drop the symbol, or convert its bars."
         )
     gross = weights.group_by("session").agg(pl.col("weight").abs().sum()).sort("session").filter(pl.col("weight") > rules.max_gross + 1e-9)
     if gross.height:

@@ -67,6 +67,17 @@ _ZONES = MappingProxyType(
         "XHEL": "Europe/Helsinki",
         "XOSL": "Europe/Oslo",
         "XNZE": "Pacific/Auckland",
+        "XBKK": "Asia/Bangkok",
+        "XIDX": "Asia/Jakarta",
+        "XKLS": "Asia/Kuala_Lumpur",
+        "XPHS": "Asia/Manila",
+        "XSTC": "Asia/Ho_Chi_Minh",
+        "XSAU": "Asia/Riyadh",
+        "XIST": "Europe/Istanbul",
+        "XWAR": "Europe/Warsaw",
+        "XTAE": "Asia/Jerusalem",
+        "XJSE": "Africa/Johannesburg",
+        "XLME": "Europe/London",
         "BVMF": "America/Sao_Paulo",
         "XMEX": "America/Mexico_City",
         "24/5": "UTC",
@@ -74,8 +85,9 @@ _ZONES = MappingProxyType(
     }
 )
 
-#: markets that follow another one's calendar
-_FOLLOWS = MappingProxyType({"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS"})
+#: markets that follow another one's calendar. London's metals keep England's bank holidays; of Ho Chi Minh City no calendar is known, so
+#: that every weekday counts, its dozen of holidays a year among them.
+_FOLLOWS = MappingProxyType({"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS", "XLME": "XLON", "XSTC": "24/5"})
 
 #: days exchange_calendars 4.13 takes for sessions: before Shanghai opened; super typhoon Saola and the black rainstorm a week later
 _CLOSED = MappingProxyType({"XSHG": tuple(date(1990, 12, day) for day in range(3, 19)), "XHKG": (date(2023, 9, 1), date(2023, 9, 8))})
@@ -85,16 +97,27 @@ _SUFFIXES = MappingProxyType(
         "SS": "XSHG", "SZ": "XSHE", "BJ": "BJSE", "HK": "XHKG", "T": "XTKS", "KS": "XKRX", "KQ": "XKRX", "L": "XLON",
         "PA": "XPAR", "DE": "XETR", "AS": "XAMS", "MI": "XMIL", "SW": "XSWX", "TW": "XTAI", "TWO": "XTAI", "AX": "XASX", "TO": "XTSE",
         "SI": "XSES", "NS": "XBOM", "BO": "XBOM", "BR": "XBRU", "MC": "XMAD", "LS": "XLIS", "IR": "XDUB", "VI": "XWBO", "ST": "XSTO",
-        "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "NZ": "XNZE", "SA": "BVMF", "MX": "XMEX",
+        "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "NZ": "XNZE", "SA": "BVMF", "MX": "XMEX", "BK": "XBKK", "JK": "XIDX", "KL": "XKLS",
+        "PS": "XPHS", "VN": "XSTC", "SR": "XSAU", "IS": "XIST", "WA": "XWAR", "TA": "XTAE", "JO": "XJSE", "WI": "XSHG", "FGI": "XSHG",
     }
 )  # fmt: skip
 
 _INDEX_MARKETS = MappingProxyType(
     {
-        "^HSI": "XHKG", "^HSCE": "XHKG", "^HSTECH": "XHKG", "^N225": "XTKS", "^KS11": "XKRX", "^FTSE": "XLON", "^GDAXI": "XETR",
-        "^FCHI": "XPAR", "^TWII": "XTAI", "^AXJO": "XASX", "^AORD": "XASX", "^GSPTSE": "XTSE", "^STOXX50E": "XETR", "^STOXX": "XETR",
-        "^AEX": "XAMS", "^IBEX": "XMAD", "^SSMI": "XSWX", "^BSESN": "XBOM", "^NSEI": "XBOM", "^STI": "XSES", "^BVSP": "BVMF",
-        "^MXX": "XMEX",
+        "^HSI": "XHKG", "^HSCE": "XHKG", "^HSTECH": "XHKG", "^N225": "XTKS", "^TOPX": "XTKS", "^KS11": "XKRX", "^KS200": "XKRX",
+        "^KQ11": "XKRX", "^FTSE": "XLON", "^FTMC": "XLON", "^GDAXI": "XETR", "^MDAXI": "XETR", "^FCHI": "XPAR", "^TWII": "XTAI",
+        "^AXJO": "XASX", "^AORD": "XASX", "^GSPTSE": "XTSE", "^STOXX50E": "XETR", "^STOXX": "XETR", "^AEX": "XAMS", "^IBEX": "XMAD",
+        "^SSMI": "XSWX", "^OMXC25": "XCSE", "^OMX": "XSTO", "^OMXH25": "XHEL", "^BFX": "XBRU", "^ATX": "XWBO", "^NZ50": "XNZE",
+        "^BSESN": "XBOM", "^NSEI": "XBOM", "^STI": "XSES", "^JKSE": "XIDX", "^KLSE": "XKLS", "^SET.BK": "XBKK", "^VNINDEX": "XSTC",
+        "^BVSP": "BVMF", "^MXX": "XMEX",
+    }
+)  # fmt: skip
+
+#: symbols whose writing does not show their market: yields, freight, gas in Amsterdam, the dollar index
+_SINGLE = MappingProxyType(
+    {
+        "CN10Y": "XSHG", "CN30Y": "XSHG", "JP10Y": "XTKS", "JP30Y": "XTKS", "DE10Y": "XETR", "GB10Y": "XLON", "BDI": "XLON",
+        "TTF=F": "XAMS", "DX-Y.NYB": "XNYS",
     }
 )  # fmt: skip
 
@@ -107,12 +130,14 @@ def mic_of(symbol: str) -> str:
     >>> [mic_of(s) for s in ("600519.SS", "300750.SZ", "0700.HK", "NVDA", "^GSPC", "GC=F", "BTC-USD", "EURUSD=X", "SHFE:AG")]
     ['XSHG', 'XSHE', 'XHKG', 'XNYS', 'XNYS', 'CMES', '24/7', '24/5', 'XSHG']
     """
+    if symbol in _SINGLE:
+        return _SINGLE[symbol]
     if symbol.startswith("^"):
         return _INDEX_MARKETS.get(symbol, "XNYS")
     if symbol.split(":")[0] in {"SHFE", "DCE", "CZCE", "INE", "GFEX", "CFFEX"}:
         return "XSHG"
     if symbol.startswith("LME:"):
-        return "XLON"
+        return "XLME"
     if symbol.endswith("=F"):
         return "CMES"
     if symbol.endswith("=X"):

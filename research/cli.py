@@ -247,7 +247,7 @@ def sentiment_score(
     from research import sentiment, tone_model
 
     rows = _json_lines(data)
-    scored: list[dict[str, Any]] = sentiment.score_lines(rows) if model is None else tone_model.ToneModel.load(model).score(rows)
+    scored: list[dict[str, Any]] = sentiment.score_lines(rows) if model is None else tone_model.load(model).score(rows)
     text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in scored)
     _write_text(out, text)
     say(f"scores       {len(scored):>8,} lines   {out}")

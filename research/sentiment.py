@@ -16,6 +16,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -29,7 +30,7 @@ from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, clauses, sentences, within
 
-__all__ = ["TONES_SCHEMA", "lexicon", "tones"]
+__all__ = ["TONES_SCHEMA", "lexicon", "score_lines", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
@@ -52,6 +53,10 @@ _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
+#: a smaller tone is called neutral
+_LEAST_TONE = 0.1
+#: a line carries no date: nothing in it counts as a look back
+_NO_DATE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,57 @@ def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         if found:
             rows += _of_document(document, found)
     return pl.DataFrame(rows, schema=TONES_SCHEMA, orient="row")
+
+
+def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tone of each line by the rules alone, in order.
+
+    Parameters
+    ----------
+    rows
+        Mappings with ``text``; ``target`` (a name in the text) where the tone towards one is meant; ``id`` and ``lang`` where known.
+        Other lines with the same text name what else the text speaks of.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``label`` (``positive``, ``neutral``, ``negative``), ``sentiment`` in [-1, 1], ``confidence`` in [0, 1], ``explanation``.
+    """
+    names: dict[str, set[str]] = {}
+    for row in rows:
+        names.setdefault(row["text"], set()).update([row["target"]] if row.get("target") else [])
+    scored = []
+    for row in rows:
+        tone = _of_line(row, names[row["text"]])
+        label = "positive" if tone[2] > _LEAST_TONE else "negative" if tone[2] < -_LEAST_TONE else "neutral"
+        scored.append({"id": row.get("id"), "label": label, "sentiment": tone[2], "confidence": tone[3], "explanation": tone[4]})
+    return scored
+
+
+def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, str, float, float, str]:
+    text = row["text"]
+    plain = cleaning.plain(text)
+    target = row.get("target")
+    if target:
+        spans = _named(plain, names)
+        if any(span.symbol == target for span in spans):
+            language = row.get("lang") or cleaning.language(text)
+            document = {"doc_id": "", "headline": text, "body": "", "language": language, "published_at": _NO_DATE}
+            return next(tone for tone in _of_document(document, spans) if tone[1] == target)
+    total = _Sum()
+    for hit in _hits(plain, []):
+        total.add(hit.score, 1.0, hit.why)
+    return _row("", "", total)
+
+
+def _named(plain: str, names: Iterable[str]) -> list[Span]:
+    """Return where the names stand, the longer one where two overlap."""
+    by_form = {cleaning.plain(name).strip(): name for name in sorted(names)}
+    forms = sorted((form for form in by_form if form), key=lambda form: (-len(form), form))
+    if not forms:
+        return []
+    pattern = re.compile("|".join(re.escape(form) for form in forms))
+    return [Span(by_form[m.group()], m.group(), m.start(), m.end()) for m in pattern.finditer(plain)]
 
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
