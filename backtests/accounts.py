@@ -86,7 +86,8 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
     """
     # A name that was never held may have no close yet.
     position = account.units * np.where(account.units != 0, layout.close, 0.0)
-    nav = account.cash + position.sum(axis=1)
+    net_value = _summed(position)
+    nav = account.cash + net_value
     broke = np.flatnonzero(nav <= 0)
     if broke.size:
         raise DataError(
@@ -108,13 +109,19 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
             "cost": cost,
             "net_return": net,
             "turnover": np.bincount(rows, weights=traded, minlength=n) / before,
-            "gross_exposure": np.abs(position).sum(axis=1) / nav,
-            "net_exposure": position.sum(axis=1) / nav,
+            "gross_exposure": _summed(np.abs(position)) / nav,
+            "net_exposure": net_value / nav,
             "nav": nav / cash,
         },
         schema=PORTFOLIO.schema,
     )
     return PORTFOLIO.validate(frame)
+
+
+def _summed(values: Floats) -> Floats:
+    """Sum each row from left to right: numpy's pairwise sum would round differently with the columns of names that come later."""
+    totals: Floats = np.cumsum(values, axis=1)[:, -1]
+    return totals
 
 
 def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> pl.DataFrame:

@@ -24,6 +24,9 @@ __all__ = ["residual_correlation", "window_overlap"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+#: events gathered at once: their arrays stay in the processor's cache
+_BLOCK = 2048
+
 
 def residual_correlation(residuals: Floats, cohort: Ints, days: Ints) -> float:
     """Return the mean correlation of two events' residuals on the calendar days they share.
@@ -46,13 +49,29 @@ def residual_correlation(residuals: Floats, cohort: Ints, days: Ints) -> float:
     float
         NaN when no two events share a day.
     """
-    valid = ~np.isnan(residuals)
-    z = np.where(valid, residuals, 0.0)
-    n_days = valid.sum(axis=1)
-    norm = np.sqrt(np.einsum("et,et->e", z, z) / np.where(n_days > 0, n_days, 1))
-    z /= np.where(norm > 0, norm, 1.0)[:, None]
-    products, pairs = _shared(z, valid, cohort, days)
-    return products / pairs if pairs > 0 else math.nan
+    n_calendar = int(days.max()) + 1 if days.size else 0
+    sums, counts, own = np.zeros(n_calendar), np.zeros(n_calendar), 0.0
+    order = np.argsort(cohort, kind="stable")
+    for start in range(0, len(order), _BLOCK):
+        rows = order[start : start + _BLOCK]
+        block = residuals[rows]
+        valid = ~np.isnan(block)
+        complete = bool(valid.all())
+        z = block if complete else np.where(valid, block, 0.0)
+        norm = np.sqrt(np.einsum("et,et->e", z, z) / np.maximum(valid.sum(axis=1), 1))
+        z /= np.where(norm > 0, norm, 1.0)[:, None]
+        own += float(np.einsum("et,et->", z, z))
+        # first within cohorts, which share their columns' days, then over the calendar: the second step is small
+        starts = np.flatnonzero(np.diff(cohort[rows], prepend=-1))
+        where = np.maximum(days[cohort[rows][starts]], 0).ravel()
+        sums += np.bincount(where, np.add.reduceat(z, starts, axis=0).ravel(), minlength=n_calendar)
+        if complete:
+            number = np.repeat(np.diff(starts, append=len(rows)), z.shape[1])
+        else:
+            number = np.add.reduceat(valid, starts, axis=0, dtype=np.int64).ravel()
+        counts += np.bincount(where, number, minlength=n_calendar)
+    pairs = float((counts * (counts - 1.0)).sum())
+    return (float(np.square(sums).sum()) - own) / pairs if pairs > 0 else math.nan
 
 
 def window_overlap(valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> float:
@@ -70,22 +89,15 @@ def window_overlap(valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> fl
     """
     lengths = valid.sum(axis=1)
     n = int((lengths > 0).sum())
+    if n < 2:
+        return 0.0
     # two sums of unit-variance days correlate by shared days / √(L_i L_j): weigh each day by 1/√L
-    weights = np.where(valid, 1.0 / np.sqrt(np.where(lengths > 0, lengths, 1))[:, None], 0.0)
-    products, _ = _shared(weights, valid, cohort, days)
-    return max(0.0, products / (n * (n - 1.0))) if n > 1 else 0.0
-
-
-def _shared(values: Floats, valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> tuple[float, float]:
-    """Return Σ over calendar days and pairs i ≠ j of v_i v_j, and the number of such pairs; ``values`` are 0 where not valid."""
-    order = np.argsort(cohort, kind="stable")
-    ordered = cohort[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, dtype=np.int64)
-    if not len(starts):
-        return 0.0, 0.0
-    where = np.maximum(days[ordered[starts]], 0).ravel()
-    # first within cohorts, which share their columns' days, then over the calendar: the second step is small
-    sums = np.bincount(where, np.add.reduceat(values[order], starts, axis=0).ravel())
-    counts = np.bincount(where, np.add.reduceat(valid[order], starts, axis=0, dtype=np.int64).ravel())
-    own = float(np.einsum("et,et->", values, values))
-    return float(np.square(sums).sum()) - own, float((counts * (counts - 1.0)).sum())
+    weights = 1.0 / np.sqrt(np.where(lengths > 0, lengths, 1))
+    if valid.all():
+        total = np.repeat(np.bincount(cohort, weights, minlength=len(days))[:, None], days.shape[1], axis=1)
+    else:
+        total = np.stack([np.bincount(cohort, weights * column, minlength=len(days)) for column in valid.T], axis=1)
+    inside = days >= 0
+    sums = np.bincount(days[inside], total[inside])
+    # an event's own days weigh L · 1/L
+    return max(0.0, (float(np.square(sums).sum()) - n) / (n * (n - 1.0)))

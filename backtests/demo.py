@@ -15,9 +15,9 @@ from backtests.evidence import evidence, first_reports
 from backtests.recovery import Recovery, recovery
 from backtests.report import section_of, write_report
 from backtests.sections import coverage_section, evidence_sections, recovery_section
-from research import cli as research_cli
-from research.console import say
+from research.console import progress, say
 from research.errors import StoreError
+from research.ingestion import ingest
 from research.schemas import BARS, INSTRUMENTS
 from research.sources import synthetic
 from research.store import Store
@@ -54,7 +54,7 @@ def demo(home: Path, report: Path, seed: int, now: datetime) -> Recovery:
     raw = synthetic.write(market, home / "raw")
     clock.lap(f"market of {market.instruments['symbol'].n_unique()} instruments, {len(market.articles):,} articles")
 
-    research_cli.ingest([raw.archive, raw.feed, raw.portal], home, seen_at=None, instruments=raw.instruments)
+    say(ingest(store, [raw.archive, raw.feed, raw.portal], market.instruments, progress=progress).written)
     clock.lap("ingest")
     say([store.append(BARS, market.bars)])
     clock.lap("prices")

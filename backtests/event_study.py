@@ -4,10 +4,11 @@
    or the session the caller names (:meth:`EventStudy.fit_returns`); tau counts the benchmark's sessions.
 2. Returns become a dense matrix, symbols × sessions; each event's windows are slices of its rows (:mod:`backtests.event_windows`).
 3. :func:`backtests.normal_returns.estimate` and :func:`~backtests.normal_returns.forecast` run on blocks of thousands of events.
-4. :class:`EventStudyResult` holds the tables; its :meth:`~EventStudyResult.tests` applies :mod:`backtests.event_tests` to any sub-window.
+4. :class:`EventStudyResult` holds the tables; its ``tests`` applies
+   every test to any sub-window.
 
 A day on which a security did not trade is null and stays null: it enters neither sums nor counts. The return of the day it resumes spans
-the gap (trade to trade) and is compared with one day's normal return.
+the gap (trade to trade) and is compared with one day's normal return, unless ``gaps`` says otherwise.
 
 References
 ----------
@@ -17,43 +18,65 @@ MacKinlay, A. C. (1997), Event studies in economics and finance, Journal of Econ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from backtests import event_tests
+from backtests.conventions import Conventions, conventions_of
 from backtests.event_windows import (
     Clock,
     Market,
+    assigned,
     benchmark_market,
+    codes,
     given_market,
     instants,
+    mark,
     read_events,
     require,
     return_matrix,
     windows,
     with_factors,
 )
-from backtests.normal_returns import AbnormalReturns, estimate, forecast, parameters, stack, take
-from backtests.schemas import EVENT_TESTS
+from backtests.garch import garch_market
+from backtests.normal_returns import (
+    AbnormalReturns,
+    NormalModel,
+    empty_like,
+    estimate,
+    forecast,
+    over_window,
+    parameters,
+    place,
+    stack,
+    take,
+)
+from backtests.study_result import EventStudyResult
 from backtests.study_tables import average, cautions, event_returns, event_rows
-from backtests.study_tests import Sample, default_windows
-from research.calendar import followed, mic_of, zone_of
+from backtests.thin_trading import across_gaps, dimson, leads_and_lags, scholes_williams
+from research.calendar import zone_of
 from research.errors import EstimationError, UsageError
 from research.prices import returns as total_returns
 from research.schemas import INSTANT
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
 __all__ = ["EventStudy", "EventStudyResult"]
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Window = tuple[int, int]
+
+#: models whose estimation takes the market's lead and lag, and whose forecast does not
+_LAGGED = ("scholes_williams", "dimson")
 
 #: events estimated at once: the blocks' arrays stay in the processor's cache
 _BLOCK = 2048
+
+#: blocks worked on at once
+_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +86,9 @@ class EventStudy:
     Parameters
     ----------
     model
-        Normal-return model: ``market``, ``market_adjusted``, ``constant`` or ``factors`` (see :mod:`backtests.normal_returns`).
+        Normal-return model: ``market``, ``market_adjusted``, ``constant``, ``factors``, ``matched`` (events have a column ``match``, the
+        symbol of the portfolio or security an event is compared with), ``scholes_williams``, ``dimson`` or ``garch`` (see
+        :mod:`backtests.normal_returns`).
     estimation
         First and last tau of the estimation window, both included.
     window
@@ -73,7 +98,13 @@ class EventStudy:
     returns
         ``simple`` or ``log``: in which returns bars are measured, and how returns compound in ``bhar``.
     seed
-        Seed of the one random test, ``wild_bootstrap``.
+        Seed of the tests that resample.
+    conventions
+        ``textbook`` (the papers), ``common_day``, ``estudy2`` or ``sipemu`` (see :mod:`backtests.conventions`), or
+        :class:`~backtests.conventions.Conventions` of your own.
+    gaps
+        With what a return that spans days without trading is compared: the market's return of the ``one_day`` it ends on, or
+        ``compounded`` over the days it spans (trade to trade; models ``market`` and ``market_adjusted``).
 
     Raises
     ------
@@ -92,11 +123,16 @@ class EventStudy:
     min_obs: int = 100
     returns: Literal["simple", "log"] = "simple"
     seed: int = 0
+    conventions: str | Conventions = "textbook"
+    gaps: Literal["one_day", "compounded"] = "one_day"
 
     def __post_init__(self) -> None:
         least = parameters(self.model, 1) + 1
         if self.returns not in ("simple", "log"):
             raise UsageError(f"Returns came as {self.returns!r}; expected simple or log.")
+        if self.gaps not in ("one_day", "compounded") or (self.gaps == "compounded" and self.model not in ("market", "market_adjusted")):
+            raise UsageError(f"Gaps came as {self.gaps!r} with model {self.model!r}; expected one_day, or compounded with a market model.")
+        conventions_of(self.conventions)
         for name, (first, last) in (("estimation", self.estimation), ("event", self.window)):
             if last < first:
                 raise UsageError(f"The {name} window came as {first} .. {last}; expected its first tau not to be after its last.")
@@ -149,8 +185,14 @@ class EventStudy:
         by_market = dict(benchmark) if isinstance(benchmark, Mapping) else {"": benchmark}
         for mic in by_market if isinstance(benchmark, Mapping) else ():
             zone_of(mic)
-        frame = _assigned(frame, by_market)
-        wanted = pl.concat([frame["symbol"].drop_nulls().unique(), pl.Series(sorted(by_market.values()), dtype=pl.String)]).unique()
+        frame = assigned(frame, by_market)
+        wanted = pl.concat(
+            [
+                frame["symbol"].drop_nulls().unique(),
+                frame["match"].drop_nulls().unique(),
+                pl.Series(sorted(by_market.values()), dtype=pl.String),
+            ]
+        ).unique()
         realized = total_returns(bars.filter(pl.col("symbol").is_in(wanted.implode())))
         if self.returns == "log":
             realized = realized.with_columns(pl.col("realized_return").log1p())
@@ -202,7 +244,7 @@ class EventStudy:
         row = np.searchsorted(grid.sessions, days)
         off_grid = (row < len(grid.sessions)) & (grid.sessions[np.minimum(row, len(grid.sessions) - 1)] != days)
         frame = frame.with_columns(market=pl.lit(0), row=pl.Series(row.astype(np.int64)))
-        frame = _mark(frame, pl.Series(off_grid), "day 0 is not a session")
+        frame = mark(frame, pl.Series(off_grid), "day 0 is not a session")
         return self._study(frame, [grid], returns, factors)
 
     def _study(
@@ -214,14 +256,16 @@ class EventStudy:
         grids = [market if factors is None else with_factors(market, factors) for market in markets]
         span = returns.group_by("symbol").agg(_first=pl.col("session").min(), _last=pl.col("session").max())
         events = events.join(span, on="symbol", how="left", maintain_order="left")
-        events = _mark(events, pl.col("_first").is_null(), "no bars")
+        events = mark(events, pl.col("_first").is_null(), "no bars")
+        if self.model == "matched":
+            events = mark(events, pl.col("match").is_null() | ~pl.col("match").is_in(span["symbol"].implode()), "no matched returns")
         frames = [events.filter(pl.col("market").is_null())]
         parts: list[AbnormalReturns] = []
         for number, grid in enumerate(grids):
             chosen = self._inside(events.filter(pl.col("market") == number), grid)
             sound = chosen.filter(pl.col("reason").is_null())
             # one security on one day has one return: a second report of it is no second observation
-            sound = _mark(sound, ~pl.struct("symbol", "group", "row").is_first_distinct(), "duplicate event")
+            sound = mark(sound, ~pl.struct("symbol", "group", "row").is_first_distinct(), "duplicate event")
             frames += [chosen.filter(pl.col("reason").is_not_null()), sound.filter(pl.col("reason").is_not_null())]
             sound = sound.filter(pl.col("reason").is_null()).sort("event_id", "symbol")
             if sound.height:
@@ -242,8 +286,10 @@ class EventStudy:
         order = used["_position"].to_numpy().astype(np.intp)
         stacked = stack(parts)
         arrays = stacked if np.array_equal(order, np.arange(len(order))) else take(stacked, order)
+        arrays = self._rescaled(arrays)
         clock = self._clock(grids, used)
-        events = event_rows(self.window, self.returns == "log", used, arrays, clock, grids[0].names)
+        rules = conventions_of(self.conventions)
+        events = event_rows(self.window, self.returns == "log", used, arrays, clock, grids[0].names, rules.event_forecast_error)
         return EventStudyResult(
             study=self,
             events=events,
@@ -262,9 +308,16 @@ class EventStudy:
         row = events["row"]
         ends = pl.Series(dates.gather((row + self.window[0]).clip(0, n - 1)))
         zero = dates.gather(row.clip(0, n - 1))
-        events = _mark(events, row >= n, "after the last bar")
-        events = _mark(events, events["_first"] > zero, "event before listing")
-        return _mark(events, events["_last"] < ends, "after the last bar")
+        events = mark(events, row >= n, "after the last bar")
+        events = mark(events, events["_first"] > zero, "event before listing")
+        return mark(events, events["_last"] < ends, "after the last bar")
+
+    def _rescaled(self, arrays: AbnormalReturns) -> AbnormalReturns:
+        """Give sigma the divisor of the conventions."""
+        divisor = conventions_of(self.conventions).sigma
+        if divisor == "T-k":
+            return arrays
+        return replace(arrays, sigma=arrays.sigma * np.sqrt(arrays.df / (arrays.n_obs - (divisor == "T-1"))))
 
     @property
     def _pads(self) -> Window:
@@ -274,32 +327,71 @@ class EventStudy:
     def _abnormal(self, grid: Market, events: pl.DataFrame, returns: pl.DataFrame) -> AbnormalReturns:
         """Estimate and forecast all events of one grid, block by block."""
         left, right = self._pads
-        symbols = events["symbol"].unique().sort()
+        matched = self.model == "matched"
+        held = pl.concat([events["symbol"], events["match"].drop_nulls()]) if matched else events["symbol"]
+        symbols = held.unique().sort()
         risk_free = np.pad(grid.risk_free, (left, right), constant_values=np.nan)
         realized = return_matrix(returns, symbols, grid.sessions, left, right)
         if grid.names:
             realized -= risk_free
-        regressors = grid.factors if self.model == "factors" else grid.market[None, :] if self.model != "constant" else grid.factors
-        padded = np.pad(regressors, ((0, 0), (left, right)), constant_values=np.nan)
-        rows = events["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
+        padded = np.pad(self._regressors(grid), ((0, 0), (left, right)), constant_values=np.nan)
+        rows = codes(events["symbol"], symbols)
+        own = codes(events["match"], symbols) if matched else rows
+        # a regressor of the security's own: the portfolio it is matched to, or the market over the days its return spans
+        each = realized if matched else across_gaps(realized, padded[0], self.returns == "log") if self.gaps == "compounded" else None
         zero = events["row"].to_numpy() + left
-        parts = []
-        for start in range(0, len(rows), _BLOCK):
+
+        def block(start: int) -> AbnormalReturns:
             row, day = rows[start : start + _BLOCK], zero[start : start + _BLOCK]
             gathered = []
             for first, last in (self.estimation, self.window):
                 length = last - first + 1
-                xs = np.empty((len(padded), len(row), length))
-                for j, series in enumerate(padded):
-                    xs[j] = windows(series, day + first, length)
+                if each is None:
+                    xs = (
+                        np.stack([windows(series, day + first, length) for series in padded])
+                        if len(padded)
+                        else np.empty((0, len(row), length))
+                    )
+                else:
+                    xs = windows(each, day + first, length, own[start : start + _BLOCK])[None]
                 gathered.append((windows(realized, day + first, length, row), xs))
             (before, x_before), (during, x_during) = gathered
-            parts.append(forecast(estimate(self.model, before, x_before), during, x_during))
-        arrays = stack(parts)
+            model = self._estimate(before, x_before)
+            if conventions_of(self.conventions).regressor_moments == "window":
+                model = over_window(model, x_before)
+            return forecast(model, during, x_during[1:2] if self.model in _LAGGED else x_during)
+
+        head = block(0)
+        starts = range(_BLOCK, len(rows), _BLOCK)
+        if not starts:
+            arrays = head
+        else:
+            arrays = empty_like(head, len(rows))
+            place(arrays, 0, head)
+            # numpy lets go of the interpreter inside its loops, and each block writes rows of its own
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(lambda start: place(arrays, start, block(start)), starts))
         if grid.names:
             rate = windows(risk_free, zero + self.window[0], self.window[1] - self.window[0] + 1)
             arrays = replace(arrays, realized=arrays.realized + rate, expected=arrays.expected + rate)
         return arrays
+
+    def _regressors(self, grid: Market) -> Floats:
+        """Return (K, S) the regressors of the grid's sessions that are common to all events."""
+        if self.model in ("constant", "factors"):
+            return grid.factors
+        return leads_and_lags(grid.market) if self.model in _LAGGED else grid.market[None, :]
+
+    def _estimate(self, realized: Floats, regressors: Floats) -> NormalModel:
+        match self.model:
+            case "scholes_williams":
+                return scholes_williams(realized, regressors)
+            case "dimson":
+                return dimson(realized, regressors)
+            case "garch":
+                return garch_market(realized, regressors)
+            case _:
+                return estimate(self.model, realized, regressors)
 
     def _unusable(self, arrays: AbnormalReturns) -> pl.Series:
         """Return why an event's arrays cannot be used, null where they can."""
@@ -322,126 +414,3 @@ class EventStudy:
         for number, grid in enumerate(grids):
             numbers[number, left : left + len(grid.sessions)] = np.searchsorted(sessions, grid.sessions)
         return Clock(sessions, numbers, used["market"].to_numpy().astype(np.int64), used["row"].to_numpy() + left)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class EventStudyResult:
-    """What an event study found.
-
-    Attributes
-    ----------
-    study
-        How it was done.
-    events
-        One row an event, by ``event_id``: symbol, group, day0 (session), alpha, beta (and ``beta_<factor>``), sigma (divisor T − k), df,
-        n_obs (valid estimation days), n_days (valid event days), car and its exact forecast standard deviation ``car_std_error``, bhar
-        (buy-and-hold: compounded return less compounded normal return), t = car / car_std_error, p_value (two-sided, Student's t with df).
-    event_returns
-        The ``event_returns`` table; sessions after the end of the bars are left out.
-    average
-        The ``event_study`` table.
-    dropped
-        event_id, symbol, reason: the events that are in no other table.
-    warnings
-        Sentences about what this sample does to the tests.
-    arrays, clock
-        The same as arrays, a row for each row of ``events``.
-    """
-
-    study: EventStudy
-    events: pl.DataFrame
-    event_returns: pl.DataFrame
-    average: pl.DataFrame
-    dropped: pl.DataFrame
-    warnings: tuple[str, ...]
-    arrays: AbnormalReturns
-    clock: Clock
-
-    def __repr__(self) -> str:
-        """Say what was studied, in a line."""
-        groups = ", ".join(self.events["group"].unique().sort().to_list())
-        return f"EventStudyResult({self.study.model}, {self.events.height} events, {self.dropped.height} dropped, groups: {groups})"
-
-    def tests(self, windows: Sequence[Window] | None = None, tests: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return the ``event_tests`` table: every test of every sub-window and group.
-
-        Parameters
-        ----------
-        windows
-            First and last tau of each sub-window, inside the event window. Default: (0, 0), (0, 1), (−1, 1), the days before, the days
-            from 0 on, and the whole, as far as the event window holds them.
-        tests
-            Names from :data:`backtests.event_tests.TESTS`, or ``wild_bootstrap``. Default: the former.
-
-        Raises
-        ------
-        UsageError
-            For an unknown test, or a window outside the event window.
-        """
-        names = tuple(event_tests.TESTS if tests is None else dict.fromkeys(tests))
-        unknown = [name for name in names if name not in (*event_tests.TESTS, "wild_bootstrap")]
-        if unknown:
-            raise UsageError(f"Test {unknown[0]!r} is not known; expected one of {', '.join(event_tests.TESTS)}, wild_bootstrap.")
-        asked = default_windows(self.study.window) if windows is None else sorted({(int(first), int(last)) for first, last in windows})
-        for first, last in asked:
-            if not self.study.window[0] <= first <= last <= self.study.window[1]:
-                raise UsageError(
-                    f"Window {first} .. {last} came; expected one inside the event window {self.study.window[0]} .. {self.study.window[1]}."
-                )
-        rows = []
-        for group in self.events["group"].unique().sort():
-            chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
-            clock = self.clock.take(chosen)
-            sample = Sample.of(
-                self.study.estimation,
-                self.study.window,
-                self.study.seed,
-                self.arrays if len(chosen) == self.events.height else take(self.arrays, chosen),
-                clock,
-                names,
-            )
-            found = {window: sample.run(names, window) for window in asked}
-            for number, name in enumerate(names):
-                for window in asked:
-                    outcome = found[window][number]
-                    rows.append((group, name, *window, outcome.statistic, outcome.p_value, outcome.df, outcome.n_events))
-        return EVENT_TESTS.validate(pl.DataFrame(rows, schema=EVENT_TESTS.schema, orient="row"))
-
-    def plot(self) -> Figure:
-        """Return the cumulative average abnormal return with its 95 % band, a line a group."""
-        from backtests import study_plots
-
-        return study_plots.caar(self.average)
-
-    def plot_aar(self) -> Figure:
-        """Return the average abnormal return of each day with its 95 % interval, groups side by side."""
-        from backtests import study_plots
-
-        return study_plots.aar(self.average, self.event_returns, self.events)
-
-    def plot_events(self) -> Figure:
-        """Return each event's cumulative abnormal return with its 95 % interval, sorted."""
-        from backtests import study_plots
-
-        return study_plots.cars(self.events)
-
-
-def _mark(frame: pl.DataFrame, bad: pl.Expr | pl.Series, reason: str) -> pl.DataFrame:
-    """Write ``reason`` on the bad rows that have none yet."""
-    return frame.with_columns(reason=pl.when(pl.col("reason").is_null() & bad).then(pl.lit(reason)).otherwise(pl.col("reason")))
-
-
-def _assigned(events: pl.DataFrame, benchmarks: Mapping[str, str]) -> pl.DataFrame:
-    """Add ``market``, the key of the benchmark each event is measured against; null and a reason where there is none."""
-    if set(benchmarks) == {""}:
-        market = pl.when(pl.col("symbol").is_not_null()).then(pl.lit("")).otherwise(pl.lit(None, dtype=pl.String))
-        return events.with_columns(market=market)
-    symbols = events["symbol"].drop_nulls().unique().sort().to_list()
-    mics = [mic_of(symbol) for symbol in symbols]
-    keys = [mic if mic in benchmarks else followed(mic) for mic in mics]
-    table = pl.DataFrame(
-        {"symbol": symbols, "market": [key if key in benchmarks else None for key in keys]},
-        schema={"symbol": pl.String, "market": pl.String},
-    )
-    events = events.join(table, on="symbol", how="left", maintain_order="left")
-    return _mark(events, pl.col("market").is_null(), "no benchmark")

@@ -13,15 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from research.calendar import followed, mic_of
 from research.errors import DataError, EstimationError, SchemaError, UnknownSymbolError, UsageError
 from research.schemas import INSTANT
 
 __all__ = [
     "Clock",
     "Market",
+    "assigned",
     "benchmark_market",
+    "codes",
     "given_market",
     "instants",
+    "mark",
     "read_events",
     "require",
     "return_matrix",
@@ -104,7 +108,7 @@ def require(frame: pl.DataFrame, table: str, columns: Mapping[str, Any], *, null
 
 
 def read_events(events: pl.DataFrame, clock: str, group: str | None) -> pl.DataFrame:
-    """Return events as ``event_id, symbol, group, at, reason``, sorted by when they were known.
+    """Return events as ``event_id, symbol, group, at, match, reason``, sorted by when they were known.
 
     Parameters
     ----------
@@ -134,7 +138,8 @@ def read_events(events: pl.DataFrame, clock: str, group: str | None) -> pl.DataF
     if not events.height:
         raise EstimationError("No events came; expected at least one row: widen the filter on events or ingest more documents.")
     label = pl.lit("all") if group is None else pl.col(group).cast(pl.String)
-    frame = events.select("event_id", "symbol", group=label, at=pl.col(clock)).sort("at", "event_id", "symbol", "group")
+    match = pl.col("match").cast(pl.String) if "match" in events.columns else pl.lit(None, dtype=pl.String)
+    frame = events.select("event_id", "symbol", group=label, at=pl.col(clock), match=match).sort("at", "event_id", "symbol", "group")
     reason = pl.when(pl.col("symbol").is_null()).then(pl.lit("no symbol")).when(pl.col("group").is_null()).then(pl.lit("no group"))
     doubled = ~pl.struct("event_id", "symbol").is_first_distinct()
     return frame.with_columns(reason=reason.when(doubled).then(pl.lit("duplicate event")).otherwise(pl.lit(None, dtype=pl.String)))
@@ -210,16 +215,23 @@ def return_matrix(returns: pl.DataFrame, symbols: pl.Series, sessions: Dates, le
     left, right
         Columns of NaN before and after the grid.
     """
-    names = symbols.to_frame("symbol").with_row_index("_symbol")
-    days = pl.DataFrame({"session": sessions}).with_row_index("_day")
-    kept = returns.select("session", "symbol", "realized_return").join(names, on="symbol").join(days, on="session")
     width = left + len(sessions) + right
-    place = kept["_symbol"].to_numpy().astype(np.int64) * width + kept["_day"].to_numpy() + left
+    # sessions by a table over calendar days, symbols by an enumeration: a join of millions of rows costs ten times as much
+    table = np.full(int((sessions[-1] - sessions[0]).astype(np.int64)) + 1, -1, dtype=np.int64)
+    table[(sessions - sessions[0]).astype(np.int64)] = np.arange(len(sessions))
+    offset = returns["session"].to_physical().to_numpy().astype(np.int64) - int(sessions[0].astype(np.int64))
+    day = np.where((offset >= 0) & (offset < len(table)), table[np.clip(offset, 0, len(table) - 1)], -1)
+    row = returns["symbol"].cast(pl.Enum(symbols), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    used = (day >= 0) & (row >= 0)
+    whole = bool(used.all())
+    place = row * width + day + left if whole else row[used] * width + day[used] + left
     if len(place) and np.bincount(place).max() > 1:
+        kept = returns.filter(pl.Series(used))
         doubled = kept.filter(pl.struct("symbol", "session").is_duplicated()).select("symbol", "session").row(0, named=True)
         raise SchemaError("returns", "symbol+session", "rows that share a key", "one row a key", doubled)
     filled = np.full(len(symbols) * width, np.nan)
-    filled[place] = _floats(kept["realized_return"])
+    values = _floats(returns["realized_return"])
+    filled[place] = values if whole else values[used]
     return filled.reshape(len(symbols), width)
 
 
@@ -242,3 +254,29 @@ def _floats(values: pl.Series) -> Floats:
 def instants(values: pl.Series) -> Dates:
     """Return UTC instants as ``datetime64[us]``."""
     return values.dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
+
+
+def codes(names: pl.Series, symbols: pl.Series) -> Ints:
+    """Return the position of each name in ``symbols``; an absent name (null) has that of the last, and is told apart by the caller."""
+    return names.cast(pl.Enum(symbols)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def mark(frame: pl.DataFrame, bad: pl.Expr | pl.Series, reason: str) -> pl.DataFrame:
+    """Write ``reason`` on the bad rows that have none yet."""
+    return frame.with_columns(reason=pl.when(pl.col("reason").is_null() & bad).then(pl.lit(reason)).otherwise(pl.col("reason")))
+
+
+def assigned(events: pl.DataFrame, benchmarks: Mapping[str, str]) -> pl.DataFrame:
+    """Add ``market``, the key of the benchmark each event is measured against; null and a reason where there is none."""
+    if set(benchmarks) == {""}:
+        market = pl.when(pl.col("symbol").is_not_null()).then(pl.lit("")).otherwise(pl.lit(None, dtype=pl.String))
+        return events.with_columns(market=market)
+    symbols = events["symbol"].drop_nulls().unique().sort().to_list()
+    mics = [mic_of(symbol) for symbol in symbols]
+    keys = [mic if mic in benchmarks else followed(mic) for mic in mics]
+    table = pl.DataFrame(
+        {"symbol": symbols, "market": [key if key in benchmarks else None for key in keys]},
+        schema={"symbol": pl.String, "market": pl.String},
+    )
+    events = events.join(table, on="symbol", how="left", maintain_order="left")
+    return mark(events, pl.col("market").is_null(), "no benchmark")

@@ -50,9 +50,11 @@ def market_calendar(market: str, start: date, end: date) -> pl.DataFrame:
     """Return the sessions of a market (``cn``, ``hk``, ``us``) from ``start`` to a few weeks past ``end``, as far as they are known."""
     if market not in MARKETS:
         raise UsageError(f"Market {market!r} is not known; expected one of {', '.join(MARKETS)}.")
-    _, latest = known_span(MARKETS[market])
+    earliest, latest = known_span(MARKETS[market])
+    # One document dated 1970 (a vendor's zero) must not stop everything: what is older than the calendar is used nowhere.
+    first = start if earliest is None else max(start, earliest)
     last = end + _GAP if latest is None else max(end, min(end + _GAP, latest))
-    return calendar_sessions(MARKETS[market], start, last)
+    return calendar_sessions(MARKETS[market], first, last)
 
 
 def evidence(

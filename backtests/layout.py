@@ -59,7 +59,7 @@ def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Co
     Raises
     ------
     UsageError
-        When the bars end before the first fill, or a cost schedule begins after it.
+        When the bars end before the first fill, no bar that traded has an open, or a cost schedule begins after it.
     """
     symbols = sorted(weights["symbol"].unique().to_list())
     first = weights["session"].min()
@@ -77,6 +77,13 @@ def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Co
     held = bars.filter(pl.col("symbol").is_in(symbols))
     traded = held.filter(~pl.col("suspended"))
     adjusted = traded.with_columns(_adjusted=pl.col("close") * pl.col("adj_factor"))
+
+    due = traded.filter(pl.col("session") > first)
+    if due.height and due["open"].null_count() == due.height:
+        raise UsageError(
+            f"None of the {due.height} bars after {first!s} has an open, and orders fill at the open; "
+            "expected bars with one: load prices that have opens, or map their column."
+        )
 
     present = _matrix(held.with_columns(_one=pl.lit(1.0)), "_one", axis, symbols)
     price = _matrix(traded, "open", axis, symbols)

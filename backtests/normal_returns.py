@@ -15,7 +15,14 @@ constant           mean of R                              1          none
 market_adjusted    the market's return                    1          the market, coefficients 0 and 1
 market             alpha + beta · market                  2          the market
 factors            alpha + Σ beta_j · F_j                 K + 1      the columns of a factor table
+matched            the matched portfolio's return         1          the symbol an event is matched to
+scholes_williams   alpha + beta · market                  2          the market, its lead and its lag
+dimson             alpha + beta · market                  4          the market, its lead and its lag
+garch              alpha + beta · market                  2          the market
 =================  =====================================  =========  ==============================
+
+``constant`` is also called mean-adjusted returns, or comparison-period mean. The last three are in :mod:`backtests.thin_trading` and
+:mod:`backtests.garch`.
 
 ``sigma`` divides by T − k. The market-adjusted model estimates no mean, but its sigma is taken about the mean of the
 estimation window, hence k = 1 (Brown & Warner 1985).
@@ -30,19 +37,34 @@ Patell, J. (1976), Corporate forecasts of earnings per share and stock price beh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from research.errors import UsageError
 
-__all__ = ["MODELS", "AbnormalReturns", "NormalModel", "estimate", "forecast", "parameters", "stack", "take", "window_car"]
+__all__ = [
+    "MODELS",
+    "AbnormalReturns",
+    "NormalModel",
+    "estimate",
+    "forecast",
+    "parameters",
+    "stack",
+    "take",
+    "window_bhar",
+    "window_car",
+    "window_scar",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MODELS = ("constant", "market_adjusted", "market", "factors")
+MODELS = ("constant", "market_adjusted", "market", "factors", "matched", "scholes_williams", "dimson", "garch")
+
+#: models whose expected return is given, not estimated
+_GIVEN = ("market_adjusted", "matched")
 
 #: relative size below which a sum of squares is rounding error, not variance
 _ROUNDING = 1e-10
@@ -121,7 +143,7 @@ def parameters(model: str, n_regressors: int) -> int:
     """Return k, the number subtracted from T in the divisor of sigma²."""
     if model not in MODELS:
         raise UsageError(f"Model {model!r} is not known; expected one of {', '.join(MODELS)}.")
-    return 1 if model in ("constant", "market_adjusted") else 1 + n_regressors
+    return {"constant": 1, "market_adjusted": 1, "matched": 1, "dimson": 4}.get(model, 1 + n_regressors)
 
 
 def estimate(model: str, realized: Floats, regressors: Floats) -> NormalModel:
@@ -130,7 +152,7 @@ def estimate(model: str, realized: Floats, regressors: Floats) -> NormalModel:
     Parameters
     ----------
     model
-        One of :data:`MODELS`.
+        ``constant``, ``market_adjusted``, ``market``, ``factors`` or ``matched``; the others of :data:`MODELS` have modules of their own.
     realized
         (E, T) returns of the securities in their estimation windows, NaN where missing.
     regressors
@@ -156,24 +178,25 @@ def estimate(model: str, realized: Floats, regressors: Floats) -> NormalModel:
     pairs = [_centred(regressor, valid, days) for regressor in regressors]
     xs = [x for x, _ in pairs]
     centre = np.stack([mean for _, mean in pairs], axis=1) if pairs else np.zeros((len(realized), 0))
-    if model == "market_adjusted":
+    if model in _GIVEN:
         betas, whitening, degenerate = np.ones_like(centre), np.zeros((*centre.shape, 1)), np.zeros(len(y), dtype=bool)
     else:
         betas, whitening, degenerate = _slopes(y, xs, centre, days)
-    residuals = y
+    residuals = y.copy()
     for j, x in enumerate(xs):
-        residuals = residuals - betas[:, j, None] * x
+        residuals -= betas[:, j, None] * x
     alpha = y_mean - (betas * centre).sum(axis=1)
     df = n_obs - float(k)
     squares = np.einsum("et,et->e", residuals, residuals)
     total = np.einsum("et,et->e", y, y) + days * np.square(y_mean)
     flat = ~(squares > _ROUNDING**2 * total) | degenerate | (df <= 0)
     sigma = np.sqrt(np.where(flat, np.nan, squares) / np.where(df > 0, df, np.nan))
-    mean_variance = np.zeros(len(y)) if model == "market_adjusted" else 1.0 / days
-    if model == "market_adjusted":
+    mean_variance = np.zeros(len(y)) if model in _GIVEN else 1.0 / days
+    if model in _GIVEN:
         # the model's own abnormal return is R − Rm, not its deviation from the estimation mean
         residuals, alpha = residuals + alpha[:, None], np.zeros(len(y))
-    residuals = np.where(valid, residuals, np.nan)
+    if not valid.all():
+        residuals = np.where(valid, residuals, np.nan)
     return NormalModel(alpha, betas, sigma, df, n_obs, mean_variance, centre, whitening, residuals)
 
 
@@ -200,6 +223,26 @@ def forecast(model: NormalModel, realized: Floats, regressors: Floats) -> Abnorm
     return AbnormalReturns(realized, expected, abnormal, scores, *same)
 
 
+def over_window(model: NormalModel, regressors: Floats) -> NormalModel:
+    """Return ``model`` with the regressors' mean and sum of squares over all their days, also those without a return of the security.
+
+    A convention of other programs; by the papers the forecast error knows only the days of the regression. For one regressor or none.
+
+    Parameters
+    ----------
+    model
+        Estimates of E events.
+    regressors
+        (K, E, T) of :func:`estimate`.
+    """
+    if model.centre.shape[1] != 1 or not model.whitening.any():
+        return model
+    (market,) = regressors
+    centre = np.nanmean(market, axis=1)
+    squares = np.nansum(np.square(market - centre[:, None]), axis=1)
+    return replace(model, centre=centre[:, None], whitening=(1.0 / np.sqrt(squares))[:, None, None])
+
+
 def window_car(returns: AbnormalReturns, first: int, last: int) -> tuple[Floats, Floats, Ints]:
     """Cumulate abnormal returns over columns ``first`` .. ``last`` (both included) of the event window.
 
@@ -223,6 +266,58 @@ def window_car(returns: AbnormalReturns, first: int, last: int) -> tuple[Floats,
     return car, returns.sigma * np.sqrt(variance), n_days
 
 
+def window_scar(returns: AbnormalReturns, first: int, last: int, forecast_error: bool) -> Floats:
+    """Return (E,) the sum of the days' standardised abnormal returns over √L; NaN where there is none.
+
+    The days' estimation error is common to them, which this leaves out: CAR over the ``std_error`` of :func:`window_car` is exact.
+
+    Parameters
+    ----------
+    returns
+        Of E events.
+    first, last
+        Columns of the event window, both included.
+    forecast_error
+        Whether a day is divided by its forecast standard deviation; else by sigma.
+    """
+    abnormal = returns.abnormal[:, first : last + 1]
+    scaled = abnormal / (returns.forecast_std[:, first : last + 1] if forecast_error else returns.sigma[:, None])
+    valid = ~np.isnan(scaled)
+    n_days = valid.sum(axis=1)
+    return np.asarray(np.where(valid, scaled, 0.0).sum(axis=1) / np.sqrt(np.where(n_days > 0, n_days, np.nan)))
+
+
+def window_bhar(returns: AbnormalReturns, first: int, last: int, log: bool) -> Floats:
+    """Return (E,) buy-and-hold abnormal returns: Π(1 + R) − Π(1 + E[R]) over the valid days; NaN where there is none.
+
+    Parameters
+    ----------
+    returns
+        Of E events.
+    first, last
+        Columns of the event window, both included.
+    log
+        Whether returns are log returns, which compound by their sum.
+    """
+    known = ~np.isnan(returns.abnormal[:, first : last + 1])
+    held, normal = (np.where(known, values[:, first : last + 1], 0.0) for values in (returns.realized, returns.expected))
+    compounded = np.exp(held.sum(axis=1)) - np.exp(normal.sum(axis=1)) if log else (1.0 + held).prod(axis=1) - (1.0 + normal).prod(axis=1)
+    return np.where(known.any(axis=1), compounded, np.nan)
+
+
+def empty_like(part: AbnormalReturns, n_events: int) -> AbnormalReturns:
+    """Return room for ``n_events`` events of the shape of ``part``, to be filled by :func:`place`."""
+    values = (getattr(part, field.name) for field in fields(part))
+    return AbnormalReturns(*(np.empty((n_events, *value.shape[1:]), dtype=value.dtype) for value in values))
+
+
+def place(room: AbnormalReturns, start: int, part: AbnormalReturns) -> None:
+    """Write the events of ``part`` into ``room`` from row ``start`` on."""
+    for field in fields(room):
+        values = getattr(part, field.name)
+        getattr(room, field.name)[start : start + len(values)] = values
+
+
 def take(returns: AbnormalReturns, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> AbnormalReturns:
     """Return the events at ``rows`` (positions or a mask)."""
     return AbnormalReturns(*(getattr(returns, field.name)[rows] for field in fields(returns)))
@@ -237,6 +332,9 @@ def stack(parts: Sequence[AbnormalReturns]) -> AbnormalReturns:
 
 def _centred(values: Floats, valid: npt.NDArray[np.bool_], days: Floats) -> tuple[Floats, Floats]:
     """Return ``values`` less their mean over the valid days (0 on the others), and that mean."""
+    if valid.all():
+        mean = values.mean(axis=1)
+        return values - mean[:, None], mean
     kept = np.where(valid, values, 0.0)
     mean = kept.sum(axis=1) / days
     return np.where(valid, kept - mean[:, None], 0.0), mean

@@ -26,7 +26,7 @@ class InformationCoefficient:
     daily
         ``session, horizon, ic, n_symbols``; sessions with fewer than three symbols or no spread have none.
     summary
-        ``horizon, mean_ic, std_error, t, p_value, ci_low, ci_high, n`` with Newey–West errors over ``horizon - 1`` lags at least.
+        ``horizon, mean_ic, std_error, t, p_value, ci_low, ci_high, n`` with Newey–West errors over at least ``3 (horizon - 1)`` lags.
     """
 
     daily: pl.DataFrame
@@ -120,8 +120,8 @@ def _joined(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lags(n: int, horizon: int) -> int:
-    """Newey and West's 4 (n/100)^(2/9), but never less than the overlap of the labels."""
-    return max(horizon - 1, int(4 * (n / 100) ** (2 / 9)))
+    """Newey and West's 4 (n/100)^(2/9), but never less than three times the overlap of the labels (see :func:`newey_west_mean`)."""
+    return max(3 * (horizon - 1), int(4 * (n / 100) ** (2 / 9)))
 
 
 def _row(estimate: MeanEstimate, name: str) -> dict[str, float | int | None]:

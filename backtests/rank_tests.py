@@ -1,7 +1,7 @@
 """Tests on the ranks (and signs) of abnormal returns: no distribution of returns is assumed.
 
-The rank of an event's day among its M valid days is U = rank / (M + 1) − 1/2; ties share their mean rank. Averaging a day's ranks over events
-before the spread over days is taken lets events that share day 0 be correlated.
+The rank of an event's day among its M valid days is U = rank / (M + 1) − 1/2; ties share their mean rank. Averaging a day's ranks over
+events before the spread over days is taken lets events that share day 0 be correlated.
 
 References
 ----------
@@ -53,8 +53,8 @@ def corrado_rank(z: Floats, columns: slice, n_events: int) -> Outcome:
     window of L days is ΣZ / (√L · S) (Cowan 1992; Campbell & Wasley 1993). With no missing return the day's statistic is that of 1989,
     (mean rank − its expectation) / its standard deviation.
 
-    Takes correlation between events that share day 0 into S. An event that multiplies the variance disturbs it moderately (then with Z
-    of :func:`restandardised` returns, which is the test of Corrado & Zivney); over long windows a shift spread over many days is found late.
+    Takes correlation between events that share day 0 into S. An event that multiplies the variance disturbs it moderately (then
+    with Z of :func:`restandardised` returns, which is the test of Corrado & Zivney); over long windows a shift of many days is found late.
     With Z of :func:`median_signs` it is the sign test of Corrado & Zivney.
 
     Parameters
@@ -76,8 +76,8 @@ def campbell_wasley(z: Floats, columns: slice, n_events: int) -> Outcome:
     """Cumulated rank test of Campbell & Wasley (1993) with the exact variance of a sum of ranks: t(D − 2).
 
     Ranks of one event add to a constant, so that days are correlated by −1/(D − 1) and ΣZ over L of D days has the variance
-    L S² (D − L) / (D − 1), which the 1/√L of :func:`corrado_rank` overstates: W = ΣZ / √(L (D − L) / (D − 1)) / S. S contains the tested days
-    too; W √((D − 2) / (D − 1 − W²)) is Student's t with D − 2 degrees of freedom (Luoma 2011; Kolari & Pynnönen 2011).
+    L S² (D − L) / (D − 1), which the 1/√L of :func:`corrado_rank` overstates: W = ΣZ / √(L (D − L) / (D − 1)) / S. S contains the tested
+    days too; W √((D − 2) / (D − 1 − W²)) is Student's t with D − 2 degrees of freedom (Luoma 2011; Kolari & Pynnönen 2011).
 
     For windows of several days, of events that share day 0 or not. Assumes that the event leaves the variance as it was. Null where the
     window takes all days.
@@ -101,8 +101,8 @@ class GeneralizedRanks:
 
     Attributes
     ----------
-    residuals
-        (N, T) residuals over sigma, NaN where missing.
+    residuals, sigma
+        (N, T) residuals, NaN where missing, and (N,) their standard deviation.
     sums
         (T,) Σ over events of rank / (M + 2), ranks within the M estimation days.
     n_days
@@ -110,6 +110,7 @@ class GeneralizedRanks:
     """
 
     residuals: Floats
+    sigma: Floats
     sums: Floats
     n_days: Floats
 
@@ -129,15 +130,16 @@ def generalized_ranks(residuals: Floats, sigma: Floats) -> GeneralizedRanks:
     for start in range(0, len(residuals), _BLOCK):
         ranks = average_ranks(residuals[start : start + _BLOCK])
         sums += np.nansum(ranks / (n_days[start : start + _BLOCK, None] + 2.0), axis=0)
-    return GeneralizedRanks(residuals / sigma[:, None], sums, n_days)
+    return GeneralizedRanks(residuals, sigma, sums, n_days)
 
 
 def grank_t(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
     """Generalised rank test GRANK-T of Kolari & Pynnönen (2011): t(T − 1) with T estimation days.
 
     The window is one more day beside the T estimation days: its value is SCAR over the cross-sectional standard *deviation* of SCAR,
-    theirs are residuals over sigma. With Ū(t) the mean over the n(t) valid events of rank / (M + 2) − 1/2, S² the mean over the D = T + 1 days
-    of n(t)/N · Ū(t)², Z = Ū(0)/S: the statistic is Z √((D − 2) / (D − 1 − Z²)), t(D − 2).
+    theirs are residuals over sigma. With Ū(t) the mean over the n(t) valid events of rank / (M + 2) − 1/2, S² the mean over the D = T + 1
+    days of n(t)/N · Ū(t)²
+    and Z = Ū(0)/S the statistic is Z √((D − 2) / (D − 1 − Z²)), t(D − 2).
 
     Robust to event-induced variance, to cross-correlation of events that share day 0, to autocorrelation and to any distribution of
     returns; the first choice for windows of several days. Not for estimation windows below about 50 days.
@@ -197,7 +199,8 @@ def _window_ranks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Floats, Floats
     for start in range(0, n, _BLOCK):
         block = rows[start : start + _BLOCK] if not whole else slice(start, min(start + _BLOCK, n))
         residuals, weight = ranks.residuals[block], weights[block]
-        value = (scar[block] / deviation)[:, None]
+        # theirs are residuals over sigma: the comparison is the same in units of the return
+        value = (scar[block] / deviation * ranks.sigma[block])[:, None]
         below, equal = value < residuals, value == residuals
         # the window lifts each day above it by one rank, and a tie by half
         sums += weight @ below + weight @ equal / 2.0

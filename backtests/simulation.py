@@ -148,7 +148,7 @@ def run(
         When a weighted symbol or the benchmark has no bars.
     UsageError
         For a gross above the market's cap, cash that is not positive, a weighted symbol quoted in another currency than the costs', or
-        bars that end before the first fill.
+        bars that end before the first fill or have no open.
     DataError
         When the net asset value falls to zero or below.
     """
@@ -170,7 +170,7 @@ def run(
         rules=rules,
         costs=costs,
         benchmark=compared,
-        notes=_notes(layout, rules, costs, delisting_after, haircut),
+        notes=_notes(layout, account, rules, costs, delisting_after, haircut),
     )
 
 
@@ -459,12 +459,26 @@ def _engine(compiled: bool) -> tuple[Any, Any, Any]:
     return plan, fill, settle_row
 
 
-def _notes(layout: Layout, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
+def _notes(layout: Layout, account: Account, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
     notes = [
         "Targets of a session fill at the next open; dividends are reinvested in the name that paid them.",
         f"Costs: {costs.assumptions}." if costs.assumptions else "Costs are the caller's.",
         f"A name without bars for {delisting_after} sessions is settled at its last close" + (f" less {haircut:.0%}." if haircut else "."),
     ]
+    back = _came_back(layout, account)
+    if back:
+        notes.append(
+            f"{len(back)} of the names settled so traded again later ({', '.join(back[:5])}{' …' if len(back) > 5 else ''}): "
+            "they were suspended, not gone, and the move over the suspension is missing; raise delisting_after to hold through it."
+        )
     if rules.price_limits and layout.unlimited > 0:
         notes.append(f"{layout.unlimited:.1%} of the traded bars carry no limit prices: on those no price limit was applied.")
     return tuple(notes)
+
+
+def _came_back(layout: Layout, account: Account) -> list[str]:
+    """Return the symbols that were settled as delisted and have a price later on: known in hindsight only, so said and not acted on."""
+    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
+    settled = np.isfinite(layout.settle[row, col]) & (account.fills["filled"] != 0)
+    pairs = zip(row[settled].tolist(), col[settled].tolist(), strict=True)
+    return sorted({layout.symbols[k] for i, k in pairs if np.isfinite(layout.price[i:, k]).any()})

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backtests.event_tests import window_overlap
+from backtests.cross_correlation import window_overlap
 from backtests.event_windows import Clock
-from backtests.normal_returns import AbnormalReturns, window_car
+from backtests.normal_returns import AbnormalReturns, window_bhar, window_car
 from backtests.schemas import EVENT_RETURNS, EVENT_STUDY
 
 __all__ = ["average", "cautions", "event_returns", "event_rows"]
@@ -25,7 +25,13 @@ _COMPANIONS = 5.0
 
 
 def event_rows(
-    window: Window, log: bool, used: pl.DataFrame, arrays: AbnormalReturns, clock: Clock, factors: tuple[str, ...]
+    window: Window,
+    log: bool,
+    used: pl.DataFrame,
+    arrays: AbnormalReturns,
+    clock: Clock,
+    factors: tuple[str, ...],
+    forecast_error: bool = True,
 ) -> pl.DataFrame:
     """Return one row an event: what was estimated, and what its whole window brought.
 
@@ -41,13 +47,15 @@ def event_rows(
         Their returns and their place in calendar time.
     factors
         Names of the regressors of a factor model, else empty.
+    forecast_error
+        Whether ``car_std_error`` has the forecast error in it; else it is sigma √L.
     """
     from scipy import special
 
     car, std_error, n_days = window_car(arrays, 0, window[1] - window[0])
+    if not forecast_error:
+        std_error = arrays.sigma * np.sqrt(np.where(n_days > 0, n_days, np.nan))
     t = car / std_error
-    missing = np.isnan(arrays.abnormal)
-    held, normal = (_compounded(np.where(missing, 0.0, returns), log) for returns in (arrays.realized, arrays.expected))
     beta = arrays.betas[:, 0] if arrays.betas.shape[1] and not factors else np.full(len(car), np.nan)
     columns = {
         "alpha": arrays.alpha,
@@ -59,7 +67,7 @@ def event_rows(
         "n_days": n_days.astype(np.int32),
         "car": car,
         "car_std_error": std_error,
-        "bhar": held - normal,
+        "bhar": window_bhar(arrays, 0, window[1] - window[0], log),
         "t": t,
         "p_value": 2.0 * special.stdtr(arrays.df, -np.abs(t)),
     }
@@ -134,14 +142,10 @@ def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, cloc
     if (most > 2 and most / n >= _CLUSTERED) or companions >= _COMPANIONS:
         told.append(
             f"Events cluster in time: {most} of {n} share day 0 {day}, an event its window with {companions:.1f} others on average. "
-            "Their abnormal returns are correlated: kolari_pynnonen remains valid, time_series and corrado_rank as far as day 0 is shared; "
-            "cross_sectional, patell, bmp, sign, generalized_sign, wilcoxon and wild_bootstrap reject too often."
+            "Their abnormal returns are correlated: kolari_pynnonen remains valid, time_series and the rank tests as far as day 0 is "
+            "shared; cross_sectional, patell, bmp, grank_z, sign, generalized_sign, wilcoxon, bhar and wild_bootstrap reject too often."
         )
     return tuple(told)
-
-
-def _compounded(returns: Floats, log: bool) -> Floats:
-    return np.asarray(np.exp(returns.sum(axis=1)) if log else (1.0 + returns).prod(axis=1))
 
 
 def _series(name: str, values: npt.NDArray[np.generic]) -> pl.Series:

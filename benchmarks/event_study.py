@@ -6,15 +6,27 @@ Run: python benchmarks/event_study.py [--events N] [--symbols N] [--sessions N] 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from backtests.event_study import EventStudy
+from backtests.study_tests import RESAMPLED
+
+PARAMETRIC = (
+    "cross_sectional", "skewness_adjusted", "time_series", "patell", "adjusted_patell", "bmp", "kolari_pynnonen", "calendar_time", "bhar",
+)  # fmt: skip
+RANKED = (
+    "sign", "generalized_sign", "corrado_rank", "corrado_zivney_rank", "corrado_zivney_sign", "campbell_wasley", "grank_t", "grank_z", "wilcoxon",
+)  # fmt: skip
 
 ESTIMATION, WINDOW = (-260, -11), (-10, 10)
 
@@ -73,24 +85,61 @@ def seconds(repeat: int, call: Callable[[], Any]) -> tuple[float, Any]:
     return best, found
 
 
+def others(returns: np.ndarray, market: np.ndarray, symbol: np.ndarray, day: np.ndarray, days: pl.Series) -> list[tuple[str, float]]:
+    """Return events a second of the other packages that are installed, on a few of the same events; each refits an event at a time."""
+    found = []
+    if find_spec("eventstudy"):
+        import eventstudy
+
+        chosen = np.unique(symbol[:50])
+        frame = pl.DataFrame({"date": days.dt.to_string("%Y-%m-%d"), "M": market, **{f"S{s:05d}": returns[s] for s in chosen}})
+        with TemporaryDirectory() as folder:
+            path = str(Path(folder) / "returns.csv")
+            frame.write_csv(path)
+            eventstudy.Single.import_returns(path)
+        start = time.perf_counter()
+        for s, d in zip(symbol[:50], day[:50], strict=True):
+            eventstudy.Single.market_model(
+                f"S{s:05d}", "M", np.datetime64(days[int(d)]), event_window=(-10, 10), estimation_size=250, buffer_size=1
+            )
+        found.append(("eventstudy, abnormal returns only", 50 / (time.perf_counter() - start)))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--symbols", type=int, default=1_000)
     parser.add_argument("--sessions", type=int, default=2_500)
-    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
     market, returns, long, index = panel(args.symbols, args.sessions, seed=1)
     events, symbol, day = draw(args.events, args.symbols, long, args.sessions, seed=2)
     study = EventStudy(estimation=ESTIMATION, window=WINDOW)
     floor, car = seconds(args.repeat, lambda: bare(market, returns, symbol, day))
     fitted, result = seconds(args.repeat, lambda: study.fit_returns(events, long, index))
-    tested, tests = seconds(1, result.tests)
+    tested, tests = seconds(args.repeat, lambda: result.tests(tests=PARAMETRIC))
+    ranked, _ = seconds(1, lambda: result.tests(tests=RANKED))
     np.testing.assert_allclose(result.events["car"].to_numpy(), car, rtol=0, atol=1e-10)
-    print(f"{args.events} events, {args.symbols} symbols x {args.sessions} sessions")
-    print(f"bare numpy regressions   {floor:7.3f} s")
-    print(f"fit, all tables          {fitted:7.3f} s   {fitted / floor:5.1f} x bare numpy")
-    print(f"tests, {tests.height:3d} rows          {tested:7.3f} s   {tested / floor:5.1f} x bare numpy")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    few = study.fit_returns(events.head(10_000), long, index)
+    slow, _ = seconds(1, lambda: few.tests(tests=[*RANKED, *RESAMPLED]))
+    print(
+        f"{args.events} events, {args.symbols} symbols x {args.sessions} sessions; {len(tests['window_start'].unique())} starts of windows"
+    )
+    for name, took in (
+        ("bare numpy regressions", floor),
+        ("fit, all tables", fitted),
+        (f"{len(PARAMETRIC)} parametric tests, 6 windows", tested),
+        ("fit and parametric tests", fitted + tested),
+        (f"{len(RANKED)} rank tests, 6 windows", ranked),
+    ):
+        print(f"{name:36s} {took:7.3f} s   {took / floor:6.1f} x bare numpy")
+    print(f"{'rank tests, bootstraps, 10,000 events':36s} {slow:7.3f} s")
+    print(f"{'peak memory':36s} {memory:7.2f} GB")
+    rate = args.events / (fitted + tested)
+    for name, speed in others(returns, market, symbol, day, index["session"]):
+        print(f"{name:36s} {speed:7.0f} events/s; this one, with every parametric test, {rate:,.0f}: {rate / speed:,.0f} x")
 
 
 if __name__ == "__main__":

@@ -136,6 +136,8 @@ def mic_of(symbol: str) -> str:
         return _INDEX_MARKETS.get(symbol, "XNYS")
     if symbol.split(":")[0] in {"SHFE", "DCE", "CZCE", "INE", "GFEX", "CFFEX"}:
         return "XSHG"
+    if symbol.startswith("HKFE:"):
+        return "XHKG"
     if symbol.startswith("LME:"):
         return "XLME"
     if symbol.endswith("=F"):

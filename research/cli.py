@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from research.store import Store
 
-__all__ = ["Home", "ingest", "mount"]
+__all__ = ["Home", "mount"]
 
 Home = Annotated[Path, typer.Option("--home", help="Folder of the tables.")]
 _HOME = Path("tidings-home")
@@ -56,107 +56,26 @@ def ingest_command(
     home: Home = _HOME,
 ) -> None:
     """Read documents into documents, mentions, events and facts; running it twice adds nothing."""
-    ingest(
-        paths,
-        home,
-        format=format,
-        source=source,
-        seen_at=seen_at,
-        columns=mapping(column or []),
-        zone=zone,
-        latency=latency,
-        instruments=instruments,
-    )
-
-
-def ingest(
-    paths: list[Path],
-    home: Path,
-    *,
-    format: str = "auto",
-    source: str | None = None,
-    seen_at: str | None = None,
-    columns: dict[str, str] | None = None,
-    zone: str = "Asia/Shanghai",
-    latency: float = 0.0,
-    instruments: Path | None = None,
-) -> None:  # fmt: skip
-    """Do what ``tidings ingest`` does.
-
-    The documents are committed last: a run that was killed before that is done again in full by the next, and insert-only merges on
-    content hashes keep what it had written from doubling.
-    """
-    import polars as pl
-
-    from research import documents, schemas
-    from research.annotation import annotate
-    from research.linking import Linker
-    from research.sources import Article, Rejected
-    from research.sources.reader import read_documents
+    from research import ingestion
     from research.store import Store, as_instant
 
-    seen = None if seen_at is None else as_instant(seen_at)
-    store = Store(home)
     files = expand(paths)
-    articles: list[Article] = []
-    rejected: list[Rejected] = []
-    unreadable: list[str] = []
-    with progress("reading files", len(files)) as advance:
-        for path in files:
-            try:
-                batch = read_documents(path, format=format, source=source, columns=columns, zone=zone)
-            except SourceError as error:
-                unreadable.append(str(error))
-                rejected.append(Rejected(str(path), str(error), ""))
-            else:
-                articles += batch.articles
-                rejected += batch.rejected
-            advance(1)
-    master = security_master(store, instruments)
-    known = store.read("documents") if store.home.exists() else schemas.DOCUMENTS.empty()
-    built = documents.build(articles, seen_at=seen, latency=timedelta(seconds=latency), known=known)
-    new = built.documents.join(known.select("doc_id"), on="doc_id", how="anti", maintain_order="left")
-    linker = Linker.build(master)
-    with progress("reading documents", new.height) as advance:
-        found = annotate(new, linker, progress=advance)
-    set_aside = pl.concat([built.quarantine, documents.quarantined(rejected, seen)]).unique("input_id", keep="first", maintain_order=True)
-    say(
-        [
-            store.append(schemas.INSTRUMENTS, master),
-            store.append(schemas.QUARANTINE, set_aside),
-            store.append(schemas.MENTIONS, found.mentions),
-            store.append(schemas.EVENTS, found.events),
-            store.append(schemas.FACTS, found.facts),
-            store.append(schemas.DOCUMENTS, built.documents),
-        ]
+    store = Store(home)
+    done = ingestion.ingest(
+        store,
+        files,
+        ingestion.security_master(store, instruments),
+        format=format,
+        source=source,
+        seen_at=None if seen_at is None else as_instant(seen_at),
+        columns=mapping(column or []),
+        zone=zone,
+        latency=timedelta(seconds=latency),
+        progress=progress,
     )
-    if unreadable:
-        raise SourceError(" ".join(unreadable) + f" The other {len(files) - len(unreadable)} files were read.")
-
-
-def security_master(store: Store, instruments: Path | None) -> pl.DataFrame:
-    """Return the home's security master: the stored one, else the file given, else the shipped one.
-
-    Raises
-    ------
-    UsageError
-        If a file is given for a home that already has another master: documents read before were linked with that one.
-    """
-    import polars as pl
-
-    from research import schemas
-    from research.instruments import shipped
-
-    stored = store.read("instruments") if store.home.exists() else schemas.INSTRUMENTS.empty()
-    if instruments is None:
-        return shipped() if stored.is_empty() else stored
-    try:
-        given = schemas.INSTRUMENTS.validate(pl.read_parquet(instruments))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceError(f"{instruments} cannot be read as Parquet ({error}); expected an instruments table.") from error
-    if stored.height and not stored.sort(schemas.INSTRUMENTS.key).equals(given.sort(schemas.INSTRUMENTS.key)):
-        raise UsageError(f"Home {store.home} already has a security master; leave --instruments out, or start a new home.")
-    return given
+    say(done.written)
+    if done.unreadable:
+        raise SourceError(" ".join(done.unreadable) + f" The other {len(files) - len(done.unreadable)} files were read.")
 
 
 @prices_app.command("files")
@@ -231,9 +150,9 @@ def sentiment_train(
     seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
 ) -> None:
     """Train a tone model; the file holds numbers and words only, never code."""
-    from research import tone_model
+    from research.tone_training import train
 
-    tone_model.train(_json_lines(data), seed=seed).save(out)
+    train(_json_lines(data), seed=seed).save(out)
     say(f"model        {out}")
 
 

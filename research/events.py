@@ -1,95 +1,67 @@
 """Typed events: what happened, to which instrument, when, in whose words.
 
 1. :mod:`research.event_types` holds the taxonomy and finds the words of all types in one pass.
-2. :func:`find` judges each place: denied, conditional, planned, past; whose event it is.
-3. Denials drop a hit; conditions, plans and look-backs lower its confidence unless the type is itself about plans.
-4. The subject is the nearest instrument before the word in its sentence, then the instrument the headline is about.
-5. One event is kept for each document, type and subject: the one with the most confidence, the earliest of equals.
+2. :func:`find` judges each place: whether the text says it happened (:mod:`research.modality`), whose event it is, where it stands.
+3. :mod:`research.event_moves` adds the moves of prices a text is about.
+4. :func:`select` keeps what an expert would list as the events of the article: one a group and subject, few an article.
+
+Confidence is a product of six factors, cut at 1:
+
+- trust in the wording: ``level`` of the type in ``events.toml``;
+- modality: denied 0, look back 0.4, conditional 0.6, somebody's opinion 0.65, planned 0.7;
+- place: headline 1.25, lead 1.1, body 0.9, body of a long text 0.85;
+- subject: named beside it 1, after it or taken over from the headline 0.9, by a pronoun 0.8, unknown in passing 0.65;
+- salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;
+- repetition: 5 % more for each further sentence that says so, three at most.
+
+Below 0.3 nothing is reported; above 0.6 it is stated of what the text is about.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, moves
-from research.event_types import EventType, Hit, hits, taxonomy
+from research import cleaning, dates, event_moves, event_subjects, modality
+from research.event_types import EventType, Found, Hit, hits, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
 from research.sentences import Sentence, sentences, within
 
-__all__ = ["ANNOTATOR", "EventType", "Found", "extract", "find", "taxonomy"]
+__all__ = ["ANNOTATOR", "EventType", "Found", "extract", "find", "select", "taxonomy"]
 
-ANNOTATOR = "events@1"
+ANNOTATOR = "events@2"
 _FLOOR = 0.3
-#: groups whose subject is a company: an index, a currency, a commodity or a coin next to the word is not it
-_COMPANY = frozenset(
-    {
-        "earnings", "guidance", "mna", "buyback", "dividend", "share_offering_ipo", "shareholder_reduction",
-        "insider_management_change", "capex_investment", "product_launch", "contract_partnership", "layoffs_restructuring",
-        "litigation_settlement", "accident_operations", "regulation_investigation", "default_credit",
-    }
-)  # fmt: skip
-_NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
-#: how far behind its word an event may name its subject
-_REACH = 40
-#: a subject nearer than this in front of the word is sure
-_NEAR = 30
-#: moves that are events: of an instrument the document is about, of any other
-_LARGE, _HUGE, _CENTRAL = 0.02, 0.1, 0.6
+#: most events of an article, of one instrument in it that its headline does not name, and market-wide ones
+_MOST, _MOST_ASIDE, _MOST_WIDE = 6, 2, 3
+#: groups of markets and states
+_WIDE = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"})
+#: relevance of an instrument a text is about; factor on market-wide background
+_ABOUT, _BACKGROUND = 0.6, 0.7
+#: groups that befall states, authorities and persons as well
+_OF_ANYBODY = frozenset({"regulation_investigation", "litigation_settlement", "accident_operations", "default_credit"})
+#: groups that report on a period by their nature
+_PERIOD = frozenset({"earnings", "dividend", "macro_data"})
+_LONG = 1_200
 _LONGEST = 200
-
-_DENIAL = re.compile(
-    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|并非|无(?!锡)|暂无|不属实|拒绝|避免|防止|免于|终止|取消|放弃|"
-    r"\b(?:den(?:y|ies|ied)|not|no|never|without|won't|n't|rules? out|rejects?)\b)[^,。;]{0,5}$",
+#: how much of the body dates what its headline says
+_OPENING = 40
+#: without one of these nothing is dated
+_DATED = re.compile(
+    r"\d[月日号./-]|[日周昨今前]|星期|礼拜|隔夜|上午|下午|晚间|day|morning|night|week|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
     re.IGNORECASE,
 )
-_DENIAL_AFTER = re.compile(r"^[^,。;]{0,8}(?:不属实|的传闻|系谣言|为不实|消息不实)")
-#: anywhere before the word in its clause
-_NEVER_DONE = re.compile(
-    r"并未|尚未|未曾|未收到|未被|未签|未有|暂无|"
-    r"\b(?:scraps?|scrapped|abandon(?:s|ed)?|halts?|halted|suspends?|suspended|cancel(?:s|led|ed)?|delays?|delayed|"
-    r"postpones?d?|no plans?)\b",
-    re.IGNORECASE,
-)
-#: anywhere in the sentence
-_REFUTED = re.compile(r"否认|澄清|辟谣|不属实|子虚乌有|与事实不符|\b(?:den(?:y|ies|ied)|refut(?:es|ed))\b", re.IGNORECASE)
-_CONDITION = re.compile(
-    r"若|如果|假如|倘若|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|"
-    r"\b(?:if|could|may|might|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
-    re.IGNORECASE,
-)
-_PLAN = re.compile(
-    r"拟|计划|预计|将(?=[^军])|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b",
-    re.IGNORECASE,
-)
-_PAST = re.compile(
-    r"去年|前年|此前|曾|当年|历史上|早在|过去|多年|回顾|以往|"
-    r"\b(?:last year|previously|earlier this year|years ago|historically|in 20\d\d)\b",
-    re.IGNORECASE,
-)
-_YEAR = re.compile(r"(?:19|20)\d\d(?=年)")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An event in one text: ``start, end`` bound its evidence, ``at`` is where its word stands, ``prior`` the tone of its type."""
-
-    name: str
-    symbol: str | None
-    confidence: float
-    start: int
-    end: int
-    prior: float
-    at: int
+_HEADLINE, _LEAD, _BODY, _LONG_BODY = 1.25, 1.1, 0.9, 0.85
+#: somebody the master does not know: who the headline or lead is about (or a market), in passing
+_UNNAMED, _NOBODY = 0.9, 0.65
 
 
 @lru_cache(maxsize=1)
@@ -110,8 +82,8 @@ def extract(documents: pl.DataFrame, spans: pl.DataFrame, mentions: pl.DataFrame
     Returns
     -------
     polars.DataFrame
-        One row for each document, type and subject; ``symbol`` is null for market-wide events and for subjects without
-        an instrument; ``evidence`` is cut from the original text, at most 200 characters. Sorted by document and place.
+        At most one row for each document, group and subject; ``symbol`` is null for market-wide events and for subjects
+        without an instrument; ``evidence`` is cut from the original text, at most 200 characters. Sorted by document and place.
 
     Raises
     ------
@@ -134,24 +106,47 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: M
     text = document["headline"] + "\n" + document["body"]
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
-    topic = _topic(mentions)
+    quoted = {symbol for symbol, row in mentions.items() if row["role"] == "source"}
+    heard = [span for span in spans if span.symbol not in quoted]
+    company = _about_company(mentions)
+    typed = [
+        one.weighed(_salience(one.symbol, mentions, company=company and not one.headline and one.name.split(".")[0] in _WIDE))
+        for one in find(plain, heard, parts, event_subjects.topic_of(mentions), document["language"], document["published_at"])
+    ]
+    moved = event_moves.find(plain, spans, parts, mentions)
+    return [_row(document, text, plain, one, mentions) for one in select([*typed, *moved], mentions)]
+
+
+def select(found: Sequence[Found], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
+    """Return the events of one article: the surest a group and subject, at most six, few of instruments named in passing.
+
+    Repeated statements make one event surer; those below the floor are left out. Ordered by place.
+    """
+    said = Counter((one.name, one.symbol, one.start) for one in found)
+    times = Counter((name, symbol) for name, symbol, _ in said)
     best: dict[tuple[str, str | None], Found] = {}
-    found = find(plain, spans, parts, topic, document["language"], document["published_at"]) + _moved(plain, parts, spans, mentions)
-    for one in sorted(found, key=lambda f: (f.at, f.name)):
-        key = (one.name, one.symbol)
-        if key not in best or one.confidence > best[key].confidence:
-            best[key] = one
+    for one in sorted(found, key=lambda f: (-f.confidence, f.at, f.name)):
+        best.setdefault((one.name, one.symbol), one)
     for name, symbol in list(best):
         if any((other, symbol) in best for other in _unless().get(name, ())):
             del best[name, symbol]
-    return [_row(document, text, plain, one, mentions) for one in sorted(best.values(), key=lambda f: (f.at, f.name, f.symbol or ""))]
-
-
-def _topic(mentions: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the instrument the document is about: named in the headline, the most relevant of these."""
-    headline = [m for m in mentions.values() if m["in_headline"] and m["role"] != "source"]
-    ranked = sorted(headline, key=lambda m: (-m["relevance"], m["first_offset"], m["symbol"]))
-    return ranked[0]["symbol"] if ranked else None
+    if not best:
+        return []
+    groups: set[tuple[str, str | None]] = set()
+    per: Counter[str | None] = Counter()
+    kept: list[Found] = []
+    surer = [one.repeated(times[one.name, one.symbol]) for one in best.values()]
+    for one in sorted(surer, key=lambda f: (-f.confidence, f.at, f.name)):
+        key = (one.name.split(".")[0], one.symbol)
+        mention = mentions.get(one.symbol or "")
+        most = _MOST_WIDE if one.symbol is None else _MOST if mention and mention["in_headline"] else _MOST_ASIDE
+        unresolved = one.symbol is None and key[0] not in _WIDE and any(group == key[0] for group, _ in groups)
+        if one.confidence < _FLOOR or key in groups or unresolved or per[one.symbol] >= most or len(kept) >= _MOST:
+            continue
+        groups.add(key)
+        per[one.symbol] += 1
+        kept.append(one)
+    return sorted(kept, key=lambda f: (f.at, f.name, f.symbol or ""))
 
 
 def find(
@@ -168,79 +163,84 @@ def find(
     language
         ``en`` selects the English patterns, anything else the Chinese words.
     published_at
-        Years well before it mark a look back.
+        Years before it mark a look back.
+
+    Notes
+    -----
+    Confidence is that of each place alone: :func:`extract` also weighs how much the text is about the subject, and repetition.
     """
+    said_of = hits(plain, language)
+    if not said_of:
+        return []
+    english = language == "en"
+    subjects = event_subjects.heard(plain, spans, topic)
+    if not english:
+        unlisted = event_subjects.actors(plain, spans)
+        if topic is None and not any(span.start < parts[0].end for span in subjects):
+            topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
+        subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
+    lead = _lead_end(parts)
+    denied: set[str] = set()
     found: list[Found] = []
-    for hit in hits(plain, language):
+    settled: set[tuple[str, int]] = set()
+    for hit in said_of:
+        if _named(spans, hit):
+            continue
+        kind, group = hit.kind, hit.kind.name.split(".")[0]
         sentence = parts[max(0, bisect_right(parts, hit.start, key=lambda part: part.start) - 1)]
-        confidence = _confidence(plain, sentence, hit, published_at.year)
-        if confidence < _FLOOR:
+        if (kind.name, sentence.start) in settled:
+            continue  # one sentence says a thing once
+        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
+        said = modality.judge(plain, sentence, place, published_at.year, english=english)
+        if sentence.headline and not said:
+            denied.add(kind.name)  # what the headline denies is no event of the body either
+        if not said or kind.name in denied:
             continue
-        inside = within(spans, sentence.start, sentence.end)
-        symbol, sure = (None, 1.0) if hit.kind.market else _subject(plain, hit, inside, topic)
-        confidence = round(min(1.0, confidence * sure), 4)
-        if confidence >= _FLOOR:
-            found.append(Found(hit.kind.name, symbol, confidence, sentence.start, sentence.end, hit.kind.prior, hit.start))
+        where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
+        symbol, sure = None, 1.0
+        if not kind.market:
+            earlier = bisect_left(subjects, sentence.start, key=lambda span: span.start)
+            last = subjects[earlier - 1] if earlier else None
+            inside = within(subjects, sentence.start, sentence.end)
+            symbol, sure = event_subjects.subject(plain, hit, sentence, inside, topic, last)
+        if symbol is None and not kind.market:
+            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_subjects.UNLISTED
+            if unknown and group not in _OF_ANYBODY:
+                continue  # a company the master does not know, in passing
+            sure *= _NOBODY if unknown else _UNNAMED
+        confidence = round(min(1.0, kind.level * said * where * sure), 4)
+        if symbol is not None or kind.market:
+            settled.add((kind.name, sentence.start))
+        found.append(Found(kind.name, symbol, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline))
     return found
 
 
-def _confidence(plain: str, sentence: Sentence, hit: Hit, year: int) -> float:
-    clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;。:")
-    before = plain[max(sentence.start, clause + 1) : hit.start]
-    after = plain[hit.end : min(sentence.end, hit.end + 16)]
-    if (
-        _DENIAL.search(before)
-        or _DENIAL_AFTER.search(after)
-        or _NEVER_DONE.search(before)
-        or _REFUTED.search(plain, sentence.start, sentence.end)
-    ):
-        return 0.0
-    value = hit.kind.level
-    around = before + plain[hit.start : hit.end]
-    if _CONDITION.search(before) or "?" in plain[hit.end : sentence.end]:
-        value *= 0.6
-    if not hit.kind.plan and _PLAN.search(before):
-        value *= 0.6
-    years = [int(year) for year in _YEAR.findall(around)]
-    if _PAST.search(before) or (years and max(years) < year - 1):
-        value *= 0.6
-    return value + 0.15 if sentence.headline else value
+def _named(spans: Sequence[Span], hit: Hit) -> bool:
+    """Return whether the words are part of a name: Summit Basket holds no summit."""
+    index = bisect_right(spans, hit.start, key=lambda span: span.start) - 1
+    return index >= 0 and spans[index].end >= hit.end
 
 
-def _subject(plain: str, hit: Hit, inside: Sequence[Span], topic: str | None) -> tuple[str | None, float]:
-    """Return (symbol, factor on the confidence)."""
-    company = hit.kind.name.split(".")[0] in _COMPANY
-    own = [s for s in inside if s.role != "source" and not (company and _NO_COMPANY.match(s.symbol))]
-    before = [s for s in own if s.end <= hit.end]
-    if before:
-        near = before[-1]
-        return near.symbol, 1.0 if hit.start - near.end <= _NEAR else 0.85
-    after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
-    if after:
-        return after[0].symbol, 0.9
-    if topic is not None and not (company and _NO_COMPANY.match(topic)):
-        return topic, 0.8 if not own else 0.6
-    return None, 0.6
+def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:
+    named = [symbol for symbol, row in mentions.items() if row["in_headline"] and row["role"] != "source"]
+    return bool(named) and not any(event_subjects.NO_COMPANY.match(symbol) for symbol in named)
 
 
-def _moved(plain: str, parts: Sequence[Sentence], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
-    """Return a price event for the moves a document is about: large ones, and those of instruments in its headline."""
-    found = []
-    for move in moves.find(plain, spans, parts):
-        mention = mentions.get(move.symbol or "")
-        if move.symbol is None or not move.value or (mention and mention["role"] == "source"):
-            continue
-        daily = move.basis in ("close", "intraday", "after_hours", None)
-        headline = bool(mention and mention["in_headline"])
-        large = _LARGE if headline or not mention or mention["relevance"] >= _CENTRAL else _HUGE
-        if abs(move.value) < (large if daily else 2 * large):
-            continue
-        confidence = min(1.0, (0.85 if daily else 0.6) + (0.1 if headline else 0.0))
-        sentence = parts[max(0, bisect_right(parts, move.at, key=lambda part: part.start) - 1)]
-        start, end = (sentence.start, sentence.end) if sentence.end - sentence.start <= _LONGEST else (move.start, move.end)
-        name, prior = ("price_move.up", 0.5) if move.value > 0 else ("price_move.down", -0.5)
-        found.append(Found(name, move.symbol, confidence, start, end, max(-1.0, min(1.0, prior + 5 * move.value)), move.at))
-    return found
+def _lead_end(parts: Sequence[Sentence]) -> int:
+    """Return where the lead ends: the first two sentences below the headline."""
+    body = [part for part in parts if not part.headline]
+    return body[min(1, len(body) - 1)].end if body else 0
+
+
+def _salience(symbol: str | None, mentions: Mapping[str, Mapping[str, Any]], *, company: bool) -> float:
+    """Return how much a text is about a subject; what befalls markets is background where the headline names only companies."""
+    if symbol is None and company:
+        return _BACKGROUND
+    mention = mentions.get(symbol or "")
+    if mention is None or mention["in_headline"]:
+        return 1.0
+    highest = max((m["relevance"] for m in mentions.values() if m["role"] != "source"), default=0.0)
+    return float(0.55 + 0.45 * min(1.0, mention["relevance"] / max(highest, _ABOUT)))
 
 
 def _row(document: Mapping[str, Any], text: str, plain: str, found: Found, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -275,8 +275,23 @@ def _evidence(text: str, plain: str, found: Found) -> str:
 
 
 def _event_date(plain: str, found: Found, document: Mapping[str, Any]) -> date | None:
-    """Return the one day the evidence names nearest before the event's word, if it names one."""
-    spans = [d for d in dates.find(plain[found.start : found.end], document["published_at"]) if d.first == d.last]
-    before = [d for d in spans if found.start + d.start <= found.at]
-    pick = before[-1] if before else (spans[0] if spans else None)
-    return pick.last if pick else None
+    """Return the one day named nearest before the event's word in its evidence, else after it; a headline without one takes the lead's.
+
+    A day something begins to hold (周一起停牌) is not the day it was said.
+    """
+    spans = _days(plain, found.start, found.end, document)
+    before = [d for d in spans if d[0] <= found.at]
+    if before or spans:
+        return (before[-1] if before else spans[0])[1]
+    line = plain.find("\n") + 1
+    if not found.start < line:
+        return None
+    lead = _days(plain, line, min(len(plain), line + _OPENING), document)
+    return lead[0][1] if lead else None
+
+
+def _days(plain: str, start: int, end: int, document: Mapping[str, Any]) -> list[tuple[int, date]]:
+    if not _DATED.search(plain, start, end):
+        return []
+    spans = dates.find(plain[start:end], document["published_at"])
+    return [(start + d.start, d.last) for d in spans if d.first == d.last and plain[start + d.end : start + d.end + 1] != "起"]

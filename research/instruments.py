@@ -28,7 +28,7 @@ __all__ = ["asof", "lookup", "shipped"]
 def shipped() -> pl.DataFrame:
     """Return the security master of the package, validated, sorted by symbol and ``valid_from``.
 
-    About 7,600 symbols: A-shares listed by late 2023 and notable later ones, Hong Kong, United States, Japan, Korea, Europe,
+    About 8,300 symbols: A-shares listed by late 2023 and notable later ones, Hong Kong, United States, Japan, Korea, Europe,
     indices, ETFs, commodities, coins, currencies, rates. Frames are immutable in effect, so one copy is shared.
     """
     with as_file(files("research.data") / "instruments.parquet") as path:

@@ -6,12 +6,12 @@
 2. a match must stand on word boundaries, in the right case (:func:`research.names.fits`), and be valid on the day of publication;
 3. a match inside a longer blocking word is dropped (道指 in 报道指出), and so is one whose edge falls inside a common word
    (长和 in 增长和); of the others the leftmost longest stay (:meth:`Linker._chosen`);
-4. codes such as ``600519.SH``, ``(00700.HK)``, ``NASDAQ: NVDA`` or ``$AAPL`` are read on their own (:mod:`research.codes`) and
-   settle the name beside them;
-5. a name that several listings share goes to the listing the text means (:meth:`Linker._resolve`): the code beside it, else Hong Kong
-   where the words say so, else the mainland (English text: New York) listing;
+4. codes such as ``600519.SH``, ``(00700.HK)``, ``NASDAQ: NVDA`` or ``$AAPL`` are read on their own (:mod:`research.codes`); one settles
+   the name beside it, there and wherever the text says that name again, and counts by itself where no name is known;
+5. a name that several listings share goes to the listing the text means (:meth:`Linker._resolve`): the code beside it, else the market
+   the words beside it speak of (:mod:`research.listings`), else the mainland (English text: New York) listing;
 6. a name that is also an ordinary word counts only with a surer one of the same instrument in the document, in an enumeration with a
-   sure one, or beside words about a price or a company;
+   sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never;
 7. each span gets its role from the words around it (:mod:`research.roles`).
 
 :func:`mentions` sums the spans of a document to one row an instrument.
@@ -23,13 +23,14 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import ahocorasick_rs
 import polars as pl
 
-from research import codes, roles
+from research import codes, listings, roles
+from research.calendar import mic_of
 from research.cleaning import plain
 from research.names import Name, fits, fold, of_row, quoters, words
 from research.schemas import DOCUMENTS, INSTRUMENTS, MENTIONS
@@ -57,15 +58,18 @@ BEFORE_LISTING = timedelta(days=400)
 _CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.7, "fx": 0.6, "rate": 0.6}
 _ROLE_WEIGHT = {"subject": 1.0, "counterparty": 0.75, "passing": 0.6, "source": 0.2}
 
-_MAINLAND, _NEW_YORK = ("XSHG", "XSHE", "BJSE"), ("XNYS", "XNAS")
-_HONG_KONG_CUE = re.compile(r"港股|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
+_CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
+_MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
 _SEPARATOR = re.compile(r"[、,和与及以暨/\s]{1,2}(?:以及)?")
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
 _ST_MARK = re.compile(r"(?:\*ST|S\*ST|ST|XD|XR|DR)$")
-_AMOUNT = re.compile(r"[\d万亿千百几多余数]\s?$")  # 美元 as the unit of an amount
+_AMOUNT = re.compile(r"[\d万亿千百几多余数]\s?$|[A-Za-z一-鿿][/兑对]$|以$|[每为]$")  # the unit of an amount, one side of a pair
+_UNIT_RIGHT = re.compile(r"^(?:/|计价|计值|结算|每|[兑对][A-Za-z一-鿿]{2,4}(?:汇率)?[^A-Za-z一-鿿]*$)")
 _SHARE_RIGHT = re.compile(r"^(?:股价|股份有限公司|(?:今日|午后|早盘|尾盘|盘中)?(?:涨停|跌停|涨超|跌超)|\d?连板)")
+_CHINESE = re.compile(r"[一-鿿]")
 _ARM = re.compile(r"^(?:期货|基金|信托|理财)")
+_OPENING = re.compile(r"\s?\(?$")
 _LEGAL_FORM = re.compile(r"(?:集团)?(?:股份有限公司|有限责任公司|有限公司|公司)?\s?\(?$")  # between a name and its code
 
 
@@ -139,19 +143,23 @@ class Linker:
         read = documents.select("doc_id", "headline", "body", "language", "published_at")
         for doc_id, headline, body, language, published_at in read.iter_rows():
             text = f"{headline}\n{body}"
-            for symbol, start, end, role in self._link(plain(text), len(headline), published_at.date(), language):
+            for symbol, start, end, role in self._link(plain(text), len(headline), published_at, language):
                 rows.append((doc_id, symbol, text[start:end], start, end, start < len(headline), role))
         return pl.DataFrame(rows, schema=dict(SPANS), orient="row").sort("doc_id", "start")
 
-    def _link(self, text: str, headline: int, day: date, language: str) -> list[tuple[str, int, int, str]]:
-        chosen = self._chosen(text, day)
+    def _link(self, text: str, headline: int, published_at: datetime, language: str) -> list[tuple[str, int, int, str]]:
+        chosen = self._chosen(text, published_at.date())
         if language != "en":
             chosen = [s for s in chosen if not self._part_of_latin_name(s, text)]
-        found = _with_codes(chosen, [c for c in codes.find(text) if c.symbol in self._instruments], text)
-        hong_kong = bool(_HONG_KONG_CUE.search(text, 0, headline))
-        resolved = [(self._resolve(s, text, hong_kong, language), s) for s in found]
+        found = _with_codes(chosen, [c for c in codes.find(text) if c.known or c.symbol in self._instruments], text)
+        hong_kong = listings.hong_kong(text, 0, headline)
+        resolved = [(self._resolve(s, text, hong_kong, language, published_at), s) for s in found]
         kept = self._sure(resolved, text)
         return self._roles(kept, text, headline)
+
+    def _what(self, symbol: str) -> _Instrument:
+        """Return what is known of a symbol; of one only its code names, what the code shows."""
+        return self._instruments.get(symbol) or _Instrument(mic_of(symbol), "etf" if codes.is_fund(symbol) else "equity", None)
 
     def _chosen(self, text: str, day: date) -> list[_Span]:
         """Return the leftmost longest names that fit, without those inside a longer blocking word."""
@@ -192,62 +200,91 @@ class Linker:
         company = self._instruments[span.names[0].symbol].asset_class in ("equity", "etf")
         return bool(_LATIN_LEFT.search(text, max(0, span.start - 3), span.start) or (not company and _LATIN_RIGHT.match(text, span.end)))
 
-    def _resolve(self, span: _Span, text: str, hong_kong: bool, language: str) -> str:
+    def _resolve(self, span: _Span, text: str, hong_kong: bool, language: str, published_at: datetime) -> str:
         if span.code is not None:
             return span.code
         symbols = {n.symbol for n in span.names}
         if len(symbols) == 1:
             return span.names[0].symbol
+        onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
+        if onshore and len(onshore) < len(symbols):
+            if listings.domestic(text, span.start):
+                return onshore[0]
+            symbols -= {*onshore}
+        homes = sorted(s for s in symbols if self._what(s).mic in listings.HOMES)
+        if homes and listings.at_home(text, span.start, span.end, self._what(homes[0]).mic, published_at):
+            return homes[0]
         near = text[max(0, span.start - 6) : span.start] + "\n" + text[span.end : span.end + 12]
-        order = _listing_order(hong_kong or bool(_HONG_KONG_CUE.search(near)), language)
+        order = listings.rank(hong_kong or listings.hong_kong(near), language == "en" or self._abroad(symbols, text, span))
         official = {n.symbol for n in span.names if n.official}
-        return min(symbols, key=lambda s: (order.get(self._instruments[s].mic, 9), s not in official, s))
+        return min(symbols, key=lambda s: (order.get(self._what(s).mic, 9), s not in official, s))
+
+    def _abroad(self, symbols: set[str], text: str, span: _Span) -> bool:
+        """Return whether the words mean New York; a fund's market may be named behind a whole list of them."""
+        funds = all(self._what(s).asset_class == "etf" for s in symbols)
+        return listings.abroad(text, span.start, min(len(text), span.end + 80) if funds else span.start)
 
     def _sure(self, resolved: Sequence[tuple[str, _Span]], text: str) -> list[tuple[str, int, int]]:
         """Return the spans that count: sure ones, and names that need context where they have it."""
         doubtful = [s.code is None and all(n.needs_context for n in s.names if n.symbol == symbol) for symbol, s in resolved]
         sure = {symbol for (symbol, _), doubt in zip(resolved, doubtful, strict=True) if not doubt}
-        company = sum(self._instruments[s].asset_class == "equity" and self._instruments[s].mic in _NEW_YORK for s in sure)
+        company = sum(self._what(s).asset_class == "equity" and self._what(s).mic in _NEW_YORK for s in sure)
         counts = [
-            not doubt or symbol in sure or self._in_context(symbol, span, text, company)
+            not doubt or (symbol in sure and not self._is_unit(symbol, span, text)) or self._in_context(symbol, span, text, company)
             for (symbol, span), doubt in zip(resolved, doubtful, strict=True)
         ]
         rightwards = [(i, i + 1) for i in range(len(resolved) - 1)]
         for here, there in (*rightwards, *((b, a) for a, b in reversed(rightwards))):
-            if counts[here] and not counts[there] and self._enumerated(resolved[here], resolved[there], text):
+            unit = self._is_unit(*resolved[there], text)
+            if counts[here] and not counts[there] and not unit and self._enumerated(resolved[here], resolved[there], text):
                 counts[there] = True
         out = []
         for (symbol, span), count in zip(resolved, counts, strict=True):
-            if count and not self._another(symbol, text[span.end : span.end + 20]):
+            if count and (span.code or not self._another(symbol, span, text)):
                 mark = _ST_MARK.search(text, max(0, span.start - 4), span.start) if symbol.endswith((".SS", ".SZ")) else None
                 out.append((symbol, mark.start() if mark else span.start, span.end))
         return out
 
-    def _another(self, symbol: str, right: str) -> bool:
-        """Return whether what follows makes it another name: a fund of the mainland, or an unlisted arm of a broker."""
-        what = self._instruments[symbol]
+    def _is_unit(self, symbol: str, span: _Span, text: str) -> bool:
+        """Return whether a currency is the unit of an amount (83.14美元) or one side of a pair (瑞典克朗/美元)."""
+        if self._what(symbol).asset_class != "fx":
+            return False
+        return bool(_AMOUNT.search(text, max(0, span.start - 3), span.start) or _UNIT_RIGHT.match(text[span.end : span.end + 8]))
+
+    def _another(self, symbol: str, span: _Span, text: str) -> bool:
+        """Return whether what is beside it makes it another name: a bond, a fund of the mainland, an unlisted arm of a broker."""
+        what = self._what(symbol)
+        left, right = text[max(0, span.start - 3) : span.start], text[span.end : span.end + 20]
+        if what.asset_class == "index":
+            return listings.other_index(text[span.start : span.end], right)
         if what.asset_class != "equity":
             return False
-        return (what.mic in (*_MAINLAND, "XHKG") and roles.fund_product(right)) or (what.quoter is not None and bool(_ARM.match(right)))
+        if what.mic in (*_MAINLAND, "XHKG") and (listings.bond(left, right) or roles.fund_product(right)):
+            return True
+        return what.quoter is not None and bool(_ARM.match(right))
 
     def _in_context(self, symbol: str, span: _Span, text: str, company: int) -> bool:
         """Return whether the words around a doubtful name settle it; ``company``: sure New York companies in the document."""
-        what = self._instruments[symbol]
+        what = self._what(symbol)
         left, right = text[max(0, span.start - 12) : span.start], text[span.end : span.end + 24]
         if what.quoter and roles.role_at(text, span.start, span.end, in_headline=False, quoter=True) == "source":
             return True
         if what.asset_class == "fx":
-            return not _AMOUNT.search(left) and (roles.move_cue(left, right) or roles.currency_cue(right))
+            return not self._is_unit(symbol, span, text) and (roles.move_cue(left, right) or roles.currency_cue(right))
         if what.asset_class != "equity":
             return roles.move_cue(left, right)
         if what.mic in _MAINLAND:
             return bool(_SHARE_RIGHT.match(right))
-        chinese = not text[span.start : span.end].isascii()
-        return roles.corporate_cue(right) or (chinese and what.mic in _NEW_YORK and (company >= 3 or roles.move_cue("", right)))
+        came = text[span.start : span.end]
+        # a company's own name in Latin letters amid Chinese is no ordinary word
+        own = len(came) > 4 and came[0].isupper() and any(n.official for n in span.names if n.symbol == symbol)
+        if own and what.mic in _NEW_YORK and came.isascii() and _CHINESE.search(left[-2:] + right[:2]):
+            return True
+        return roles.corporate_cue(right) or (not came.isascii() and what.mic in _NEW_YORK and (company >= 3 or roles.move_cue("", right)))
 
     def _enumerated(self, a: tuple[str, _Span], b: tuple[str, _Span], text: str) -> bool:
         """Return whether two neighbours of one kind stand in an enumeration: 拓斯达、机器人."""
-        if self._instruments[a[0]].asset_class != self._instruments[b[0]].asset_class:
+        if self._what(a[0]).asset_class != self._what(b[0]).asset_class:
             return False
         first, second = sorted((a[1], b[1]), key=lambda s: s.start)
         between = text[first.end : second.start]
@@ -256,7 +293,7 @@ class Linker:
     def _roles(self, kept: Sequence[tuple[str, int, int]], text: str, headline: int) -> list[tuple[str, int, int, str]]:
         out: list[tuple[str, int, int, str]] = []
         for symbol, start, end in reversed(kept):
-            what = self._instruments[symbol]
+            what = self._what(symbol)
             role = roles.role_at(text, start, end, in_headline=start < headline, quoter=what.quoter is not None)
             if what.asset_class == "equity" and roles.subsidiary(text[end : end + 6]) and role == "subject":
                 role = "passing"
@@ -359,31 +396,31 @@ def _inside(span: _Span, blocked: Sequence[tuple[int, int]], position: int) -> b
 
 
 def _with_codes(found: list[_Span], found_codes: Sequence[codes.Code], text: str) -> list[_Span]:
-    """Let a code settle the name right before it, and count as a span of its own where it stands alone."""
+    """Let a code settle the name right before it and its like elsewhere, and count as a span of its own where it stands alone."""
     if not found_codes:
         return found
     out = list(found)
     ends = {s.end: i for i, s in enumerate(out)}
-    settled: list[tuple[int, int]] = []
+    beside: list[tuple[int, int]] = []
+    settled: dict[tuple[Name, ...], str | None] = {}
     taken = {position for s in out for position in range(s.start, s.end)}
     for code in found_codes:
-        index = ends.get(_LEGAL_FORM.search(text, max(0, code.start - 12), code.start).start())  # type: ignore[union-attr]
-        if index is not None and code.symbol in {n.symbol for n in out[index].names}:
-            out[index] = _Span(out[index].start, out[index].end, out[index].names, code.symbol)
-            settled.append((code.start, code.end))
+        index = ends.get(_OPENING.search(text, max(0, code.start - 2), code.start).start())  # type: ignore[union-attr]
+        if index is None:
+            index = ends.get(_LEGAL_FORM.search(text, max(0, code.start - 12), code.start).start())  # type: ignore[union-attr]
+        if index is not None and (code.sure or code.symbol in {n.symbol for n in out[index].names}):
+            names = out[index].names
+            out[index] = _Span(out[index].start, out[index].end, names, code.symbol)
+            settled[names] = code.symbol if settled.get(names, code.symbol) == code.symbol else None
+            beside.append((code.start, code.end))
         elif code.sure and taken.isdisjoint(range(code.start, code.end)):
             name = Name(code.symbol, code.symbol, False, date.min, date.max, True)
             bare = text[code.start] == "("
             out.append(_Span(code.start + bare, code.end - (bare and text[code.end - 1] == ")"), (name,), code.symbol))
     # the ticker in 阿里巴巴(BABA) is the code of that name, not another naming
-    free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in settled)]
+    free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in beside)]
+    free = [_Span(s.start, s.end, s.names, s.code or settled.get(s.names)) for s in free]
     return sorted(free, key=lambda s: s.start)
-
-
-def _listing_order(hong_kong: bool, language: str) -> dict[str, int]:
-    markets = [_MAINLAND, _NEW_YORK, ("XHKG",)] if language != "en" else [_NEW_YORK, ("XHKG",), _MAINLAND]
-    ordered = [("XHKG",), *[m for m in markets if m != ("XHKG",)]] if hong_kong else markets
-    return {mic: rank for rank, group in enumerate(ordered) for mic in group}
 
 
 def _earlier(day: date, span: timedelta) -> date:

@@ -31,6 +31,8 @@ __all__ = [
     "WEAK",
     "YEAR_ON_YEAR",
     "Expression",
+    "before_open",
+    "day_part",
     "expressions",
 ]
 
@@ -101,7 +103,7 @@ FILLER = re.compile(
         "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 最高 "
         "最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 由跌转涨 "
         "转涨 转跌 转 率先 小 大 劲 狂 暴 猛 崩 收报?于? 报收?于? 报价 每[吨桶盎司克股] (?:较|比)?(?:前|上)一?个?交易日 较 集团 控股 "
-        "公司 有限 涨停 跌停 封板 幅度? 扩大 收窄"
+        "公司 有限 最终 至少 [两三四五六七八九十][日天] 午间 半日 中午 涨停 跌停 封板 幅度? 扩大 收窄"
     )
     + rf"|(?:上涨|下跌|涨|跌){NUMBER}(?:个?点|美元|港元|元|美分)|{NUMBER}\s?{_PLACE}?(?:/(?:盎司|桶|吨|克|股))?"
     + r"|[(][^()]*[)]?|[月年点时分许号]|[\s,.:、\"“”'‘’《》/)+\-•·]"
@@ -156,7 +158,7 @@ YEAR_ON_YEAR = re.compile(
     r"\s*(?:year[- ](?:over|on)[- ]year|yoy|y/y|from a year|from the (?:same|previous|prior)|compared with|a year\b)", re.IGNORECASE
 )
 HYPOTHETICAL = re.compile(
-    r"若|如果|假如|倘若|一旦|假设|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|望|"
+    r"若|如果|假如|倘若|一旦|假设|料(?!理)|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|望|"
     r"\b(?:if|would|could|may|might|will|should|expects?|expected|forecasts?|predicts?|potential)\b",
     re.IGNORECASE,
 )
@@ -169,8 +171,9 @@ PERIODS = (
         "other",
         re.compile(
             rf"从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后)|"
-            rf"自[^,]{{1,16}}以来|过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
-            rf"{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
+            rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌)|"
+            rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
+            rf"(?:过去|最近|近)\s?{_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |over the past|in the past|\d+-(?:day|month|year)",
             re.IGNORECASE,
         ),
@@ -184,7 +187,11 @@ PERIODS = (
     ),
     (
         "month",
-        re.compile(r"本月|当月|月内|上月|上个月|全月|月线|月累计|this month|last month|for the month|monthly", re.IGNORECASE),
+        re.compile(
+            r"(?<![\d年])1?\d月份?(?=[,:]|累|$)|^1?\d月份?(?![\d初上中下末底])(?![^,]{0,10}(?:期货|合约|主力))|"
+            r"本月|当月|月内|上月|上个月|全月|月线|月累计|this month|last month|for the month|monthly",
+            re.IGNORECASE,
+        ),
     ),
     (
         "week",
@@ -199,23 +206,55 @@ PERIODS = (
 DAYS = (
     (
         "after_hours",
-        re.compile(r"盘后|after[- ]hours|extended trading|post-?market|after the (?:bell|close)", re.IGNORECASE),
+        re.compile(
+            r"盘后|盘前|美股夜盘|after[- ]hours|extended trading|(?:post|pre)-?market|after the (?:bell|close)|before the (?:bell|open)",
+            re.IGNORECASE,
+        ),
     ),
     (
         "intraday",
         re.compile(
-            r"盘中|盘前|一度|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|高开|低开|开盘|日内|"
-            r"intraday|premarket|pre-market|early trading|as much as|at one point|briefly|midday|morning trad",
+            r"盘中|一度|(?:午间|午盘|早盘|半日|中午)收|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|高开|低开|开盘|日内|"
+            r"intraday|early trading|as much as|at one point|briefly|midday|morning trad",
             re.IGNORECASE,
         ),
     ),
-    ("close", re.compile(r"收盘|收[涨跌挫升高低]|收报|报收|收于|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished", re.IGNORECASE)),
+    (
+        "close",
+        re.compile(
+            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收[涨跌挫升高低])|收报|报收|收于|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
+            re.IGNORECASE,
+        ),
+    ),
 )
 DAY_WORD = re.compile(
     r"(?:周|星期)[一二三四五六日天]|今日|昨日|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
     r"on (?:mon|tues|wednes|thurs|fri)day",
     re.IGNORECASE,
 )
+
+
+def day_part(said: str) -> str | None:
+    """Return the part of the day (a basis of :data:`DAYS`) that ``said`` names last, if it names one.
+
+    >>> day_part("美国芯片股盘前上涨。AMD"), day_part("美股收盘,纳指跌1%。阿里"), day_part("阿里")
+    ('after_hours', 'close', None)
+    """
+    last = [(match.start(), name) for name, pattern in (*DAYS, *_WOUND_UP) for match in pattern.finditer(said)]
+    return max(last)[1] if last else None
+
+
+def before_open(said: str) -> bool:
+    """Return whether the trading outside the session that ``said`` names last is the one before it."""
+    return max((m.start() for m in _BEFORE_OPEN.finditer(said)), default=-1) > max(
+        (m.start() for m in _AFTER_CLOSE.finditer(said)), default=-1
+    )
+
+
+#: a headline that sums up a month or week speaks of it throughout
+_WOUND_UP = (("month", re.compile(r"1?\d月收官|月线")), ("week", re.compile(r"周收官|周线")))
+_BEFORE_OPEN = re.compile(r"盘前|pre-?market|before the (?:bell|open)", re.IGNORECASE)
+_AFTER_CLOSE = re.compile(r"盘后|after[- ]hours|post-?market|after the (?:bell|close)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +275,7 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
     found: list[Expression] = []
     for match in _ZH.finditer(plain, sentence.start, sentence.end):
         sign = -1.0 if re.fullmatch(_DOWN, match["verb"]) else 1.0
-        words = qualifier(match["adverb"], match["after"] or "")
+        words = "over" if plain[match.start() - 2 : match.start()] == "至少" else qualifier(match["adverb"], match["after"] or "")
         found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"], False))
     for match in _BRACKET.finditer(plain, sentence.start, sentence.end):
         sign = -1.0 if match["sign"] in {"-", "−", "跌"} else 1.0

@@ -126,6 +126,11 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
     return found
 
 
+_OTHER_NAME = re.compile(r"[A-Z][A-Za-z]{2,}|ETF|基金|信托")
+_RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
+_SHARE = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
+_GOODS = re.compile(r"(?<!股)(?<!收盘)价格?$|期货$|合约$")
+_WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 
 #: (symbol, surface, start) of each part of a subject
@@ -153,8 +158,10 @@ def _subject(
     if local:
         nearest = local[-1]
         gap = plain[nearest.end : expression.start]
-        if _carries(gap, expression) and not (
-            nearest.start < last_end and last is not None and _names_other(plain[last_end : expression.start])
+        if (
+            _carries(gap, expression)
+            and not _of_goods(nearest, gap)
+            and not (nearest.start < last_end and last is not None and _names_other(plain[last_end : expression.start]))
         ):
             return _group(plain, local, expression)
         return _named_otherwise(plain, max(clause[0], last_end), expression)
@@ -162,7 +169,7 @@ def _subject(
     reversed_ = _reversed(plain, expression, inside)
     if reversed_:
         return reversed_
-    if _rest(opening) and not PRICE_ONLY.search(opening) and not PREPOSITION.match(opening.strip()):
+    if _rest(opening) and not _only_price(opening) and not PREPOSITION.match(opening.strip()):
         return _named_otherwise(plain, max(clause[0], last_end), expression)
     if expression.verb in WEAK and not PRICE_ONLY.search(opening):
         return None
@@ -196,6 +203,11 @@ def _rest(text: str) -> str:
     return FILLER.sub("", text)
 
 
+def _only_price(opening: str) -> bool:
+    """Tell whether the opening of a clause says no more than that a price moved: 股价, 消息公布后公司股价; not 某公司 Vistry股价."""
+    return bool(PRICE_ONLY.search(opening)) and not _OTHER_NAME.search(opening)
+
+
 def _names_other(text: str) -> bool:
     return bool(OTHER_NOUN.search(text))
 
@@ -212,6 +224,17 @@ def _carries(gap: str, expression: Expression) -> bool:
     if expression.verb in WEAK:
         return bool(PRICE_NOUN.search(gap)) and len(rest) <= 12
     return len(rest) <= 40 and (bool(PRICE_NOUN.search(gap)) or bool(PREPOSITION.match(gap.lstrip("的"))))
+
+
+def _of_goods(nearest: Span, gap: str) -> bool:
+    """Tell whether the price behind a company's name is that of goods: 洲际交易所(ICE)阿拉比卡咖啡价格."""
+    said = _rest(gap)
+    return (
+        len(said) > 2
+        and bool(_SHARE.fullmatch(nearest.symbol))
+        and bool(_GOODS.search(gap.strip()))
+        and bool(_rest(_GOODS.sub("", gap.strip())))
+    )
 
 
 def _group(plain: str, local: Sequence[Span], expression: Expression) -> _Subject:
@@ -284,7 +307,7 @@ def _from_context(
         line = plain.find("\n")
         rest = [s for s in spans if s.start < (line if line >= 0 else len(plain))]
         return [(rest[0].symbol, rest[0].surface, sentence.start)] if rest else None
-    if named or topic is None or not PRICE_ONLY.search(opening):
+    if named or topic is None or topic.role == "source" or not _only_price(opening):
         return None
     return [(topic.symbol, topic.surface, clause[0])]
 
@@ -321,6 +344,11 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     local = plain[max(clause[0], start) : expression.start]
     if REFUSED.search(local[len(subject[0][1]) :] if start >= clause[0] and len(subject) == 1 else gap) and not PRICE_NOUN.search(gap):
         return True
+    # a yield that rises to 1.9% has that level; it has not moved by it
+    if subject[0][0] and _RATE.fullmatch(subject[0][0]) and "至" in plain[expression.start : expression.end]:
+        return True
+    if tail[:1] == "?" and not _rest(local):
+        return True  # 只跌15%?
     condition = re.search(r"若|如果|假如|倘若|一旦|假设", plain[sentence.start : expression.start])
     return bool(condition or HYPOTHETICAL.search(gap) or re.match(r"的(?:概率|可能|空间|目标|预期|关税|税率|股份|股权)", tail))
 
@@ -369,7 +397,15 @@ def _moves(plain: str, sentence: Sentence, expression: Expression, subject: _Sub
     end = max(expression.end, max((p[2] + len(p[1]) for p in subject if p[2] >= expression.start), default=0))
     if end - start > 200:
         start = max(start, expression.start - 60)
-    return [Move(symbol, surface, value, expression.qualifier, basis, start, end, at) for (symbol, surface, _), (value, at) in pairs]
+    return [
+        Move(symbol, surface, value, _rounded(plain, at, expression.qualifier), basis, start, end, at)
+        for (symbol, surface, _), (value, at) in pairs
+    ]
+
+
+def _rounded(plain: str, at: int, qualifier: str) -> str:
+    """Return the qualifier of a number: a whole percentage is a rounded one, so that it is only about right."""
+    return "about" if qualifier == "exact" and _WHOLE.match(plain, at) else qualifier
 
 
 def _zipped(plain: str, expression: Expression, subject: _Subject) -> list[tuple[tuple[str | None, str, int], tuple[float, int]]]:

@@ -92,6 +92,10 @@ _EVENT_RIGHT = re.compile(
 _EARNINGS_RIGHT = re.compile(
     r"^.{0,6}(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
 )
+#: a house that comes with its share's code, or is the object of another's view, is itself the news
+_OWN_NEWS_RIGHT = re.compile(
+    r"^\((?:\d{6}\.(?:SH|SS|SZ)|0?\d{4}\.HK|[A-Z]{1,5}\.[NO])\)(?!.{0,4}(?:分析师|研报|预计|认为|上调|下调|将))|^:(?:.{2,8}将(?:该|我)?公司)"
+)
 _COUNTERPARTY_LEFT = re.compile(
     r"(?:(?<![产参给赋相])与|(?<![总呼温缓平柔])和|携手|联手|联合|收购|并购|入股|牵手|起诉|状告"
     r"|诉讼对手|控股|供货(?:给|商)?|供应(?:给|商)?|客户|合作伙伴|合作方|竞争对手|向|由|被)$"
@@ -109,7 +113,7 @@ _SUBSIDIARY = re.compile(
 _FUND = re.compile(r"^[一-鿿A-Za-z0-9]{0,14}?(?:ETF|REIT|LOF|QDII|FOF|联接|混合[A-C型]|债券[A-C型]|股票型|定期开放|持有期)")
 _CURRENCY_RIGHT = re.compile(
     r"^(?:的)?(?:套[息利]|汇[率价市]|贬值|升值|空头|多头|头寸|霸权|疲软|强势|指数|流动性|信用"
-    r"|需求|走势|政策|避险|敞口|/)|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)"
+    r"|需求|走势|政策|避险|敞口|/|[^,。;:]{0,12}(?:的走势|的表现|贬值|升值)|持稳|承压|疲弱)|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)"
 )
 _COMPANY_RIGHT = re.compile(
     r"^(?:公司|股价|股份|股票|市值|财报|业绩|CEO|CFO|首席|高管|总裁|创始人|营收|净利|发布会|手机"
@@ -137,7 +141,7 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right):
         return "source"
     if quoter:
-        if _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right):
+        if _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
         return "source" if quoted else "counterparty" if _other_side(left, right) else "passing"

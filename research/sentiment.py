@@ -25,12 +25,13 @@ import numpy as np
 import polars as pl
 
 from research import cleaning, events, moves
+from research.errors import DataError
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, clauses, sentences, within
 
-__all__ = ["TONES_SCHEMA", "lexicon", "score_lines", "tones"]
+__all__ = ["TONES_SCHEMA", "lexicon", "lexicon_terms", "score_lines", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
@@ -102,6 +103,12 @@ def _matcher() -> tuple[Any, tuple[str, ...], tuple[float, ...]]:
     return AhoCorasick(list(ordered), matchkind=MatchKind.LeftmostLongest), ordered, tuple(terms[t] for t in ordered)
 
 
+def lexicon_terms(plain: str) -> list[tuple[int, int, float]]:
+    """Return (start, end, weight) of the lexicon terms in lower-case text, the longest where several begin, none overlapping."""
+    automaton, _, weights = _matcher()
+    return [(start, end, weights[index]) for index, start, end in automaton.find_matches_as_indexes(plain)]
+
+
 def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Return the tone of each document towards each instrument named in it.
 
@@ -141,9 +148,16 @@ def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     -------
     list of dict
         ``id``, ``label`` (``positive``, ``neutral``, ``negative``), ``sentiment`` in [-1, 1], ``confidence`` in [0, 1], ``explanation``.
+
+    Raises
+    ------
+    DataError
+        When a text is no string.
     """
     names: dict[str, set[str]] = {}
-    for row in rows:
+    for place, row in enumerate(rows):
+        if not isinstance(row.get("text"), str):
+            raise DataError(f"Row {place} (id {row.get('id')!r}) has the text {row.get('text')!r}; expected a string.")
         names.setdefault(row["text"], set()).update([row["target"]] if row.get("target") else [])
     scored = []
     for row in rows:

@@ -18,13 +18,16 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from research import schemas
 from research.errors import StoreError, UsageError
 from research.schemas import INSTANT, Table
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 __all__ = ["Store", "Written", "as_instant"]
 
@@ -44,6 +47,17 @@ class Written:
     last: object
     path: Path
     version: int
+
+    def __add__(self, later: Written) -> Written:
+        """Return both appends to one table as one."""
+        one, other = (self, later) if later.added else (later, self)
+        if not one.added:
+            first, last = other.first, other.last
+        else:
+            low: Any = (one.first, other.first)
+            high: Any = (one.last, other.last)
+            first, last = min(low), max(high)
+        return Written(self.table, self.added + later.added, self.offered + later.offered, first, last, self.path, later.version)
 
     def __str__(self) -> str:
         """One line: table, rows, span, path."""
@@ -84,11 +98,12 @@ class Store:
         self._claim()
         path = self._path(table)
         for attempt in range(_ATTEMPTS):
-            new = self._unseen(table, frame)
-            if new.is_empty() and self.version(table) is not None:
+            stored = self._open(table)
+            new = frame if stored is None else _unseen(stored, table, frame)
+            if new.is_empty() and stored is not None:
                 break
             try:
-                self._insert(table, new)
+                self._commit(stored, table, new)
                 break
             except CommitFailedError:
                 # Another writer committed first: look again at what is new.
@@ -98,13 +113,16 @@ class Store:
                         "run the command again."
                     ) from None
             except (DeltaError, OSError) as error:
+                if stored is None and self._open(table) is not None:
+                    continue  # another writer made the table first
                 raise StoreError(
                     f"Table {table.name} in {self.home} could not be written ({_first_line(error)}); nothing was added: "
                     "check the disk and the folder's permissions, then run again."
                 ) from error
         order = table.clock or table.key[-1]
         span = (new[order].min(), new[order].max()) if new.height else (None, None)
-        return Written(table.name, new.height, frame.height, *span, path, self.version(table) or 0)
+        # A commit moves the open table on to its own version.
+        return Written(table.name, new.height, frame.height, *span, path, 0 if stored is None else int(stored.version()))
 
     def read(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.DataFrame:
         """Return a table, sorted by its key; see :meth:`scan`."""
@@ -149,34 +167,30 @@ class Store:
 
     def version(self, table: str | Table) -> int | None:
         """Return the newest version of a table, or ``None`` when it was never written."""
-        from deltalake import DeltaTable
-
-        path = self._path(self._table(table))
-        if not (path / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(path)):
-            return None
-        return int(DeltaTable(str(path)).version())
+        stored = self._open(self._table(table))
+        return None if stored is None else int(stored.version())
 
     def versions(self) -> dict[str, int]:
         """Return the version of every table of :mod:`research` that was written."""
         found = {name: self.version(name) for name in schemas.TABLES}
         return {name: version for name, version in found.items() if version is not None}
 
-    def _unseen(self, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-        if self.version(table) is None:
-            return frame
-        keys = pl.scan_delta(str(self._path(table))).select(table.key).collect()
-        return frame.join(keys, on=list(table.key), how="anti", maintain_order="left")
+    def _open(self, table: Table) -> DeltaTable | None:
+        from deltalake import DeltaTable
 
-    def _insert(self, table: Table, rows: pl.DataFrame) -> None:
-        path = str(self._path(table))
-        if self.version(table) is None:
-            rows.write_delta(path, mode="error")
-            return
-        same = " AND ".join(f"stored.{name} = new.{name}" for name in table.key)
-        merge: Any = rows.write_delta(
-            path, mode="merge", delta_merge_options={"predicate": same, "source_alias": "new", "target_alias": "stored"}
-        )
-        merge.when_not_matched_insert_all().execute()
+        path = self._path(table)
+        if not (path / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(path)):
+            return None
+        return DeltaTable(str(path))
+
+    def _commit(self, stored: DeltaTable | None, table: Table, rows: pl.DataFrame) -> None:
+        """Commit ``rows`` as the version after the one their keys were compared with, or fail: no other commit lies between."""
+        from deltalake import CommitProperties
+
+        if stored is None:
+            rows.write_delta(str(self._path(table)), mode="error")
+        else:
+            rows.write_delta(stored, mode="append", delta_write_options={"commit_properties": CommitProperties(max_commit_retries=0)})
 
     def _path(self, table: Table) -> Path:
         return self.home / table.name
@@ -254,6 +268,13 @@ def as_instant(value: datetime | str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"The instant {value.isoformat()} has no offset; expected one, such as {value.isoformat()}+08:00.")
     return value.astimezone(UTC)
+
+
+def _unseen(stored: DeltaTable, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of ``frame`` whose key is not in the version of the table that is open."""
+    key = list(table.key)
+    taken = pl.scan_delta(stored).select(key).join(frame.lazy().select(key), on=key, how="semi").collect(engine="streaming")
+    return frame.join(taken, on=key, how="anti", maintain_order="left")
 
 
 def _short(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from research.cli import Home
 from research.console import say
+from research.errors import DataError
 
 __all__ = ["mount"]
 
@@ -33,6 +35,8 @@ def signal(
 
     run = generate(Store(home), name, asof, now=datetime.now(UTC))
     say(run.written or f"signals      run {run.run_id[:12]} was written before; nothing new")
+    if run.note:
+        raise DataError(run.note)
 
 
 def schedule(
@@ -58,6 +62,8 @@ def schedule(
         for decision in decisions:
             run = generate(store, decision.signal, decision.asof, now=instant, mics=(decision.mic,))
             say([f"{decision.signal} {decision.mic} {decision.session} as of {decision.asof.isoformat()}", *run.written])
+            if run.note:
+                print(f"note: {run.note}", file=sys.stderr)
         if not decisions:
             say("schedule     nothing is due")
         if once or now:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from research.calendar import known_span
 from research.calendar import sessions as calendar_sessions
 from research.errors import UsageError
 from research.schemas import content_id
@@ -65,11 +66,12 @@ RECIPES = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a job did: its record, the rows it decided, and what was written (empty when the run was already there)."""
+    """What a job did: its record, the rows it decided, what was written (empty when the run was already there), and what was not."""
 
     run_id: str
     scores: pl.DataFrame
     written: tuple[Written, ...]
+    note: str | None = None
 
 
 def recipe(name: str) -> Recipe:
@@ -103,7 +105,8 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     Returns
     -------
     Run
-        With no written tables when a finished run for the same signal, instant and markets is stored already.
+        With no written tables when a finished run for the same signal, instant and markets is stored already. A session that was
+        decided before, at another instant, keeps its rows: ``note`` says so, and the run's record.
     """
     cut, chosen = as_instant(asof), recipe(name)
     config = content_id(chosen.name, chosen.horizon, chosen.memory, *mics)
@@ -114,26 +117,46 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     versions = store.versions()
     mentions, events = store.read("mentions", asof=cut), store.read("events", asof=cut)
     scores = _latest(chosen, events, mentions, cut, mics, run_id)
-    signals_written = store.append(SIGNALS, scores)
+    before = store.read(SIGNALS).filter((pl.col("signal") == name) & (pl.col("asof") != cut))
+    taken = scores.join(before, on=SIGNALS.key, how="semi")
+    signals_written = store.append(SIGNALS, scores.join(taken, on=SIGNALS.key, how="anti", maintain_order="left"))
+    note = _kept(taken, before)
     record = {
         "run_id": run_id, "command": " ".join(["signal", name, *mics]), "asof": cut,
         "started_at": now, "finished_at": now, "status": "done",
         "config_hash": config, "code_version": code_version(), "table_versions": json.dumps(versions, sort_keys=True),
-        "rows_written": signals_written.added, "error": None,
+        "rows_written": signals_written.added, "error": note,
     }  # fmt: skip
-    return Run(run_id, scores, (signals_written, store.append(RUNS, RUNS.frame([record]))))
+    return Run(run_id, scores, (signals_written, store.append(RUNS, RUNS.frame([record]))), note)
+
+
+def _kept(taken: pl.DataFrame, before: pl.DataFrame) -> str | None:
+    """Say which rows were not written since their session had been decided before, at another instant; ``None`` when all were."""
+    if taken.is_empty():
+        return None
+    session = taken["session"].max()
+    earlier = before.filter(pl.col("session") == session)["asof"].dt.strftime("%Y-%m-%dT%H:%M%z").max()
+    return (
+        f"{taken.height} rows were not written: session {session} was already decided as of {earlier}, "
+        "and what was decided is never changed; expected one decision a session."
+    )
 
 
 def _latest(chosen: Recipe, events: pl.DataFrame, mentions: pl.DataFrame, asof: datetime, mics: Sequence[str], run_id: str) -> pl.DataFrame:
+    """Return the scores decided at ``asof``, each market a cross-section of its own: Shanghai and Hong Kong open at the same instant."""
     if mentions.is_empty():
         return SIGNALS.empty()
-    here = sorted(set(mics) or set(calendar_of(mentions["symbol"]).drop_nulls()))
+    markets = calendar_of(mentions["symbol"])
     start = mentions.select(pl.col("available_at").min()).item().date() - _MARGIN
-    calendar = pl.concat([calendar_sessions(mic, start, asof.date() + timedelta(days=1)) for mic in here])
-    scores = chosen.scores(panel(events, mentions, calendar, asof=asof), run_id)
-    newest = calendar.filter(pl.col("open_at") <= asof).group_by("mic").agg(session=pl.col("session").max())
-    decided = scores.with_columns(mic=calendar_of(scores["symbol"])).join(newest, on=["mic", "session"], how="semi")
-    return decided.drop("mic").sort("session", "symbol")
+    parts = [SIGNALS.empty()]
+    for mic in sorted(set(mics) or set(markets.drop_nulls())):
+        # A document dated before the calendar begins (a vendor's zero is 1970) is used nowhere.
+        earliest, _ = known_span(mic)
+        calendar = calendar_sessions(mic, start if earliest is None else max(start, earliest), asof.date() + timedelta(days=1))
+        scores = chosen.scores(panel(events, mentions, calendar, asof=asof), run_id)
+        newest = calendar.filter(pl.col("open_at") <= asof)["session"].max()
+        parts.append(scores.filter(pl.col("session") == newest))
+    return pl.concat(parts).sort("session", "symbol")
 
 
 def code_version() -> str:

@@ -1,6 +1,7 @@
 """Cross-sectional transforms: what a feature says about one symbol against the others decided at the same instant.
 
-The cross-section is the set of rows that share ``session`` and ``asof``, so markets with other clocks are not mixed.
+The cross-section is the set of rows that share ``session`` and ``asof``. Markets with other clocks are thereby kept apart; Shanghai and
+Hong Kong share theirs, so form a panel for each of them.
 """
 
 from __future__ import annotations

@@ -70,6 +70,13 @@ CURRENCIES = {
     "AS": "EUR",
     "MI": "EUR",
     "MC": "EUR",
+    "BR": "EUR",
+    "HE": "EUR",
+    "IR": "EUR",
+    "CO": "DKK",
+    "TWO": "TWD",
+    "KQ": "KRW",
+    "TO": "CAD",
 }
 #: index -> suffix of the home listing
 MEMBERS = {
@@ -114,7 +121,8 @@ def build(wheels: Path) -> pl.DataFrame:
     """Return the validated ``instruments`` table, sorted by symbol and day."""
     ordinary = {r["word"] for r in _table("ordinary")}
     rows = [*mainland(wheels), *own()]
-    rows += members(wheels, rows)
+    found, sectors, nasdaq = members(wheels, rows)
+    rows = [_completed(r, sectors, nasdaq) for r in rows] + found
     rows = [_guarded(r, ordinary) for r in twinned(rows)]
     frame = INSTRUMENTS.frame(
         {
@@ -194,28 +202,40 @@ def own() -> list[Row]:
     return rows
 
 
-def members(wheels: Path, known: Iterable[Row]) -> list[Row]:
-    """Return index members that ``known`` does not hold, by symbol or by name, at their home listing."""
+def members(wheels: Path, known: Iterable[Row]) -> tuple[list[Row], dict[str, str], set[str]]:
+    """Return index members that ``known`` does not hold, at their home listing; and of all members, sectors and who is Nasdaq's."""
     symbols = {r.symbol for r in known}
     names = {_key(n) for r in known if r.asset_class == "equity" for n in (r.name, *r.aliases)}
     with tempfile.TemporaryDirectory() as folder:
         module = Path(folder) / "indices_data.py"
         module.write_text(_member(wheels, "pytickersymbols-*.whl", "pytickersymbols/indices_data.py"), encoding="utf-8")
         indices = runpy.run_path(str(module))["INDICES"]
-    rows = []
+    rows: list[Row] = []
+    sectors: dict[str, str] = {}
+    nasdaq: set[str] = set()
     for index, suffix in MEMBERS.items():
         for company in indices[index]["companies"]:
             name, symbol = _plain(company["name"]), _home(company, suffix)
+            sector = next((i for i in company.get("industries", []) if i in SECTORS.values()), None)
+            if symbol is not None and sector is not None:
+                sectors.setdefault(symbol, sector)
+            if symbol is not None and not suffix and any(s.get("google", "").startswith("NASDAQ:") for s in company.get("symbols", [])):
+                nasdaq.add(symbol)
             if symbol is None or symbol in symbols or _key(name) in names or len(name) < 3:
                 continue
             symbols.add(symbol)
             names.add(_key(name))
-            nasdaq = any(s.get("google", "").startswith("NASDAQ:") for s in company.get("symbols", []))
-            sector = next((i for i in company.get("industries", []) if i in SECTORS.values()), None)
-            row = _equity(symbol, name, None, "", "", "XNAS" if nasdaq and not suffix else "XNYS")
+            row = _equity(symbol, name, None, "", "", "XNAS" if symbol in nasdaq else "XNYS")
             # an acronym of up to three letters is too often another one
             rows.append(replace(row, sector=sector, aliases={name: True} if len(name) <= 3 else {}))
-    return rows
+    return rows, sectors, nasdaq
+
+
+def _completed(row: Row, sectors: dict[str, str], nasdaq: set[str]) -> Row:
+    """Fill in what our own tables leave open about a company."""
+    if row.asset_class != "equity":
+        return row
+    return replace(row, sector=row.sector or sectors.get(row.symbol), mic="XNAS" if row.symbol in nasdaq else row.mic)
 
 
 def twinned(rows: list[Row]) -> list[Row]:
@@ -251,9 +271,7 @@ def _guarded(row: Row, ordinary: set[str]) -> Row:
 
 def _equity(symbol: str, name: str, name_zh: str | None, sector: str, aliases: str, mic: str = "XNYS") -> Row:
     suffix = symbol.rpartition(".")[2] if "." in symbol else ""
-    market = {"OTCM": "XNYS", "XNSE": "XBOM"}.get(mic, mic) if mic in ("XNAS", "XNYS", "OTCM", "XSAU") else mic_of(symbol)
-    if mic == "XNYS" and suffix:
-        market = mic_of(symbol)
+    market = mic if mic == "XNAS" else mic_of(symbol)
     return Row(symbol, name, name_zh, market, "equity", CURRENCIES.get(suffix, "USD"), SECTORS.get(sector), _aliases(aliases))
 
 

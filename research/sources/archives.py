@@ -48,7 +48,7 @@ _AWARE_FORMATS = (
     "%Y-%m-%d %H:%M%#z",
     "%a, %d %b %Y %H:%M:%S %z",
 )
-_MIDNIGHT = r"^\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2})[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?\s*$"
+_MIDNIGHT = r"^\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2})[T ]00:00(?::00(?:\.0+)?)?\s*(Z|[+-]\d\d:?\d\d)?\s*$"
 _MARKUP = re.compile(r"</(?:p|div|span|a|b|strong|em|li|ul|h\d)>|<br\s*/?>|&(?:nbsp|amp|lt|gt|quot);", re.IGNORECASE)
 
 
@@ -95,7 +95,8 @@ def table(data: bytes, text: str | None, source: str = "archive") -> tuple[pl.Da
         raise SourceError("The archive is neither Parquet nor text; expected Parquet, CSV or JSON lines.")
     head = text.lstrip()
     if head[:1] == "{":
-        return _json_lines(text, source)
+        rows = _wrapped(text)
+        return _json_lines(text, source) if rows is None else _from_rows(list(enumerate(rows, 1)), source)
     if head[:1] == "[":
         try:
             rows = json.loads(text)
@@ -122,7 +123,8 @@ def from_frame(
 ) -> tuple[list[Article], list[Rejected]]:
     """Turn a table into articles; see :func:`parse`.
 
-    A time of exactly midnight is taken for a date without a time, as tables store one: the article then counts from the end of that day.
+    A time of exactly midnight is taken for a date without a time, as tables store one: the article then counts from the end of that day,
+    in the zone the time names, else in ``zone``. (UTC is what tables write for no zone.)
     A row without headline and body, with an unknown kind, or with a first-seen time that is none, is rejected.
     """
     fields = _fields(frame.columns, columns or {})
@@ -141,7 +143,7 @@ def from_frame(
         f: frame[fields[f]].cast(pl.String, strict=False).to_list() if f in fields else blank
         for f in ("headline", "body", "url", "source", "kind")
     }
-    stamps = _stamps(frame[fields["published_at"]]) if "published_at" in fields else blank
+    stamps, zones = _stamps(frame[fields["published_at"]], zone) if "published_at" in fields else (blank, [zone] * n)
     claimed = frame[fields["first_seen_at"]] if "first_seen_at" in fields else None
     seen = _instants(claimed, zone).to_list() if claimed is not None else blank
     raw = claimed.cast(pl.String, strict=False).to_list() if claimed is not None else blank
@@ -169,7 +171,7 @@ def from_frame(
             continue
         body = "" if body == headline else body
         articles.append(
-            Article(kind, source or texts["source"][i] or name, headline, body, texts["url"][i] or None, stamps[i], zone, seen[i])
+            Article(kind, source or texts["source"][i] or name, headline, body, texts["url"][i] or None, stamps[i], zones[i], seen[i])
         )
     return articles, rejected
 
@@ -197,7 +199,8 @@ def _fields(names: list[str], given: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _stamps(values: pl.Series) -> list[datetime | str | None]:
+def _stamps(values: pl.Series, zone: str) -> tuple[list[datetime | str | None], list[str]]:
+    """Return the times as text, midnights as days, and the zone each day is one of."""
     dtype = values.dtype
     if dtype.is_integer() or dtype.is_float():
         values = _from_epoch(values)
@@ -208,9 +211,18 @@ def _stamps(values: pl.Series) -> list[datetime | str | None]:
             .then(values.dt.strftime("%Y-%m-%d"))
             .otherwise(values.dt.strftime("%Y-%m-%dT%H:%M:%S%.f%:z" if values.dtype.time_zone else "%Y-%m-%d %H:%M:%S"))
         )
-        return shown.to_series().to_list()
+        own = values.dtype.time_zone
+        return shown.to_series().to_list(), [zone if own in (None, "UTC", "Etc/UTC", "GMT") else str(own)] * values.len()
     texts = values.cast(pl.String, strict=False).str.strip_chars()
-    return texts.str.replace(_MIDNIGHT, "$1").replace("", None).to_list()
+    offsets = texts.str.extract(_MIDNIGHT, 2).to_list()
+    return texts.str.replace(_MIDNIGHT, "$1").replace("", None).to_list(), [_zone_of(offset, zone) for offset in offsets]
+
+
+def _zone_of(offset: str | None, zone: str) -> str:
+    """Return the zone of a day at a fixed offset; ``zone`` without one, for UTC, and for an offset that is not of whole hours."""
+    hours, minutes = (int(offset[:3]), offset[-2:]) if offset and offset != "Z" else (0, "00")
+    # The names of the fixed zones have the sign the other way round.
+    return zone if hours == 0 or minutes != "00" or abs(hours) > 12 else f"Etc/GMT{-hours:+d}"
 
 
 def _instants(values: pl.Series, zone: str) -> pl.Series:
@@ -247,6 +259,16 @@ def _from_epoch(values: pl.Series) -> pl.Series:
 
 def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop("row", strict=False).with_columns(row=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+def _wrapped(text: str) -> list[Any] | None:
+    """Return the rows of one JSON object over the whole file: the only list of objects in it, or itself; ``None`` for JSON lines."""
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    lists = [value for value in whole.values() if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)]
+    return lists[0] if len(lists) == 1 else [whole]
 
 
 def _json_lines(text: str, source: str) -> tuple[pl.DataFrame, list[Rejected]]:
@@ -302,4 +324,7 @@ def _csv(text: str, source: str) -> tuple[pl.DataFrame, list[Rejected]]:
         for i, row in enumerate(lines[1:], 1)
         if len(row) != len(header) and row
     ]
-    return _from_rows([(i, dict(zip(header, row, strict=True))) for i, row in kept], source)[0], rejected
+    frame = _from_rows([(i, dict(zip(header, row, strict=True))) for i, row in kept], source)[0]
+    # Where every row is lost the columns still say what the file is.
+    absent = [pl.lit(None, dtype=pl.String).alias(name) for name in header if name not in frame.columns and name != "row"]
+    return frame.with_columns(absent), rejected

@@ -26,6 +26,9 @@ FAILURES = {"symbol": pl.String, "reason": pl.String}
 _NUMBERS = ("open", "high", "low", "close", "adj_close", "volume", "amount", "adj_factor", "limit_up", "limit_down")
 _PRICES = ("open", "high", "low", "close", "adj_close")
 
+#: what a symbol may look like once it is written as Yahoo does
+_SYMBOL = r"^\^?[A-Z0-9][A-Z0-9.:=&\-]*$"
+
 _SUFFIX = {"SH": "SS", "SS": "SS", "XSHG": "SS", "SSE": "SS", "SZ": "SZ", "XSHE": "SZ", "SZSE": "SZ", "BJ": "BJ", "BSE": "BJ", "BJSE": "BJ"}
 _CURRENCIES = {
     "XSHG": "CNY", "XSHE": "CNY", "BJSE": "CNY", "XHKG": "HKD", "XNYS": "USD", "XNAS": "USD", "CMES": "USD", "24/7": "USD", "XTKS": "JPY",
@@ -179,11 +182,18 @@ def _shaped(rows: pl.DataFrame, source: str, lot: float) -> pl.DataFrame:
     texts = [pl.lit(None, dtype=pl.String).alias(name) for name in ("currency", "source") if name not in rows.columns]
     rows = rows.with_columns(*missing, *texts).select("symbol", "session", "currency", "source", *_NUMBERS)
     names = {name: canonical_symbol(name) for name in rows["symbol"].unique().drop_nulls().to_list()}
-    return rows.with_columns(
-        pl.col("symbol").replace_strict(names, default=None, return_dtype=pl.String),
-        pl.col("source").fill_null(source),
-        *(pl.col(name).cast(pl.Float64).fill_nan(None) for name in _NUMBERS),
-    ).with_columns(_idle(pl.col("open"), "open"), _idle(pl.col("high"), "high"), _idle(pl.col("low"), "low"), volume=pl.col("volume") * lot)
+    # A row that is there twice, word for word, says nothing new.
+    return (
+        rows.unique(maintain_order=True)
+        .with_columns(
+            pl.col("symbol").replace_strict(names, default=None, return_dtype=pl.String),
+            pl.col("source").fill_null(source),
+            *(pl.col(name).cast(pl.Float64).fill_nan(None) for name in _NUMBERS),
+        )
+        .with_columns(
+            _idle(pl.col("open"), "open"), _idle(pl.col("high"), "high"), _idle(pl.col("low"), "low"), volume=pl.col("volume") * lot
+        )
+    )
 
 
 def _idle(value: pl.Expr, name: str) -> pl.Expr:
@@ -197,6 +207,7 @@ def _faults() -> pl.Expr:
     where = ("symbol", "session")
     found = [
         _fault(pl.col("symbol").is_null() | (pl.col("symbol") == ""), "A row of {} has no symbol; expected one: name it.", "session"),
+        _fault(~pl.col("symbol").str.contains(_SYMBOL), "The symbol {} of {} is no code; expected one such as 600519.SS: name it.", *where),
         _fault(pl.col("session").is_null(), "A row of {} has no readable date; expected YYYY-MM-DD: correct it.", "symbol"),
         _fault(pl.col("close").is_null(), "{} on {} has no close; expected a positive price: drop the row or fill it.", *where),
     ]

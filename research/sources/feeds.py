@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import re
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from research.cleaning import plain, strip_boilerplate, tidy
@@ -28,6 +29,13 @@ _DATE = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? \d{1,2} [A-Z][a-z]{2,8} \d{4} \d{2}:
 _ISO = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[ ]?[+-]\d{2}:?\d{2})"
 _END = re.compile(rf"\]\]>\s*(?P<author>[^\n<>]{{0,120}}?)\s*(?P<date>{_DATE}|{_ISO})(?![\d:])")
 _CHANNEL = re.compile(r"(?P<name>\S[^\n<>]{0,120}?)\s+(?P<url>https?://\S+)(?:\s+(?P<language>[A-Za-z]{2,3}(?:-[A-Za-z]{2,8})?))?\s*$")
+#: exactly midnight at an offset, in RFC 822 or ISO 8601
+_MIDNIGHT = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2}|(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4})[T ]00:00(?::00(?:\.0+)?)?\s*"
+    r"(?:Z|GMT|UTC|(?P<sign>[+-])(?P<hours>\d{2}):?00)"
+)
+#: a numeric character reference
+_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,16}|[0-9]{1,20});")
 
 
 def parse_dump(text: str, source: str | None = None) -> tuple[list[Article], list[Rejected]]:
@@ -100,9 +108,12 @@ def parse_xml(data: bytes, source: str | None = None) -> tuple[list[Article], li
     import feedparser
 
     data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    data, cut = _whole_items(data)
+    data, cut = _whole_items(_REFERENCE.sub(_possible, data))
     # A stream, because feedparser takes a bare string for an address or a file name first.
-    parsed: Any = feedparser.parse(io.BytesIO(data), sanitize_html=True, resolve_relative_uris=False)
+    try:
+        parsed: Any = feedparser.parse(io.BytesIO(data), sanitize_html=True, resolve_relative_uris=False)
+    except (ValueError, OverflowError, AssertionError) as error:  # its lenient parser raises on markup it cannot make sense of
+        raise SourceError(f"The feed cannot be read ({str(error)[:80]}); expected RSS or Atom: fetch it again.") from None
     if not parsed.get("version") and not parsed.entries:
         raise SourceError("An XML document came that is neither RSS nor Atom; expected <rss>, <rdf:RDF> or <feed>: check the address.")
     name = source or tidy(fragment_text(parsed.feed.get("title", ""))) or "feed"
@@ -116,13 +127,32 @@ def parse_xml(data: bytes, source: str | None = None) -> tuple[list[Article], li
                 Rejected(name, "A feed item came without title and text; expected at least one of them.", str(dict(entry))[:200])
             )
             continue
-        stamp = entry.get("published") or entry.get("updated") or entry.get("created")
-        articles.append(
-            Article(
-                "news", name, headline, "" if body == headline else body, entry.get("link") or None, str(stamp).strip() if stamp else None
-            )
-        )
+        stamp, zone = _claimed(str(entry.get("published") or entry.get("updated") or entry.get("created") or ""))
+        articles.append(Article("news", name, headline, "" if body == headline else body, entry.get("link") or None, stamp, zone))
     return articles, rejected
+
+
+def _claimed(stamp: str) -> tuple[str | None, str]:
+    """Return the time an item claims and its zone; midnight is how a feed writes a day, which counts from its end and not its beginning."""
+    text = stamp.strip()
+    midnight = _MIDNIGHT.fullmatch(text)
+    if midnight is None:
+        return text or None, "Asia/Shanghai"
+    sign, hours = midnight["sign"], int(midnight["hours"] or 0)
+    # The names of the fixed zones have the sign the other way round; past twelve hours they are not all there.
+    zone = "UTC" if hours == 0 or hours > 12 else f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"
+    try:
+        day = text[:10] if text[:4].isdigit() else parsedate_to_datetime(text).date().isoformat()
+    except ValueError:  # a day no calendar has
+        return text, "Asia/Shanghai"
+    return day, zone
+
+
+def _possible(reference: re.Match[bytes]) -> bytes:
+    """Return a character reference as it stands, or that of the replacement character for one no character has."""
+    digits = reference[1]
+    code = int(digits[1:], 16) if digits[:1] in b"xX" else int(digits)
+    return reference[0] if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else b"&#xFFFD;"
 
 
 def _article(start: re.Match[str], body: str, source: str, stamp: str | None) -> Article:

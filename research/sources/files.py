@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import polars as pl
 
+from research.calendar import mic_of, zone_of
 from research.errors import SourceError
-from research.sources.bars import Bars, collect
+from research.sources.archives import delimiter
+from research.sources.bars import Bars, canonical_symbol, collect
 
 __all__ = ["Bars", "read_bars"]
 
@@ -49,7 +54,9 @@ def read_bars(
     """Read daily prices from files.
 
     Columns are recognised by name (English, tushare's, Chinese), upper or lower case. Without a symbol column the name of the file is
-    the symbol, so one file a symbol works. Dates are days of the exchange; a time of day is dropped.
+    the symbol, so one file a symbol works. Dates are days of the exchange; a time of day is dropped, and an instant with a zone is the day
+    it falls on where the symbol trades, unless it is midnight in its own zone and so a date already. CSV is UTF-8, UTF-16 or GB18030,
+    separated by commas, tabs, semicolons or bars.
 
     Parameters
     ----------
@@ -112,18 +119,46 @@ def _read(path: Path, columns: Mapping[str, str], symbol: str | None, source: st
     if source is not None or "source" not in frame.columns:
         frame = frame.with_columns(source=pl.lit(source or stem))
     numbers = [_number(pl.col(name), frame.schema[name]).alias(name) for name in frame.columns if name not in (*_TEXTS, "session")]
-    return frame.with_columns(_day(frame), _code(path, frame), pl.col("source").cast(pl.String), *numbers)
+    frame = frame.with_columns(_code(path, frame), pl.col("source").cast(pl.String), *numbers)
+    return frame.with_columns(_day(frame))
 
 
 def _load(path: Path) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path)
-        # Read as text: a code such as 000001 must keep its zeros.
-        return pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        data = path.read_bytes()
+        return _csv(_text(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data))
+    except (pl.exceptions.PolarsError, OSError, EOFError, UnicodeError, csv.Error) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{path} cannot be read ({what}); expected a CSV (UTF-8) or Parquet table: check the file.") from None
+        raise SourceError(
+            f"{path} cannot be read ({what}); expected a CSV (UTF-8, UTF-16 or GB18030) or Parquet table: check the file."
+        ) from None
+
+
+def _text(data: bytes) -> str:
+    """Return the text of a CSV: mainland programs write GB18030, Excel a byte-order mark."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
+
+
+def _csv(text: str) -> pl.DataFrame:
+    """Return the columns as text: a code such as 000001 must keep its zeros."""
+    separator = delimiter(text.split("\n", 1)[0])
+    try:
+        return pl.read_csv(io.BytesIO(text.encode()), separator=separator, infer_schema=False)
+    except pl.exceptions.NoDataError:
+        raise
+    except pl.exceptions.PolarsError:
+        pass  # a row with too many fields: which of them is too many is not known
+    header, *lines = csv.reader(io.StringIO(text), delimiter=separator)
+    n = len(header)
+    rows = [[*line, *[""] * (n - len(line))] if len(line) <= n else [*line[:2], *[""] * (n - 2)] for line in lines if line]
+    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row").with_columns(pl.all().replace("", None))
 
 
 def _recognise(path: Path, frame: pl.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
@@ -152,9 +187,11 @@ def _plain(name: str) -> str:
 
 
 def _number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return a Float64; a thousands comma is dropped, and text that is no number is missing."""
+    """Return a Float64; commas between thousands are dropped, and text that is no number (or has a decimal comma) is missing."""
     if dtype == pl.String:
-        return value.str.strip_chars().str.replace_all(",", "").cast(pl.Float64, strict=False)
+        text = value.str.strip_chars()
+        grouped = text.str.contains(r"^[-+]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?$")
+        return pl.when(grouped).then(text.str.replace_all(",", "")).otherwise(text).cast(pl.Float64, strict=False)
     return value.cast(pl.Float64, strict=False)
 
 
@@ -163,9 +200,29 @@ def _day(frame: pl.DataFrame) -> pl.Expr:
     if dtype.is_integer():
         value, dtype = value.cast(pl.String), pl.String()
     if dtype == pl.String:
-        first = value.str.strip_chars().str.extract(r"^([0-9]{4}[0-9./年月日\-]+)")
-        return pl.coalesce(first.str.to_date(form, strict=False) for form in _DAYS).alias("session")
+        text = value.str.strip_chars()
+        first = text.str.extract(r"^([0-9]{4}[0-9./年月日\-]+)")
+        day = pl.coalesce(first.str.to_date(form, strict=False) for form in _DAYS)
+        instant = (
+            text.str.replace(" ", "T").str.replace("Z$", "+00:00").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
+        )
+        # The wall clock of the text itself, to tell a date written as an instant.
+        midnight = text.str.contains(r"[T ]00:00(?::00(?:\.0+)?)?\s*(?:Z|[+-]\d\d:?\d\d)$")
+        return pl.when(instant.is_null() | midnight).then(day).otherwise(_local_day(frame, instant)).alias("session")
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        midnight = value.dt.time() == pl.time(0, 0)
+        return pl.when(midnight).then(value.dt.date()).otherwise(_local_day(frame, value)).alias("session")
     return value.cast(pl.Date, strict=False).alias("session")
+
+
+def _local_day(frame: pl.DataFrame, instant: pl.Expr) -> pl.Expr:
+    """Return the day of an instant where the row's symbol trades: 16:00 UTC is the next day in Shanghai."""
+    zones = {name: zone_of(mic_of(canonical_symbol(name))).key for name in frame["symbol"].drop_nulls().unique().to_list()}
+    at = pl.col("symbol").replace_strict(zones, default=None, return_dtype=pl.String)
+    return pl.coalesce(
+        pl.lit(None, dtype=pl.Date),
+        *(pl.when(at == zone).then(instant.dt.convert_time_zone(zone).dt.date()) for zone in sorted(set(zones.values()))),
+    )
 
 
 def _code(path: Path, frame: pl.DataFrame) -> pl.Expr:

@@ -6,7 +6,6 @@ Nothing is recognised by a file's name, and nothing that was loaded is ever exec
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -131,12 +130,13 @@ def decode(data: bytes) -> str:
     if data[:2000].count(0) > 0.2 * len(data[:2000]):
         even, odd = data[:2000:2].count(0), data[1:2000:2].count(0)
         return _decoded(data, "utf-16-le" if odd > even else "utf-16-be")
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         # A multi-byte character cut at the end is a cut file, not another encoding.
         cut = error.start > 0 and error.start >= len(data) - 4
-        text = data[: error.start].decode("utf-8-sig") if cut else _chinese(data)
+        text = data[: error.start].decode() if cut else _chinese(data)
     if sum(c < " " and c not in "\t\n\r\f" for c in text[:4000]) > 0.02 * len(text[:4000]):
         raise SourceError("The file is binary data; expected text (feed, page, report) or a Parquet, CSV or JSON-lines table.")
     return text
@@ -168,12 +168,8 @@ def _chinese(data: bytes) -> str:
 
 def _is_table(text: str) -> bool:
     lines = [line for line in text.lstrip().split("\n", 5)[:5] if line.strip()]
-    if lines[0][:1] == "{":
-        try:
-            return isinstance(json.loads(lines[0]), dict)
-        except json.JSONDecodeError:
-            return False
-    if re.match(r"\[\s*\{", text.lstrip()):
+    # JSON lines, one object over many lines, or an array: broken ones too, so that what is wrong with them is said.
+    if re.match(r'\{\s*["}]|\[\s*\{', text.lstrip()):
         return True
     separator = archives.delimiter(lines[0])
     names = {name.strip(' "\r').lower() for name in lines[0].split(separator)}

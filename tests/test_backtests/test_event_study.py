@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from backtests import event_tests as et
 from backtests.event_study import EventStudy
 from backtests.schemas import EVENT_RETURNS, EVENT_STUDY, EVENT_TESTS
+from backtests.study_tests import TESTS
 from research.errors import CalendarError, DataError, EstimationError, SchemaError, UnknownSymbolError, UsageError
 from research.schemas import BARS, INSTANT
 
@@ -216,7 +217,7 @@ def test_tables_fit_their_schemas_and_tests_their_arrays(model):
     EVENT_STUDY.validate(result.average)
     found = result.tests()
     EVENT_TESTS.validate(found)
-    assert found.height == 2 * 9 * 6
+    assert found.height == 2 * 18 * 6
     assert result.events["group"].value_counts().sort("group")["count"].to_list() == [4, 4]
     betas = {"constant": [None], "market_adjusted": [1.0]}.get(model)
     assert betas is None or result.events["beta"].unique().to_list() == betas
@@ -273,12 +274,16 @@ def test_laws(seed, scale):
     assert shuffled.events.equals(result.events)
     assert shuffled.tests().equals(tests)
 
-    # nor is the unit, for any statistic
+    # nor is the unit, for any statistic of sums: compounded returns have no free unit
     def times(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.with_columns(pl.col("realized_return") * scale)
 
     scaled = STUDY.fit_returns(events, times(returns), times(index)).tests()
-    np.testing.assert_allclose(scaled["p_value"].to_numpy(), tests["p_value"].to_numpy(), rtol=1e-6)
+    sums = pl.Series("test", [name for name in TESTS if name != "bhar"])
+    for found in (scaled, tests):
+        assert found["test"].unique().sort().to_list() == sorted(TESTS)
+    summed = [frame.filter(pl.col("test").is_in(sums.implode()))["p_value"].to_numpy() for frame in (scaled, tests)]
+    np.testing.assert_allclose(*summed, rtol=1e-6)
     # what happens after the window, or to others, changes nothing
     last = events["session"].max() + timedelta(days=4)
     cut = STUDY.fit_returns(events, returns.filter(pl.col("session") <= last), index)
@@ -337,7 +342,7 @@ def test_planted_effect_is_found_and_day_0_carries_it():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "garch"}, "Model 'garch' is not known"),
+        ({"model": "capm"}, "Model 'capm' is not known"),
         ({"returns": "percent"}, "expected simple or log"),
         ({"window": (3, -3)}, "event window came as 3 .. -3"),
         ({"estimation": (-50, -3)}, "ends at -3 and the event window begins at -5"),

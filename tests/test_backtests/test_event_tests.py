@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from backtests import bootstrap_tests as bt
+from backtests import cross_correlation as cc
 from backtests import event_tests as et
+from backtests import rank_tests as rt
 from backtests.normal_returns import estimate, forecast, window_car
+from backtests.outcomes import Outcome
 
 N, T, L = 9, 40, 5
 
@@ -73,7 +77,7 @@ def test_kolari_pynnonen_by_hand():
     expected = mean_t(list(scar)) * math.sqrt((1 - 0.04) / (1 + (N - 1) * 0.04))
     assert et.kolari_pynnonen(scar, 0.04).statistic == pytest.approx(expected, rel=1e-12)
     for unknown in (math.nan, -1 / (N - 1), 1.0):
-        assert et.kolari_pynnonen(scar, unknown) == et.Outcome(None, None, None, N)
+        assert et.kolari_pynnonen(scar, unknown) == Outcome(None, None, None, N)
 
 
 def test_sign_tests_by_hand():
@@ -98,11 +102,11 @@ def test_corrado_is_the_test_of_1989_when_nothing_is_missing():
     ranks = np.array([stats.rankdata(row) for row in series])
     centred = ranks.mean(axis=0) - (T + L + 1) / 2
     spread = math.sqrt(np.mean(centred**2))
-    z = et.rank_sums(series)
+    z = rt.rank_sums(series)
     for day in range(T, T + L):
-        assert et.corrado_rank(z, slice(day, day + 1), N).statistic == pytest.approx(centred[day] / spread, rel=1e-12)
+        assert rt.corrado_rank(z, slice(day, day + 1), N).statistic == pytest.approx(centred[day] / spread, rel=1e-12)
     expected = centred[T:].sum() / (math.sqrt(L) * spread)
-    assert et.corrado_rank(z, slice(T, T + L), N).statistic == pytest.approx(expected, rel=1e-12)
+    assert rt.corrado_rank(z, slice(T, T + L), N).statistic == pytest.approx(expected, rel=1e-12)
 
 
 def test_corrado_with_missing_days_by_hand():
@@ -119,7 +123,7 @@ def test_corrado_with_missing_days_by_hand():
                 count += 1
         daily.append(total / math.sqrt(count) if count else math.nan)
     spread = math.sqrt(np.nanmean(np.square(daily)))
-    found = et.corrado_rank(et.rank_sums(series), slice(T, T + 3), 8)
+    found = rt.corrado_rank(rt.rank_sums(series), slice(T, T + 3), 8)
     assert found.statistic == pytest.approx(sum(daily[T : T + 3]) / (math.sqrt(3) * spread), rel=1e-10)
 
 
@@ -146,17 +150,17 @@ def test_wild_bootstrap_enumerates_signs_and_is_seeded():
     scar = np.array([1.5, 0.7, -0.2, 0.9, 1.1, 0.4])
     signs = np.array([[1 if (i >> b) & 1 else -1 for b in range(6)] for i in range(64)])
     exact = np.mean(np.abs(signs @ scar) >= abs(scar.sum()) - 1e-9)
-    found = et.wild_bootstrap(scar, 20_000, seed=1)
+    found = bt.wild_bootstrap(scar, 20_000, seed=1)
     assert found.p_value == pytest.approx(exact, abs=4 * math.sqrt(exact / 20_000))
     assert found.statistic == et.bmp(scar).statistic
-    assert et.wild_bootstrap(scar, 500, seed=1) == et.wild_bootstrap(scar, 500, seed=1)
+    assert bt.wild_bootstrap(scar, 500, seed=1) == bt.wild_bootstrap(scar, 500, seed=1)
 
 
 def test_average_ranks_agree_with_scipy():
     values = np.random.default_rng(6).integers(0, 8, (30, 20)).astype(float)
     values[np.random.default_rng(7).random(values.shape) < 0.1] = np.nan
     expected = stats.rankdata(values, axis=1, nan_policy="omit")
-    np.testing.assert_array_equal(et.average_ranks(values), expected)
+    np.testing.assert_array_equal(rt.average_ranks(values), expected)
 
 
 def test_correlation_of_events_that_share_their_days_is_the_mean_pairwise_correlation():
@@ -164,7 +168,7 @@ def test_correlation_of_events_that_share_their_days_is_the_mean_pairwise_correl
     residuals = rng.normal(size=(N, T)) + 0.5 * rng.normal(size=T)
     residuals -= residuals.mean(axis=1, keepdims=True)
     pairs = np.corrcoef(residuals)[np.triu_indices(N, 1)]
-    found = et.residual_correlation(residuals, np.zeros(N, dtype=np.int64), np.arange(T)[None, :])
+    found = cc.residual_correlation(residuals, np.zeros(N, dtype=np.int64), np.arange(T)[None, :])
     assert found == pytest.approx(pairs.mean(), rel=1e-12)
 
 
@@ -187,15 +191,15 @@ def test_correlation_and_overlap_of_shifted_windows_by_hand():
             own, others = ({t for t, v in zip(event_days[cohort[e]], abnormal[e], strict=True) if v == v} for e in (i, j))
             if own and others:
                 shares.append(len(own & others) / math.sqrt(len(own) * len(others)))
-    assert et.residual_correlation(residuals, cohort, days) == pytest.approx(np.mean(products), rel=1e-10)
-    assert et.window_overlap(~np.isnan(abnormal), cohort, event_days) == pytest.approx(np.mean(shares), rel=1e-12)
+    assert cc.residual_correlation(residuals, cohort, days) == pytest.approx(np.mean(products), rel=1e-10)
+    assert cc.window_overlap(~np.isnan(abnormal), cohort, event_days) == pytest.approx(np.mean(shares), rel=1e-12)
 
 
 def test_overlap_of_one_day_0_is_whole_and_of_distant_ones_nothing():
     valid = np.ones((4, L), dtype=bool)
-    assert et.window_overlap(valid, np.zeros(4, dtype=np.int64), np.arange(L)[None, :]) == pytest.approx(1.0)
-    assert et.window_overlap(valid, np.arange(4), (100 * np.arange(4))[:, None] + np.arange(L)) == 0.0
-    assert math.isnan(et.residual_correlation(np.ones((2, 3)), np.arange(2), np.array([[0, 1, 2], [5, 6, 7]])))
+    assert cc.window_overlap(valid, np.zeros(4, dtype=np.int64), np.arange(L)[None, :]) == pytest.approx(1.0)
+    assert cc.window_overlap(valid, np.arange(4), (100 * np.arange(4))[:, None] + np.arange(L)) == 0.0
+    assert math.isnan(cc.residual_correlation(np.ones((2, 3)), np.arange(2), np.array([[0, 1, 2], [5, 6, 7]])))
 
 
 ONE, SAME, NONE = np.array([0.3]), np.array([0.1, 0.1, 0.1]), np.array([np.nan, np.nan])
@@ -217,14 +221,14 @@ ONE, SAME, NONE = np.array([0.3]), np.array([0.1, 0.1, 0.1]), np.array([np.nan, 
         (et.sign(np.zeros(3)), 0),
         (et.generalized_sign(ONE, np.array([1.0])), 1),
         (et.generalized_sign(NONE, np.array([0.5, 0.5])), 0),
-        (et.corrado_rank(np.zeros(5), slice(4, 5), 2), 2),
-        (et.corrado_rank(np.array([0.1, np.nan]), slice(1, 2), 0), 0),
+        (rt.corrado_rank(np.zeros(5), slice(4, 5), 2), 2),
+        (rt.corrado_rank(np.array([0.1, np.nan]), slice(1, 2), 0), 0),
         (et.wilcoxon(NONE), 0),
-        (et.wild_bootstrap(ONE, 10, 0), 1),
+        (bt.wild_bootstrap(ONE, 10, 0), 1),
     ],
 )
 def test_what_cannot_be_computed_is_null(found, n):
-    assert found == et.Outcome(None, None, None, n)
+    assert found == Outcome(None, None, None, n)
 
 
 def rejections(variance: float, correlation: float, draws: int, n: int = 50, days: int = 120, length: int = 11) -> dict[str, float]:
@@ -242,9 +246,9 @@ def rejections(variance: float, correlation: float, draws: int, n: int = 50, day
         x = np.broadcast_to(market, (1, n, days + length))
         returns = forecast(estimate("market", realized[:, :days], x[:, :, :days]), realized[:, days:], x[:, :, days:])
         car, std_error, _ = window_car(returns, 0, length - 1)
-        r = et.residual_correlation(returns.residuals, cohort, calendar[:, :days])
-        r *= et.window_overlap(~np.isnan(returns.abnormal), cohort, calendar[:, days:])
-        z = et.rank_sums(np.concatenate([returns.residuals, returns.abnormal], axis=1))
+        r = cc.residual_correlation(returns.residuals, cohort, calendar[:, :days])
+        r *= cc.window_overlap(~np.isnan(returns.abnormal), cohort, calendar[:, days:])
+        z = rt.rank_sums(np.concatenate([returns.residuals, returns.abnormal], axis=1))
         outcomes = {
             "cross_sectional": et.cross_sectional(car),
             "time_series": et.time_series(returns.abnormal, et.daily_average(returns.residuals)),
@@ -253,7 +257,7 @@ def rejections(variance: float, correlation: float, draws: int, n: int = 50, day
             "kolari_pynnonen": et.kolari_pynnonen(car / std_error, r),
             "sign": et.sign(car),
             "generalized_sign": et.generalized_sign(car, et.positive_share(returns.residuals)),
-            "corrado_rank": et.corrado_rank(z, slice(days, days + length), n),
+            "corrado_rank": rt.corrado_rank(z, slice(days, days + length), n),
             "wilcoxon": et.wilcoxon(car),
         }
         for name, outcome in outcomes.items():

@@ -7,7 +7,7 @@ import pytest
 
 from backtests.inference import newey_west_mean
 from backtests.labels import forward_returns
-from backtests.predictive import information_coefficient, quantile_returns
+from backtests.predictive import _lags, information_coefficient, quantile_returns
 from backtests.schemas import LABELS
 from research.calendar import sessions
 from research.errors import UsageError
@@ -95,6 +95,34 @@ def test_newey_west_equals_statsmodels():
         assert (ours.mean, ours.std_error) == pytest.approx((float(fit.params[0]), float(fit.bse[0])), rel=1e-10)
     assert newey_west_mean([0.1, 0.1, 0.1, 0.1], 1).t is None
     assert newey_west_mean([], 1).n == 0
+
+
+@pytest.mark.parametrize(("n", "horizon"), [(60, 5), (120, 1), (120, 10), (250, 20), (500, 5)])
+def test_a_true_null_over_overlapping_horizons_is_rejected_about_as_often_as_stated(n, horizon):
+    rng = np.random.default_rng(11)
+    lags = _lags(n, horizon)
+    rejected = 0
+    for _ in range(600):
+        noise = rng.normal(size=n + horizon - 1)
+        estimate = newey_west_mean(np.convolve(noise, np.ones(horizon), "valid"), lags)
+        assert (estimate.p_value < 0.05) == (estimate.ci_low > 0 or estimate.ci_high < 0)
+        rejected += estimate.p_value < 0.05
+    assert 0.02 < rejected / 600 < 0.095
+
+
+def test_an_error_needs_more_observations_than_lags():
+    assert newey_west_mean([0.1, 0.3, -0.2, 0.4], 4).std_error is None
+    assert newey_west_mean([0.1, 0.3, -0.2, 0.4], 3).std_error is not None
+
+
+def test_a_delisted_name_keeps_its_label_and_a_market_that_ends_has_none():
+    gone = [bar("600001.SS", i, 10.0, 10.0 - i) for i in range(4)]  # 10, 9, 8, 7, then never again
+    alive = [bar("600000.SS", i, 10.0, 10.0) for i in range(7)]
+    out = forward_returns(BARS.frame(gone + alive), CN, horizons=(3,))
+    found = dict(out.filter(pl.col("symbol") == "600001.SS").select("session", "forward_return").rows())
+    # t=2 enters at session 3 and is held to session 5: worth the last close, 7. t=3 cannot enter.
+    assert found == pytest.approx({DAYS[0]: 7 / 10 - 1, DAYS[1]: 7 / 10 - 1, DAYS[2]: 7 / 10 - 1})
+    assert out["session"].max() == DAYS[3] and out["ends_at"].max() == CN["close_at"][6]
 
 
 def test_quantile_returns_equal_a_loop():

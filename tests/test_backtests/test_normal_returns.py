@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.normal_returns import MODELS, estimate, forecast, parameters, stack, take, window_car
+from backtests.normal_returns import estimate, forecast, parameters, stack, take, window_car
 from research.errors import UsageError
 
 E, T, L = 7, 60, 6
@@ -99,7 +99,12 @@ def test_car_variance_is_the_matrix_formula(model, first, last):
 
 
 @settings(max_examples=25, deadline=None)
-@given(model=st.sampled_from(MODELS), seed=st.integers(0, 10**6), shift=st.floats(-0.01, 0.01), scale=st.floats(0.1, 50))
+@given(
+    model=st.sampled_from(("constant", "market_adjusted", "market", "factors")),
+    seed=st.integers(0, 10**6),
+    shift=st.floats(-0.01, 0.01),
+    scale=st.floats(0.1, 50),
+)
 def test_laws(model, seed, shift, scale):
     y, x, y_event, x_event = sample(model, seed)
     returns = forecast(estimate(model, y, x), y_event, x_event)
@@ -138,5 +143,5 @@ def test_stack_undoes_take():
 
 
 def test_unknown_model():
-    with pytest.raises(UsageError, match="Model 'garch' is not known; expected one of constant"):
-        parameters("garch", 1)
+    with pytest.raises(UsageError, match="Model 'capm' is not known; expected one of constant"):
+        parameters("capm", 1)

@@ -32,7 +32,8 @@ def weekdays(n: int, start: date = date(2023, 7, 3)) -> list[date]:
 def bar(symbol: str, session: date, open_: float | None, close: float, **more: object) -> dict[str, object]:
     row: dict[str, object] = {
         "symbol": symbol, "session": session, "open": open_, "close": close, "volume": 1e6, "adj_factor": 1.0, "suspended": False,
-        "currency": "CNY", "available_at": datetime(session.year, session.month, session.day, 7, tzinfo=UTC), "source": "test",
+        "currency": {"SS": "CNY", "SZ": "CNY", "BJ": "CNY", "HK": "HKD"}.get(symbol[-2:], "USD"), "source": "test",
+        "available_at": datetime(session.year, session.month, session.day, 7, tzinfo=UTC),
     }  # fmt: skip
     return row | more
 
@@ -533,3 +534,31 @@ def test_wrong_input_is_answered_with_a_sentence() -> None:
 def test_importing_the_package_does_not_load_vectorbt() -> None:
     code = "import sys, backtests.simulation, backtests.report, backtests.plots; sys.exit(int('vectorbt' in sys.modules or 'plotly' in sys.modules or 'pandas' in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_symbol_in_another_currency_is_refused():
+    days = weekdays(3)
+    shares = [
+        bar(symbol, day, 1.0, 1.0, currency=currency) for symbol, currency in (("900901.SS", "USD"), ("600001.SS", "CNY")) for day in days
+    ]
+    with pytest.raises(UsageError, match=r"900901\.SS are in USD .* in CNY"):
+        run(weights([weight(days[0], "900901.SS", 0.5)]), BARS.frame(shares), market="cn", costs=costs("cn"))
+
+
+def test_bars_without_opens_are_refused_instead_of_never_filled():
+    days = weekdays(5)
+    shares = BARS.frame([bar("600001.SS", day, None, 10.0) for day in days])
+    with pytest.raises(UsageError, match="has an open"):
+        run(weights([weight(days[0], "600001.SS", 0.5)]), shares, market="cn", costs=costs("cn"))
+
+
+def test_a_name_that_returns_after_it_was_settled_is_named_in_the_notes():
+    """Vendors that drop suspended days make a long suspension look like a delisting; what it cost is not in the account."""
+    days = weekdays(30)
+    gone = [bar("600001.SS", day, 10.0, 10.0) for day in days[:3]] + [bar("600001.SS", day, 5.0, 5.0) for day in days[20:]]
+    other = [bar("600002.SS", day, 10.0, 10.0) for day in days]
+    target = weights([weight(days[0], "600001.SS", 1.0)])
+    early = run(target, BARS.frame(gone + other), market="cn", costs=costs("cn").scaled(0), cash=1e4, delisting_after=5)
+    late = run(target, BARS.frame(gone + other), market="cn", costs=costs("cn").scaled(0), cash=1e4, delisting_after=25)
+    assert early.portfolio["nav"][-1] == pytest.approx(1.0) and any("traded again later (600001.SS)" in note for note in early.notes)
+    assert late.portfolio["nav"][-1] == pytest.approx(0.5) and not any("traded again" in note for note in late.notes)

@@ -11,8 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from research import documents
 from research.errors import SourceError
 from research.sources.archives import from_frame, parse
+from research.sources.reader import read_documents
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -172,3 +174,40 @@ def test_a_real_archive_reads_without_a_mapping() -> None:
     height = pl.read_parquet(path, columns=["title"]).height
     assert len(articles) + len(rejected) == height and len(rejected) < 10
     assert all(a.first_seen_at for a in articles)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "ends"),
+    [
+        ("2024-01-05T00:00:00+08:00", "2024-01-05T15:59:59.999999"),  # as pandas writes a localised date
+        ("2024-01-05 00:00:00-05:00", "2024-01-06T04:59:59.999999"),
+        ("2024-01-05T00:00:00Z", "2024-01-05T15:59:59.999999"),  # UTC stands for no zone: the caller's is Shanghai
+        ("2024-01-05T00:00:01+08:00", "2024-01-04T16:00:01"),
+    ],
+)
+def test_midnight_with_an_offset_is_a_day_and_counts_from_its_end(stamp: str, ends: str) -> None:
+    rows = json.dumps({"title": "清禾光学发布新品", "content": "清禾光学发布新一代镜头。", "date": stamp}, ensure_ascii=False)
+    articles, _ = parse(rows.encode(), rows)
+    assert documents.build(articles).documents["available_at"][0].replace(tzinfo=None).isoformat() == ends
+
+
+def test_midnight_of_a_zoned_column_ends_in_the_zone_of_the_column() -> None:
+    stamps = pl.Series("date", [date(2024, 1, 5)]).cast(pl.Datetime("us")).dt.replace_time_zone("America/New_York")
+    frame = pl.DataFrame({"title": ["清禾光学发布新品"], "date": stamps})
+    articles, _ = from_frame(frame)
+    assert documents.build(articles).documents["available_at"][0] == datetime(2024, 1, 6, 4, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_a_table_whose_rows_are_all_ragged_says_so_of_each_row() -> None:
+    text = "title,content\n清禾光学发布新品,一,二,三\n"
+    articles, rejected = parse(text.encode(), text)
+    assert not articles and [r.reason for r in rejected] == ["Row 1 has 4 fields; expected 2, as the header has: correct the row."]
+
+
+def test_rows_wrapped_in_an_object_are_found(tmp_path: Path) -> None:
+    text = json.dumps({"status": "ok", "data": [{"title": "清禾光学发布新品", "date": "2024-01-05 10:00"}]}, ensure_ascii=False, indent=1)
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    assert [a.headline for a in read_documents(tmp_path / "a.json").articles] == ["清禾光学发布新品"]
+    (tmp_path / "b.jsonl").write_text('{"title": \n{"title": "清禾光学发布新品", "date": "2024-01-05 10:00"}\n', encoding="utf-8")
+    batch = read_documents(tmp_path / "b.jsonl")
+    assert (len(batch.articles), len(batch.rejected)) == (1, 1)

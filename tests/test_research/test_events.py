@@ -170,7 +170,7 @@ def test_rows_are_complete():
     assert row["evidence"] == "凌云科技5月6日被立案调查"
     assert row["event_date"] == date(2024, 5, 6)
     assert row["event_id"] == content_id(row["doc_id"], row["symbol"], row["event_type"], row["evidence"])
-    assert (row["novelty"], row["relevance"], row["available_at"], row["annotator"]) == (0.75, 0.9, AT, "events@1")
+    assert (row["novelty"], row["relevance"], row["available_at"], row["annotator"]) == (0.75, 0.9, AT, events.ANNOTATOR)
     assert row["sentiment"] < 0
     assert ("price_move.down", "609001.SS") in pairs(frame)
 
@@ -186,3 +186,74 @@ def test_taxonomy_covers_every_group():
 def test_no_documents():
     empty = extracted("空").clear()
     assert empty.equals(EVENTS.empty())
+
+
+# ------------------------------------------------------------------ what counts as an event of an article
+@pytest.mark.parametrize(
+    ("headline", "body", "language", "absent"),
+    [
+        ("Zephyr under investigation by the regulator", "Bolt is not part of the inquiry.", "en", ("regulation_investigation", "BLT")),
+        ("Zephyr says it is not under investigation", "", "en", ("regulation_investigation", "ZPHR")),
+        ("Founder says he has no plans to sell his Zephyr stake", "", "en", ("shareholder_reduction", "ZPHR")),
+        ("Zephyr scraps share buyback", "", "en", ("buyback.plan", "ZPHR")),
+        ("凌云科技否认将裁员", "凌云科技裁员的消息周一流传,涉及500人。", "zh-Hans", ("layoffs_restructuring", "609001.SS")),
+        ("凌云科技发布年报", "凌云科技去年曾收购两家工厂。", "zh-Hans", ("mna", "609001.SS")),
+        ("凌云科技净利润超出市场预期", "远山电子认为,利润率的改善是业绩超预期的主要原因。", "zh-Hans", ("earnings", "609002.SS")),
+        ("凌云科技没有收购远山电子的计划", "", "zh-Hans", ("mna", "609001.SS")),
+    ],
+)
+def test_what_is_denied_looked_back_at_or_another_s_comment_is_no_event(headline, body, language, absent):
+    kind, symbol = absent
+    assert not [k for k, s in pairs(extracted(headline, body, language)) if k.startswith(kind) and s == symbol]
+
+
+def test_an_end_is_an_event_of_its_own():
+    assert ("dividend.cut", "609001.SS") in pairs(extracted("凌云科技将取消今年的股息派发"))
+    assert ("mna.terminate", "609001.SS") in pairs(extracted("凌云科技终止收购南溪生物"))
+
+
+def test_one_event_a_group_and_subject():
+    frame = extracted("凌云科技净利润增长30%超出市场预期", "凌云科技一季度净利润同比增长30%,高于分析师预测。")
+    assert sum(k.startswith("earnings.") for k, _ in pairs(frame)) == 1
+
+
+def test_few_events_an_article():
+    body = "".join(f"凌云科技第{i}次公告。" for i in range(3)) + (
+        "凌云科技回购股份不超过5亿元。凌云科技裁员500人。凌云科技中标3亿元合同。凌云科技被立案调查。凌云科技发布新品手机。"
+        "凌云科技收购某公司60%股权。凌云科技董事长辞任。凌云科技发生火灾。凌云科技与客户达成和解。"
+    )
+    assert extracted("凌云科技一周大事", body).height == 6
+
+
+def test_an_actor_without_a_symbol_keeps_its_events():
+    frame = extracted("Novaro推出新款机器人", "Novaro周一宣布推出新款机器人,售价3万元。Novaro计划明年上市。远山电子也是供应商之一。")
+    assert ("product_launch.launch", None) in pairs(frame)
+    assert not [s for k, s in pairs(frame) if k.startswith("product_launch") and s]
+
+
+def test_flows_belong_to_what_is_sold():
+    assert ("fund_flow_positioning.outflow", "000300.SS") in pairs(
+        extracted("外资本周抛售沪深300", "凌云科技称,外资净卖出沪深300成份股之外的股票。")
+    )
+
+
+def test_words_inside_a_name_are_no_event():
+    documents = document("Summit Basket opens a store", "Summit Basket opens its tenth store.", "en")
+    spans = pl.DataFrame(
+        [(documents["doc_id"][0], "SMBK", "Summit Basket", 0, 13, True, "subject")],
+        schema=["doc_id", "symbol", "surface", "start", "end", "in_headline", "role"], orient="row",
+    )  # fmt: skip
+    assert not [k for k in events.extract(documents, spans, MENTIONS.empty())["event_type"] if k.startswith("geopolitics")]
+
+
+def test_confidence_grows_with_place_and_repetition():
+    in_headline = extracted("凌云科技中标3亿元合同", "")["confidence"][0]
+    filler = "公司所在的园区近日天气晴好。" * 4
+    below = extracted("凌云科技公告", filler + "凌云科技中标3亿元合同。")["confidence"][0]
+    twice = extracted("凌云科技公告", filler + "凌云科技中标3亿元合同。凌云科技中标3亿元合同的消息已经公布。")["confidence"][0]
+    assert in_headline > twice > below
+
+
+def test_large_moves_are_events_and_small_ones_are_not():
+    assert ("price_move.down", "609001.SS") in pairs(extracted("凌云科技跌8%"))
+    assert not [k for k in extracted("凌云科技公告", "凌云科技股价上涨0.3%。")["event_type"] if k.startswith("price_move")]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from research import documents
 from research.cleaning import squash
 from research.errors import SourceError
 from research.sources.feeds import parse_dump, parse_xml
@@ -140,3 +141,33 @@ def test_labelled_feed() -> None:
     assert rejected == []
     assert [squash(a.headline) for a in articles] == [squash(g["title"]) for g in want]
     assert all(0.78 < len(squash(a.body)) / g["n_chars_body"] < 0.96 for a, g in zip(articles, want, strict=True))
+
+
+@pytest.mark.parametrize("reference", ["&#x110000;", "&#55555555555;", "&#xD800;", "&#0;"])
+def test_a_character_that_does_not_exist_costs_no_item(reference: str) -> None:
+    item = f"<item><title>清禾光学{reference}发布新品</title><description>A &amp; B</description></item>"
+    articles, _ = parse_xml(
+        f"<rss version='2.0'><channel><title>甲</title>{item}<item><title>腾岚食品中标</title></item></channel>".encode()
+    )
+    assert [a.headline.replace("\ufffd", "") for a in articles] == ["清禾光学发布新品", "腾岚食品中标"]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "ends"),
+    [
+        ("Fri, 05 Jan 2024 00:00:00 +0800", "2024-01-05T15:59:59.999999+00:00"),
+        ("Fri, 05 Jan 2024 00:00:00 GMT", "2024-01-05T23:59:59.999999+00:00"),
+        ("Fri, 05 Jan 2024 00:00:00 -0500", "2024-01-06T04:59:59.999999+00:00"),
+        ("Fri, 05 Jan 2024 00:00:01 +0800", "2024-01-04T16:00:01+00:00"),
+    ],
+)
+def test_an_item_stamped_midnight_counts_from_the_end_of_that_day(stamp: str, ends: str) -> None:
+    item = f"<item><title>清禾光学发布新品</title><pubDate>{stamp}</pubDate></item>"
+    articles, _ = parse_xml(f"<rss version='2.0'><channel><title>甲</title>{item}</channel></rss>".encode())
+    assert documents.build(articles).documents["available_at"][0].isoformat() == ends
+
+
+def test_a_midnight_of_a_day_that_does_not_exist_is_no_time() -> None:
+    item = "<item><title>清禾光学发布新品</title><pubDate>Sat, 31 Feb 2024 00:00:00 GMT</pubDate></item>"
+    articles, _ = parse_xml(f"<rss version='2.0'><channel><title>甲</title>{item}</channel></rss>".encode())
+    assert documents.build(articles).quarantine.height == 1

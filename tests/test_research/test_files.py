@@ -259,3 +259,56 @@ def test_real_files_load_without_a_mapping(name: str) -> None:
     assert (found.bars["available_at"].dt.date() >= found.bars["session"]).all()
     spread = prices.returns(found.bars)["realized_return"].quantile(0.999)
     assert spread is not None and spread < 0.4
+
+
+def sessions_of(path: Path) -> list[tuple[str, date]]:
+    return read_bars(path).bars.select("symbol", "session").rows()
+
+
+def test_an_instant_is_the_day_it_falls_on_where_the_symbol_trades(tmp_path: Path) -> None:
+    """Midnight in Shanghai, written in UTC, is a day earlier there: taken for that day, a bar would be known a session too early."""
+    stamps = pl.Series("date", [datetime(2024, 1, 4, 16, tzinfo=UTC)])
+    pl.DataFrame({"date": stamps, "symbol": ["600519.SS"], "close": [10.0]}).write_parquet(tmp_path / "utc.parquet")
+    local = pl.Series("date", [date(2024, 1, 4)]).cast(pl.Datetime("us")).dt.replace_time_zone("America/New_York")
+    pl.DataFrame({"date": local, "symbol": ["AAPL"], "close": [10.0]}).write_parquet(tmp_path / "local.parquet")
+    label = pl.Series("date", [date(2024, 1, 4)]).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    pl.DataFrame({"date": label, "symbol": ["AAPL"], "close": [10.0]}).write_parquet(tmp_path / "label.parquet")
+    (tmp_path / "text.csv").write_text(
+        "date,symbol,close\n2024-01-04T16:00:00Z,600519.SS,10\n2024-01-08T00:00:00+08:00,600519.SS,10\n2024-01-09 15:00:00,600519.SS,10\n"
+        "2024-01-04 21:00:00+00:00,AAPL,10\n2024-01-05T00:00:00Z,AAPL,10\n"
+    )
+    assert sessions_of(tmp_path / "utc.parquet") == [("600519.SS", date(2024, 1, 5))]
+    assert sessions_of(tmp_path / "local.parquet") == [("AAPL", date(2024, 1, 4))]
+    assert sessions_of(tmp_path / "label.parquet") == [("AAPL", date(2024, 1, 4))]
+    assert sessions_of(tmp_path / "text.csv") == [
+        ("600519.SS", date(2024, 1, 5)), ("600519.SS", date(2024, 1, 8)), ("600519.SS", date(2024, 1, 9)),
+        ("AAPL", date(2024, 1, 4)), ("AAPL", date(2024, 1, 5)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(",", "gb18030"), (";", "utf-8-sig"), ("\t", "utf-16"), ("|", "utf-8")])
+def test_separators_and_encodings_of_real_exports(tmp_path: Path, separator: str, encoding: str) -> None:
+    text = "日期,代码,开盘,收盘,成交量\n2024/1/5,000001,9.1,9.2,100\n".replace(",", separator)
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    assert read_bars(tmp_path / "a.csv").bars.select("symbol", "open", "close").rows() == [("000001.SZ", 9.1, 9.2)]
+
+
+def test_a_decimal_comma_is_never_read_as_a_thousands_comma(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("date;symbol;close\n2024-01-05;AAPL;1,55\n2024-01-08;AAPL;1,550.5\n2024-01-09;AAPL;1,234,567\n")
+    found = read_bars(tmp_path / "a.csv")
+    assert found.bars["close"].to_list() == [1550.5, 1234567.0]
+    assert found.quarantine.height == 1 and "2024-01-05" in found.quarantine["reason"][0]
+
+
+def test_a_row_with_too_many_fields_is_set_aside_and_not_shifted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("date,symbol,open,close\n2024-01-05,AAPL,1,000,2\n2024-01-08,AAPL,1,2\n")
+    found = read_bars(tmp_path / "a.csv")
+    assert found.bars.select("session", "close").rows() == [(date(2024, 1, 8), 2.0)]
+    assert found.quarantine.height == 1
+
+
+def test_a_row_that_is_there_twice_counts_once_and_a_name_is_no_symbol(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("date,symbol,close\n2024-01-05,AAPL,2\n2024-01-05,AAPL,2\n2024-01-05,清禾 光学,2\n")
+    found = read_bars(tmp_path / "a.csv")
+    assert found.bars.height == 1
+    assert [reason.split(";")[0] for reason in found.quarantine["reason"]] == ["The symbol 清禾 光学 of 2024-01-05 is no code"]

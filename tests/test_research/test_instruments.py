@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from research import instruments
+from research import calendar, instruments
 from research.cleaning import plain
 from research.errors import UnknownSymbolError
 from research.schemas import INSTRUMENTS
@@ -68,8 +68,23 @@ def test_twins_point_at_each_other() -> None:
     twins = dict(frame.filter(pl.col("twin").is_not_null()).select("symbol", "twin").iter_rows())
     assert len(twins) >= 120
     assert all(twins[b] == a for a, b in twins.items())
-    assert all({a[-3:], b[-3:]} & {".HK"} for a, b in twins.items())
+    mainland = {a: b for a, b in twins.items() if a.endswith((".SS", ".SZ"))}
+    assert all(b.endswith(".HK") for b in mainland.values())
+    assert all("." not in a or "." not in b for a, b in twins.items() if not {a, b} & {*mainland, *mainland.values()})  # New York and home
     assert twins["601318.SS"] == "2318.HK"
+    assert twins["NVO"] == "NOVO-B.CO"
+
+
+def test_every_symbol_has_a_market_whose_sessions_are_known() -> None:
+    frame = instruments.shipped()
+    markets = {symbol: calendar.mic_of(symbol) for symbol in frame["symbol"].unique().to_list()}
+    apart = [
+        (s, m, markets[s]) for s, m in frame.select("symbol", "mic").iter_rows() if calendar.followed(m) != calendar.followed(markets[s])
+    ]
+    assert apart == []
+    for mic in sorted({*markets.values(), *frame["mic"].to_list()}):
+        assert calendar.sessions(mic, "2026-01-05", "2026-01-09").height >= 3
+    assert frame.filter(pl.col("symbol").str.ends_with("=X"))["mic"].unique().to_list() == ["24/5"]
 
 
 def test_a_twin_shares_the_names() -> None:

@@ -141,3 +141,8 @@ def test_real_files(name: str, shape: str, n: int) -> None:
         pytest.skip("the real documents are not here")
     assert recognise(path.read_bytes()) == shape
     assert len(read_documents(path).articles) == n
+
+
+def test_a_marked_file_cut_inside_a_character_is_read_to_there() -> None:
+    whole = "\ufeff清禾光学发布新一代镜头。".encode()
+    assert decode(whole[:-1]) == "清禾光学发布新一代镜头"

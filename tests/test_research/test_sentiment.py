@@ -1,18 +1,15 @@
-"""Tone towards instruments, by sign, for sentences written for these tests; the trained model on a set small enough to check by hand."""
+"""Tone towards instruments, by sign, for sentences written for these tests."""
 
-import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research import sentiment, tone_model
-from research.errors import DataError, SourceError
+from research import sentiment
+from research.errors import DataError
 from research.schemas import DOCUMENTS, content_id
 
 AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
@@ -103,120 +100,35 @@ def test_lexicon_is_bounded():
         assert all(-1 <= weight <= 1 for weight in words.values())
 
 
-GOOD = ["profit jumps", "wins big order", "shares rally", "raises outlook", "beats estimates"]
-BAD = ["profit slumps", "loses big order", "shares tumble", "cuts outlook", "misses estimates"]
-
-
-def small_set():
-    rows = []
-    for i, (up, down) in enumerate(zip(GOOD, BAD, strict=True)):
-        for j, (a, b) in enumerate((("Acme", "Bolt"), ("Cern", "Dune"))):
-            text = f"{a} {up}, {b} {down}"
-            rows.append({"id": f"{i}{j}a", "text": text, "target": a, "lang": "en", "label": "positive"})
-            rows.append({"id": f"{i}{j}b", "text": text, "target": b, "lang": "en", "label": "negative"})
-    return rows
-
-
-def test_training_tells_two_targets_of_one_text_apart():
-    rows = small_set()
-    scored = tone_model.train(rows, seed=1).score(rows)
-    assert [r["label"] for r in scored] == [r["label"] for r in rows]
-    assert all(abs(sum(r["probabilities"].values()) - 1) < 1e-5 for r in scored)
-
-
-def test_unseen_names_are_read_by_their_clause():
-    model = tone_model.train(small_set(), seed=1)
-    new = [{"id": 1, "text": "Ever profit jumps, Fox profit slumps", "target": t} for t in ("Ever", "Fox")]
-    assert [r["label"] for r in model.score(new)] == ["positive", "negative"]
-
-
-def test_three_labels_and_chinese():
-    words = {
-        "利好": ["业绩大增", "中标大单", "回购股份"],
-        "利空": ["业绩下滑", "股东减持", "被立案"],
-        "中性": ["召开会议", "变更地址", "更换秘书"],
-    }
+def test_lines_without_a_target_are_scored_whole():
     rows = [
-        {"id": f"{label}{i}{n}", "text": f"{n}{word}", "target": n, "label": label}
-        for label, ws in words.items()
-        for i, word in enumerate(ws)
-        for n in ("甲公司", "乙公司")
+        {"id": 7, "text": "业绩大增,股价大涨"},
+        {"id": 8, "text": "shares tumble as profit slumps"},
+        {"id": 9, "text": "召开会议"},
+        {"text": ""},
     ]
-    model = tone_model.train(rows, seed=0)
-    assert model.labels == tuple(sorted(words))
-    assert [r["label"] for r in model.score([{"text": "丙公司股东减持", "target": "丙公司"}])] == ["利空"]
+    scored = sentiment.score_lines(rows)
+    assert [(r["id"], r["label"]) for r in scored] == [(7, "positive"), (8, "negative"), (9, "neutral"), (None, "neutral")]
+    assert all(set(r) == {"id", "label", "sentiment", "confidence", "explanation"} for r in scored)
+    assert (scored[3]["sentiment"], scored[3]["confidence"], scored[3]["explanation"]) == (0.0, 0.0, "")
 
 
-def test_prediction_equals_sklearn_on_the_same_features():
-    from sklearn.linear_model import LogisticRegression
-
-    rows = small_set()
-    model = tone_model.train(rows, seed=1)
-    dense = np.zeros((len(rows), len(model.vocabulary)))
-    for i, row in enumerate(rows):
-        counts = tone_model.tokens(row["text"], row["target"], row["lang"])
-        for near in (True, False):
-            values = {
-                t: (1 + np.log(n)) * model.idf[model.vocabulary[t]]
-                for t, n in counts.items()
-                if t.startswith("@") is near and t in model.vocabulary
-            }
-            length = np.sqrt(sum(v * v for v in values.values()))
-            for token, value in values.items():
-                dense[i, model.vocabulary[token]] = value / length
-    other = LogisticRegression(C=8.0, max_iter=400, tol=1e-4).fit(dense, [r["label"] for r in rows])
-    # Fewer than 50 texts: no calibration, so the probabilities are those of the plain regression.
-    assert np.allclose(model.probabilities(rows), other.predict_proba(dense), atol=1e-4)
+def test_lines_of_one_text_are_told_apart_by_their_targets():
+    text = "Zephyr beats estimates while Bolt misses expectations"
+    scored = sentiment.score_lines([{"text": text, "target": name, "lang": "en"} for name in ("Zephyr", "Bolt")])
+    assert [r["label"] for r in scored] == ["positive", "negative"]
 
 
-def test_round_trip(tmp_path: Path):
-    model = tone_model.train(small_set(), seed=1)
-    first, second = tmp_path / "tone.model", tmp_path / "again.model"
-    model.save(first)
-    read = tone_model.load(first)
-    read.save(second)
-    assert first.read_bytes() == second.read_bytes()
-    assert read.score(small_set()) == model.score(small_set())
+def test_a_target_the_text_does_not_name_is_scored_by_the_whole():
+    whole, other = sentiment.score_lines([{"text": "业绩大增"}, {"text": "业绩大增", "target": "远山电子"}])
+    assert whole == other
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path):
-    path = tmp_path / "x.npz"
-    path.write_bytes(b"not a model")
-    with pytest.raises(SourceError, match=r"tidings sentiment train"):
-        tone_model.load(path)
-    np.savez(path, format=np.array("something else"))
-    with pytest.raises(SourceError, match="something else"):
-        tone_model.load(path)
-    np.savez(path, format=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(SourceError):
-        tone_model.load(path)
+def test_traditional_script_reads_the_same():
+    simple, traditional = sentiment.score_lines([{"text": "业绩下滑,遭重挫"}, {"text": "業績下滑,遭重挫"}])
+    assert simple["sentiment"] == traditional["sentiment"] < 0
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([], "No rows"),
-        ([{"id": 1, "text": "a", "label": "x"}], "at least two"),
-        ([{"id": 1, "text": "a"}], "no label"),
-        ([{"id": 1, "text": None, "label": "x"}], "expected a string"),
-    ],
-)
-def test_bad_rows(rows, message):
-    with pytest.raises(DataError, match=message):
-        tone_model.train(rows, seed=0)
-
-
-def test_floor_on_real_headlines():
-    path = Path(__file__).parents[3] / "shared" / "nlp" / "en_sentfin.train.jsonl.gz"
-    if not path.exists():
-        pytest.skip("labelled headlines are not part of a public clone")
-    import gzip
-
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines][:3600]
-    texts = sorted({row["text"] for row in rows})
-    held = set(texts[::6])
-    model = tone_model.train([row for row in rows if row["text"] not in held], seed=0)
-    test = [row for row in rows if row["text"] in held]
-    right = np.mean([a["label"] == b["label"] for a, b in zip(model.score(test), test, strict=True)])
-    assert right > 0.66
+def test_a_line_without_a_text_is_refused():
+    with pytest.raises(DataError, match="expected a string"):
+        sentiment.score_lines([{"id": 1, "text": None}])

@@ -42,6 +42,37 @@ def test_a_scheduled_run_equals_the_same_session_of_the_history(store):
     assert run.scores.drop("run_id").equals(past.drop("run_id"))
 
 
+def test_shanghai_and_hong_kong_are_scored_apart_although_they_open_together(store):
+    asof = datetime(2024, 3, 13, 1, tzinfo=UTC)
+    together = generate(store, "tone@1", asof, now=NOW).scores
+    for mic, suffixes in (("XSHG", "S[SZ]"), ("XHKG", "HK")):
+        alone = history(EVENTS.empty(), mentions(), sessions(mic, "2024-02-20", "2024-03-29"), "tone@1").filter(pl.col("asof") == asof)
+        mine = together.filter(pl.col("symbol").str.contains(rf"\.{suffixes}$"))
+        assert mine.height > 1 and mine.drop("run_id").equals(alone.drop("run_id"))
+
+
+def test_a_document_dated_before_the_calendar_stops_nothing(store):
+    asof = datetime(2024, 3, 13, 1, tzinfo=UTC)
+    zero = (
+        mentions()
+        .head(1)
+        .with_columns(doc_id=pl.lit("zero"), available_at=pl.lit(datetime(1970, 1, 1, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")))
+    )
+    store.append(MENTIONS, zero)
+    assert generate(store, "tone@1", asof, now=NOW).scores.height == 5
+
+
+def test_a_session_decided_before_keeps_its_rows_and_the_run_says_so(store):
+    intraday, scheduled = datetime(2024, 3, 12, 5, tzinfo=UTC), datetime(2024, 3, 13, 1, tzinfo=UTC)
+    first = generate(store, "tone@1", intraday, now=NOW, mics=("XSHG",))
+    assert first.note is None
+    second = generate(store, "tone@1", scheduled, now=NOW, mics=("XSHG",))
+    assert "already decided as of 2024-03-12T05:00" in second.note
+    assert store.read(SIGNALS).select("asof").unique().rows() == [(intraday,)]
+    runs = dict(store.read(RUNS).select("asof", "error").rows())
+    assert runs == {intraday: None, scheduled: second.note}
+
+
 def test_the_same_instant_twice_is_a_no_op_and_late_news_does_not_change_it(store):
     asof = datetime(2024, 3, 13, 1, tzinfo=UTC)
     first = generate(store, "tone@1", asof, now=NOW)

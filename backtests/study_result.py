@@ -1,0 +1,278 @@
+"""What an event study found: its tables, its tests, its comparisons of groups and its plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from backtests.bootstrap_tests import cluster_flips
+from backtests.calendar_time import portfolio as calendar_portfolio
+from backtests.conventions import Conventions, conventions_of
+from backtests.event_windows import Clock
+from backtests.group_tests import permutation, welch
+from backtests.multiple_testing import benjamini_hochberg, holm
+from backtests.multiple_testing import romano_wolf as adjust_romano_wolf
+from backtests.normal_returns import AbnormalReturns, take, window_car
+from backtests.outcomes import Outcome
+from backtests.schemas import EVENT_TESTS
+from backtests.study_tests import DRAWS, RESAMPLED, TESTS, Sample, blocks_of, default_windows
+from research.errors import UsageError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from backtests.event_study import EventStudy
+
+__all__ = ["EventStudyResult"]
+
+Floats = npt.NDArray[np.float64]
+Window = tuple[int, int]
+
+_KEY: MappingProxyType[str, Any] = MappingProxyType(
+    {"group": pl.String, "test": pl.String, "window_start": pl.Int32, "window_end": pl.Int32}
+)
+
+_ADJUSTMENTS = MappingProxyType({"holm": holm, "benjamini_hochberg": benjamini_hochberg})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EventStudyResult:
+    """What an event study found.
+
+    Attributes
+    ----------
+    study
+        How it was done.
+    events
+        One row an event, by ``event_id``: symbol, group, day0 (session), alpha, beta (and ``beta_<factor>``), sigma (divisor T − k), df,
+        n_obs (valid estimation days), n_days (valid event days), car and its exact forecast standard deviation ``car_std_error``, bhar
+        (buy-and-hold: compounded return less compounded normal return), t = car / car_std_error, p_value (two-sided, Student's t with df).
+        Other conventions than ``textbook`` have other divisors.
+    event_returns
+        The ``event_returns`` table; sessions after the end of the bars are left out.
+    average
+        The ``event_study`` table.
+    dropped
+        event_id, symbol, reason: the events that are in no other table.
+    warnings
+        Sentences about what this sample does to the tests.
+    arrays, clock
+        The same as arrays, a row for each row of ``events``.
+    """
+
+    study: EventStudy
+    events: pl.DataFrame
+    event_returns: pl.DataFrame
+    average: pl.DataFrame
+    dropped: pl.DataFrame
+    warnings: tuple[str, ...]
+    arrays: AbnormalReturns
+    clock: Clock
+
+    def __repr__(self) -> str:
+        """Say what was studied, in a line."""
+        groups = ", ".join(self.events["group"].unique().sort().to_list())
+        return f"EventStudyResult({self.study.model}, {self.events.height} events, {self.dropped.height} dropped, groups: {groups})"
+
+    @property
+    def conventions(self) -> Conventions:
+        """The conventions the study was done by."""
+        return conventions_of(self.study.conventions)
+
+    def tests(self, windows: Sequence[Window] | None = None, tests: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the ``event_tests`` table: every test of every sub-window and group.
+
+        Parameters
+        ----------
+        windows
+            First and last tau of each sub-window, inside the event window. Default: (0, 0), (0, 1), (−1, 1), the days before, the days
+            from 0 on, and the whole, as far as the event window holds them.
+        tests
+            Names from :data:`backtests.study_tests.TESTS` and :data:`~backtests.study_tests.RESAMPLED`. Default: the former.
+
+        Raises
+        ------
+        UsageError
+            For an unknown test, or a window outside the event window.
+        """
+        rows = [(*key, o.statistic, o.p_value, o.df, o.n_events) for key, o in self._outcomes(windows, tests)]
+        return EVENT_TESTS.validate(pl.DataFrame(rows, schema=EVENT_TESTS.schema, orient="row"))
+
+    def one_sided(self, windows: Sequence[Window] | None = None, tests: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return one-sided p-values: group, test, window_start, window_end, statistic, p_greater, p_less, n_events.
+
+        ``p_greater`` is small when the effect is positive. Parameters and errors as for :meth:`tests`.
+        """
+        rows = [(*key, o.statistic, *o.one_sided(), o.n_events) for key, o in self._outcomes(windows, tests)]
+        columns = {**dict.fromkeys(("statistic", "p_greater", "p_less"), pl.Float64), "n_events": pl.Int32}
+        return pl.DataFrame(rows, schema={**_KEY, **columns}, orient="row")
+
+    def adjusted(
+        self,
+        method: Literal["holm", "benjamini_hochberg"] = "holm",
+        windows: Sequence[Window] | None = None,
+        tests: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return p-values adjusted for the number of groups: the groups of one test and window are a family.
+
+        Columns group, test, window_start, window_end, p_value, p_adjusted. Parameters and errors as for :meth:`tests`.
+        """
+        if method not in _ADJUSTMENTS:
+            raise UsageError(f"Method {method!r} is not known; expected one of {', '.join(_ADJUSTMENTS)}.")
+        found = self.tests(windows, tests).select(*_KEY, "p_value").with_row_index("_row")
+        parts = []
+        for _, family in found.group_by("test", "window_start", "window_end", maintain_order=True):
+            values = _ADJUSTMENTS[method](family["p_value"].fill_null(float("nan")).to_numpy())
+            parts.append(family.with_columns(pl.Series("p_adjusted", values).fill_nan(None)))
+        return pl.concat(parts).sort("_row").drop("_row")
+
+    def romano_wolf(self, windows: Sequence[Window] | None = None, draws: int = DRAWS) -> pl.DataFrame:
+        """Return step-down p-values over groups and windows together (Romano & Wolf 2005): the family is the whole table.
+
+        The statistic is the cluster-robust t of the mean SCAR, blocks of calendar time being the clusters; the joint null distribution
+        comes from random signs of the blocks, drawn once for all groups and windows. Columns group, window_start, window_end, statistic,
+        p_value (of the hypothesis alone), p_adjusted.
+
+        Parameters
+        ----------
+        windows
+            As for :meth:`tests`.
+        draws
+            Number of sign vectors; the seed is the study's.
+        """
+        asked = self._windows(windows)
+        length = self.study.window[1] - self.study.window[0] + 1
+        blocks = blocks_of(self.clock.days(0, 0)[:, 0], length)
+        names, group = np.unique(self.events["group"].to_numpy(), return_inverse=True)
+        keys = [(str(name), *window) for name in names for window in asked]
+        sums, counts = np.zeros((2, len(names), len(asked), int(blocks.max()) + 1))
+        for column, (first, last) in enumerate(asked):
+            scar = self.scar((first, last))
+            valid = ~np.isnan(scar)
+            place = (group[valid], np.full(int(valid.sum()), column), blocks[valid])
+            np.add.at(sums, place, scar[valid])
+            np.add.at(counts, place, 1.0)
+        statistics, flipped = cluster_flips(sums.reshape(len(keys), -1), counts.reshape(len(keys), -1), draws, self.study.seed)
+        alone = (1.0 + (np.abs(flipped) >= np.abs(statistics) * (1.0 - 1e-12)).sum(axis=0)) / (1.0 + draws)
+        columns = {"statistic": statistics, "p_value": np.where(np.isnan(statistics), np.nan, alone)}
+        columns["p_adjusted"] = adjust_romano_wolf(statistics, flipped)
+        frame = pl.DataFrame(keys, schema={name: _KEY[name] for name in _KEY if name != "test"}, orient="row")
+        return frame.with_columns(*(pl.Series(name, values).fill_nan(None) for name, values in columns.items()))
+
+    def differences(self, windows: Sequence[Window] | None = None, draws: int = DRAWS) -> pl.DataFrame:
+        """Compare the mean CAR of each pair of groups, by Welch's t and by permutation.
+
+        Columns group_a, group_b, test, window_start, window_end, difference (mean CAR of a less that of b, fraction), statistic, p_value
+        (two-sided), p_greater, df, n_a, n_b.
+
+        Parameters
+        ----------
+        windows
+            As for :meth:`tests`.
+        draws
+            Number of permutations; the seed is the study's.
+        """
+        rows = []
+        groups = self.events["group"].unique().sort().to_list()
+        for window in self._windows(windows):
+            car = self.car(window)
+            of = {name: car[(self.events["group"] == name).to_numpy()] for name in groups}
+            of = {name: values[~np.isnan(values)] for name, values in of.items()}
+            for a, b in combinations(groups, 2):
+                gap = float(of[a].mean() - of[b].mean()) if len(of[a]) and len(of[b]) else None
+                found = {"welch": welch(of[a], of[b]), "permutation": permutation(of[a], of[b], draws, self.study.seed)}
+                for name, o in found.items():
+                    rows.append((a, b, name, *window, gap, o.statistic, o.p_value, o.one_sided()[0], o.df, len(of[a]), len(of[b])))
+        floats = ("difference", "statistic", "p_value", "p_greater", "df")
+        schema = {
+            **dict.fromkeys(("group_a", "group_b", "test"), pl.String),
+            **dict.fromkeys(("window_start", "window_end"), pl.Int32),
+            **dict.fromkeys(floats, pl.Float64),
+            **dict.fromkeys(("n_a", "n_b"), pl.Int32),
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row").sort("group_a", "group_b", "test", "window_start", "window_end")
+
+    def car(self, window: Window) -> Floats:
+        """Return (E,) the CAR of each row of ``events`` over a sub-window; NaN where it has no return."""
+        return window_car(self.arrays, *self._columns(window))[0]
+
+    def scar(self, window: Window) -> Floats:
+        """Return (E,) the CAR over its exact forecast standard deviation."""
+        car, std_error, _ = window_car(self.arrays, *self._columns(window))
+        return np.asarray(car / std_error)
+
+    def portfolio(self, window: Window) -> pl.DataFrame:
+        """Return the calendar-time portfolio of each group: group, session, abnormal_return (equally weighted, fraction), n_events."""
+        first, last = self._columns(window)
+        parts = []
+        for group in self.events["group"].unique().sort():
+            chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
+            days = self.clock.take(chosen).days(*window)
+            day, mean, n_events = calendar_portfolio(self.arrays.abnormal[chosen, first : last + 1], days)
+            columns = {"abnormal_return": pl.Series(mean), "n_events": pl.Series(n_events).cast(pl.Int32)}
+            parts.append(
+                pl.DataFrame({"group": [group] * len(day), "session": pl.Series(self.clock.sessions[day]).cast(pl.Date), **columns})
+            )
+        return pl.concat(parts)
+
+    def _columns(self, window: Window) -> Window:
+        return window[0] - self.study.window[0], window[1] - self.study.window[0]
+
+    def _windows(self, windows: Sequence[Window] | None) -> list[Window]:
+        asked = default_windows(self.study.window) if windows is None else sorted({(int(first), int(last)) for first, last in windows})
+        for first, last in asked:
+            if not self.study.window[0] <= first <= last <= self.study.window[1]:
+                raise UsageError(
+                    f"Window {first} .. {last} came; expected one inside the event window {self.study.window[0]} .. {self.study.window[1]}."
+                )
+        return asked
+
+    def _outcomes(self, windows: Sequence[Window] | None, tests: Sequence[str] | None) -> list[tuple[tuple[str, str, int, int], Outcome]]:
+        """Run the tests; keys (group, test, first, last) in the order of the table."""
+        names = tuple(TESTS if tests is None else dict.fromkeys(tests))
+        unknown = [name for name in names if name not in (*TESTS, *RESAMPLED)]
+        if unknown:
+            raise UsageError(f"Test {unknown[0]!r} is not known; expected one of {', '.join((*TESTS, *RESAMPLED))}.")
+        asked = self._windows(windows)
+        rows = []
+        for group in self.events["group"].unique().sort().to_list():
+            chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
+            whole = len(chosen) == self.events.height
+            sample = Sample.of(
+                self.study.estimation,
+                self.study.window,
+                self.arrays if whole else take(self.arrays, chosen),
+                self.clock if whole else self.clock.take(chosen),
+                names,
+                seed=self.study.seed,
+                log=self.study.returns == "log",
+                conventions=self.conventions,
+            )
+            found = {window: sample.run(names, window) for window in asked}
+            rows += [((group, name, *window), found[window][number]) for number, name in enumerate(names) for window in asked]
+        return rows
+
+    def plot(self) -> Figure:
+        """Return the cumulative average abnormal return with its 95 % band, a line a group."""
+        from backtests import study_plots
+
+        return study_plots.caar(self.average)
+
+    def plot_aar(self) -> Figure:
+        """Return the average abnormal return of each day with its 95 % interval, groups side by side."""
+        from backtests import study_plots
+
+        return study_plots.aar(self.average, self.event_returns, self.events)
+
+    def plot_events(self) -> Figure:
+        """Return each event's cumulative abnormal return with its 95 % interval, sorted."""
+        from backtests import study_plots
+
+        return study_plots.cars(self.events)

@@ -1,0 +1,247 @@
+"""Whose event it is: the instrument, or the actor no symbol stands for, that the words of an event belong to.
+
+1. Quoted houses and commentators are never subjects (:func:`heard`).
+2. Actors the security master does not know (OpenAI, 某某农商行) count like instruments, without a symbol (:func:`actors`).
+3. :func:`subject` takes the nearest name before the words in their sentence, then one right after them, then the article's topic.
+   Flows belong to what is bought or sold, ratings never to the house that gives them, market statistics to nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from research import roles
+from research.event_types import Hit
+from research.moves import Span
+from research.names import quoters
+from research.sentences import Sentence
+
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "heard", "subject", "topic_of"]
+
+#: symbol of an actor without one
+UNLISTED = ""
+#: groups whose subject is a company: an index, a currency, a commodity or a coin next to the word is not it
+COMPANY = frozenset(
+    {
+        "earnings", "guidance", "mna", "buyback", "dividend", "share_offering_ipo", "shareholder_reduction",
+        "insider_management_change", "capex_investment", "product_launch", "contract_partnership", "layoffs_restructuring",
+        "litigation_settlement", "accident_operations", "regulation_investigation", "default_credit",
+    }
+)  # fmt: skip
+NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
+#: what is done to shares happens to who issued them, not to who holds or rates them
+_OF_SHARES = frozenset({"shareholder_reduction", "insider_management_change", "analyst_rating"})
+#: how far behind its word an event may name its subject, and how near in front of the word a subject is sure
+_REACH, _NEAR = 40, 30
+#: how far back a pronoun reaches
+_RECENT = 100
+#: right behind an index these make it stand for its companies
+_CONSTITUENTS = re.compile(r"\s?(?:指数)?(?:的)?(?:企业|公司|成分股|成份股|companies|constituents|members)", re.IGNORECASE)
+#: right behind an instrument these make it a fund or a basket of others: 比特币ETF, 黄金股
+_PRODUCT = re.compile(r"(?:相关|概念|现货)?(?:ETF|基金|概念|板块|矿企|矿业股|股(?![价份东权票息本市民指])|\s(?:ETFs?|miners)\b)")
+_PRONOUN = re.compile(
+    r"公司|该[股行集]|集团|本行|其|\b(?:the (?:company|firm|group|bank|maker|retailer|chipmaker)|it|its|it's)\b", re.IGNORECASE
+)
+#: who judges another's news is not whose news it is
+_COMMENTS = re.compile(
+    r"^(?:\([^()]{0,20}\))?(?:集团|公司|证券)?(?:分析师|策略师|首席|最新|近日|随后|则|也)*"
+    r"(?:认为|指出|点评|评论|判断|在[^,。;]{0,8}(?:点评|研报|报告|纪要)|研报|发布(?:研报|报告)|分析(?:师|称)|预计|预期)"
+    r"|^(?:['’]s)? (?:(?:equity|senior|research) )*(?:analysts?|strategists?|economists?|said in a (?:research )?note)\b",
+    re.IGNORECASE,
+)
+_ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
+#: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
+_LATIN = re.compile(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
+_LATIN_LETTERS = re.compile(r"[A-Za-z]{3}")
+_ABBREVIATION = re.compile(
+    r"[A-Z]{1,3}$|(?:AIGC|EBITDA|SaaS|FOMC|WIND|Wind|IPO|CEO|CFO|CTO|COO|ETF|GDP|CPI|PPI|PMI|APP|App|AGI|LLM|GPU|TPU|Token|Agent|Agents)$"
+)
+_ACTS = re.compile(
+    r"(?:公司|此前|已|正|将|也|还|在|则|本周|周[一二三四五六日]|昨日|今日|去年|今年|最新|近日)*"
+    r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东)"
+)
+_CHINESE_ACTOR = re.compile(
+    r"(?:^|[,:!?\s“])([一-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
+)
+_CHINESE = re.compile(r"[一-鿿]")
+_CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
+#: words clauses begin with that are nobody's name
+_ORDINARY = re.compile(
+    r"目前|此外|同时|其中|公司|但是|因此|如果|对于|随着|由于|不过|然而|尽管|虽然|数据|分析|市场|投资|今年|去年|本周|上周|昨日|今日|周[一二三四五六日]|"
+    r"美国|中国|日本|韩国|欧洲|印度|香港|全球|国内|海外|行业|经济|政策|监管|央行|机构|资金|外资|股价|股市|美股|港股|[AB]股|板块|指数|金价|油价|价格|黄金|白银|美元|"
+    r"这[一个些是家]|那么|一个|一家|两家|多家|我们|他们|自己|如何|为何|什么|怎么|不是|没有|可能|未来|当前|近期|最新|最近|年内|业绩|净利|营收|收入|利润|财报|"
+    r"需求|供应|库存|产量|产品|技术|企业|集团|银行|基金|股东|高管|员工|用户|消费|价值|风险|预期|增长|利率|通胀|降息|关税|大模|模型|人工|智能|还有|就是|只是|也是|而是|可以|已经|正在|一方|从而|以及|或者|因为|所以|包括|成为|开始|继续|表示|认为|宣布|发布|推出"
+)
+_WIDE = re.compile(r"全球|行业|全国|国内|全行业|市场(?!份额)|中国[^,。;]{0,6}市场|整体|worldwide|global|industry", re.IGNORECASE)
+_BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|概念|基金|债|市场|sector|stocks|equities", re.IGNORECASE)
+
+
+def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
+    """Return the spans that may be subjects: without quoted ones and without instruments that only judge here (X认为, analysts at X)."""
+    return [span for span in spans if span.role != "source" and not _comments(plain, span, topic)]
+
+
+def _comments(plain: str, span: Span, topic: str | None) -> bool:
+    if topic is None or span.symbol == topic:
+        return False
+    return bool(_COMMENTS.match(plain[span.end : span.end + 40]) or _ANALYSTS_AT.search(plain[max(0, span.start - 24) : span.start]))
+
+
+def actors(plain: str, spans: Sequence[Span]) -> list[Span]:
+    """Return where a Chinese text names actors that are no instruments, in the place of a subject: at the beginning of a clause.
+
+    Latin names count when they act in the headline or at least twice; Chinese ones when the headline has them, and clauses begin with
+    them at least twice. A name right behind an instrument's is its product (英伟达Blackwell) and does not count.
+    """
+    line = max(0, plain.find("\n"))
+    names = _latin(plain, line, spans)
+    names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)} | _repeated(plain, line)
+    if not names:
+        return []
+    taken = _covered(plain, spans, margin=1)
+    found = []
+    for match in re.finditer("|".join(re.escape(name) for name in sorted(names, key=lambda name: (-len(name), name))), plain):
+        before = plain[match.start() - 1] if match.start() else "\n"
+        if (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
+            found.append(Span(UNLISTED, match.group(), match.start(), match.end()))
+    return found
+
+
+def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
+    """Return a byte for each character: 1 inside a span or within ``margin`` of it."""
+    marks = bytearray(len(plain))
+    for span in spans:
+        first, last = max(0, span.start - margin), min(len(plain), span.end + margin)
+        marks[first:last] = b"\x01" * (last - first)
+    return marks
+
+
+def _latin(plain: str, line: int, spans: Sequence[Span]) -> set[str]:
+    """Return the Latin names that act: in the headline, or at least twice; without products, which stand behind a name somewhere."""
+    if not _LATIN_LETTERS.search(plain):
+        return set()
+    ends = {span.end for span in spans}
+    inside = _covered(plain, spans)
+    acts: Counter[str] = Counter()
+    products: set[str] = set()
+    for match in _LATIN.finditer(plain):
+        name, start = match.group(), match.start()
+        if match.end() - start < 3 or _ABBREVIATION.match(name) or inside[start]:
+            continue
+        if start in ends or (start - 1 in ends and plain[start - 1] in "的 "):
+            products.add(name)
+        elif _ACTS.match(plain, match.end()):
+            acts[name] += 1 + (start < line)
+    return {name for name, times in acts.items() if times >= 2} - products
+
+
+def _repeated(plain: str, line: int) -> set[str]:
+    """Return the Chinese words of the headline with which clauses of the body begin at least twice."""
+    begins = Counter(_CLAUSE_BEGINS.findall(plain, line))
+    headline = plain[:line]
+    found = set()
+    for at in range(line - 1):
+        pair = headline[at : at + 2]
+        if begins.get(pair, 0) < 2 or _ORDINARY.match(pair):
+            continue
+        word, times = pair, plain.count(pair, line)
+        while at + len(word) < line and _CHINESE.match(headline[at + len(word)]) and len(word) < 6:
+            longer = headline[at : at + len(word) + 1]
+            if plain.count(longer, line) < 0.6 * times:
+                break
+            word = longer
+        found.add(word)
+    return found
+
+
+def topic_of(mentions: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the instrument a document is about: the most relevant of its headline, else one named far more than others."""
+    own = sorted((m for m in mentions.values() if m["role"] != "source"), key=lambda m: (-m["relevance"], m["first_offset"], m["symbol"]))
+    headline = [m for m in own if m["in_headline"]]
+    if headline:
+        return str(headline[0]["symbol"])
+    alone = own and own[0]["n_mentions"] >= 3 and (len(own) == 1 or own[0]["relevance"] >= 1.5 * own[1]["relevance"])
+    return str(own[0]["symbol"]) if alone else None
+
+
+def subject(
+    plain: str, hit: Hit, sentence: Sentence, inside: Sequence[Span], topic: str | None, last: Span | None = None
+) -> tuple[str | None, float]:
+    """Return (symbol or None, factor on the confidence) of the event at ``hit``.
+
+    Parameters
+    ----------
+    plain, hit, sentence
+        Text, words of the event, sentence they stand in.
+    inside
+        Subjects that may be, named in the sentence, by start; those of :func:`actors` have the symbol ``UNLISTED``.
+    topic
+        What the article is about: a symbol, ``UNLISTED`` or None.
+    last
+        The name before this sentence; a pronoun means it where the article is about no instrument.
+    """
+    group = hit.kind.name.split(".")[0]
+    company = group in COMPANY
+    own = [s for s in inside if not (company and NO_COMPANY.match(s.symbol)) or _CONSTITUENTS.match(plain, s.end)]
+    own, named = [s for s in own if not _PRODUCT.match(plain, s.end)], own
+    if hit.kind.name == "fund_flow_positioning.leverage":
+        return (own[-1].symbol or None, 0.9) if own else (None, 1.0)
+    if group == "fund_flow_positioning":
+        return _flow(plain, hit, sentence, own, topic, basket=bool(named and not own))
+    if named and not own:
+        return None, 1.0  # a fund or basket, not what it holds
+    if group == "tech_industry_trend" and _WIDE.search(plain, max(sentence.start, hit.start - 16), hit.start):
+        return None, 1.0
+    if group == "analyst_rating":  # houses rate others
+        own = [s for s in own if s.symbol not in quoters()] or ([] if topic else own)
+    if group in _OF_SHARES and any(s.symbol for s in own):
+        own = [s for s in own if s.symbol]
+    if group == "commodity_supply_demand":  # of a commodity, never of who trades in it
+        own, topic = [s for s in own if NO_COMPANY.match(s.symbol)], topic if topic and NO_COMPANY.match(topic) else None
+    before = [s for s in own if s.end <= hit.end]
+    if topic == UNLISTED:  # instruments stand here as examples: only what opens the sentence or stands in the clause of the words
+        clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
+        before = [s for s in before if s.start > clause or s.start - sentence.start <= 2]
+    if before:
+        near = next((s for s in reversed(before) if s.role != "counterparty"), before[-1])
+        if near.role == "counterparty" and topic and near.symbol != topic:
+            return topic, 0.9
+        if roles.subsidiary(plain[near.end : near.end + 6]):
+            return None, 0.9
+        return near.symbol or None, 1.0 if hit.start - near.end <= _NEAR else 0.9
+    after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
+    if after:
+        return after[0].symbol or None, 0.9
+    if (
+        not topic
+        and last is not None
+        and not own
+        and sentence.start - last.end <= _RECENT
+        and _PRONOUN.search(plain, sentence.start, hit.start)
+    ):
+        return last.symbol or None, 0.8
+    if topic is not None and not (company and NO_COMPANY.match(topic)):
+        return topic or None, 0.9 if not own or _PRONOUN.search(plain, sentence.start, sentence.end) else 0.6
+    return None, 1.0
+
+
+def _flow(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span], topic: str | None, *, basket: bool) -> tuple[str | None, float]:
+    """Return what is bought or sold: named behind the words, before them in their clause, or the topic."""
+    ends = [place for mark in ",;。" if (place := plain.find(mark, hit.end, sentence.end)) >= 0]
+    clause_end = min(ends, default=sentence.end)
+    clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;。")
+    behind = [s for s in own if hit.end <= s.start < clause_end and s.symbol]
+    if behind:
+        return behind[0].symbol, 1.0
+    within = [s for s in own if clause < s.start and s.end <= hit.end and s.symbol]
+    if within:
+        return within[-1].symbol, 1.0
+    if basket or _BASKET.search(plain, hit.end, min(clause_end, hit.end + 24)):
+        return None, 1.0
+    if own and own[0].symbol:
+        near = [s for s in own if s.end <= hit.end and s.symbol]
+        return (near[-1] if near else own[0]).symbol, 0.8
+    return (topic, 0.9) if topic else (None, 1.0)

@@ -1,0 +1,117 @@
+"""Which listing of a company a text means, and when a name beside digits is no share at all.
+
+A name that several listings share (A and H, New York and home) goes to the one the words beside it speak of: :func:`hong_kong` and
+:func:`at_home` read those words, :func:`rank` says what holds without any. Texts are expected to have gone through
+:func:`research.cleaning.plain`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+__all__ = ["HOMES", "MAINLAND", "NEW_YORK", "abroad", "at_home", "bond", "domestic", "hong_kong", "other_index", "rank"]
+
+MAINLAND, NEW_YORK = ("XSHG", "XSHE", "BJSE"), ("XNYS", "XNAS")
+_EUROPE = ("XAMS", "XBRU", "XCSE", "XDUB", "XETR", "XHEL", "XLON", "XMAD", "XMIL", "XOSL", "XPAR", "XSTO", "XSWX")
+#: markets whose companies are listed in New York too
+HOMES = frozenset({*_EUROPE, "XTAI"})
+
+_HONG_KONG_CUE = re.compile(r"港股|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
+_EUROPE_CUE = re.compile(
+    r"欧股|欧盘|泛欧|北欧|欧洲(?:股市|股指|主要股指|斯托克|STOXX|Stoxx|个股|[^,。;]{0,6}股|三大|早盘|盘初|开盘|收盘)|斯托克|STOXX|Stoxx|富时|CAC|DAX|"
+    r"巴黎|阿姆斯特丹|法兰克福|哥本哈根|米兰|马德里|苏黎世|伦敦(?:股市|上市|市场|开盘|盘)|英股|德股|法股|丹麦股|瑞士股|荷兰股|意大利股|"
+    r"European (?:shares|stocks|markets|equities)|in (?:London|Paris|Frankfurt|Amsterdam|Copenhagen|Milan|Zurich|Madrid)"
+)
+_TAIWAN_CUE = re.compile(r"台股|台北|台湾加权|台湾股市|加权指数|新台币|\.TW|Taipei|Taiex|TAIEX")
+_NEW_YORK_CUE = re.compile(
+    r"美股|ADR|ADS|华尔街|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|盘后|中概|"
+    r"Nasdaq|NYSE|Wall Street|New York|[A-Z]\.[NO]\b|premarket"
+)
+#: what goes before a place counts over this many characters, what follows over fewer
+_LEFT, _RIGHT = 300, 30
+_LONDON_OPENS, _NEW_YORK_OPENS = time(8), time(9, 30)
+_MOVES = re.compile(r"股价|涨|跌|挫|shares|stock|rose|fell|jump|drop")
+_MAINLAND_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|港股|恒指|恒生")
+
+_MAINLAND_FUTURES = re.compile(r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|夜盘(?:收盘|开盘)")
+_FUTURES_ABROAD = re.compile(r"外盘|纽约|COMEX|NYMEX|WTI|布伦特|布油|美油|国际|现货|伦敦|LME|ICE|美股|美元")
+_SECTOR = re.compile(
+    r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
+    r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
+)
+_AGENCY = re.compile(
+    r"^(?:全球)?(?::(?![+\-\d]|[涨跌])|称|表示|认为|预计|确认|警告|评级|维持|首席|经济学家|分析师|信评|将[^,。]{0,14}评级|[上下]调(?!\d|至\d))"
+)
+_DIGITS_LEFT = re.compile(r"(?<!\d)(?:\d{2}|H\d)$")
+_DIGITS_RIGHT = re.compile(r"^(?:\d{2}|[A-Z]\d)(?![\d.:%年月日号万亿个只家])")
+_SERIAL_RIGHT = re.compile(r"^0\d(?![\d.:%年月日号])")
+_CONVERTIBLE = re.compile(r"^(?:转债|转\d|EB\d|CB\d|可转债|可交换债)")
+
+
+def hong_kong(text: str, start: int = 0, end: int | None = None) -> bool:
+    """Return whether ``text[start:end]`` speaks of Hong Kong's market."""
+    return bool(_HONG_KONG_CUE.search(text, start, len(text) if end is None else end))
+
+
+def at_home(text: str, start: int, end: int, mic: str, published_at: datetime) -> bool:
+    """Return whether the naming ``text[start:end]`` of a company of market ``mic`` means the listing there, not the one in New York.
+
+    The nearest cue in the paragraph decides. Without any, a price that moves while London trades and New York does not yet is Europe's.
+    """
+    cue = _TAIWAN_CUE if mic == "XTAI" else _EUROPE_CUE
+    opening = max(text.rfind("\n", 0, start) + 1, start - _LEFT)
+    left, right = text[opening:start], text[end : end + _RIGHT].partition("\n")[0]
+    home, abroad = _last(cue, left), _last(_NEW_YORK_CUE, left)
+    if home < 0 and abroad < 0:
+        after, before = cue.search(right), _NEW_YORK_CUE.search(right)
+        if after or before:
+            return before is None or (after is not None and after.start() < before.start())
+        alone = published_at.astimezone(ZoneInfo("Europe/London")).time() >= _LONDON_OPENS
+        alone = alone and published_at.astimezone(ZoneInfo("America/New_York")).time() < _NEW_YORK_OPENS
+        return alone and mic != "XTAI" and bool(_MOVES.search(right) or _MOVES.search(left[-12:]))
+    return home > abroad and not _NEW_YORK_CUE.match(right)
+
+
+def domestic(text: str, start: int) -> bool:
+    """Return whether the paragraph before ``start`` last speaks of the mainland's futures rather than of those abroad."""
+    left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
+    return _last(_MAINLAND_FUTURES, left) > _last(_FUTURES_ABROAD, left)
+
+
+def abroad(text: str, start: int, end: int) -> bool:
+    """Return whether the paragraph of ``start``, up to ``end``, last speaks of New York rather than of a Chinese market."""
+    left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : end].partition("\n")[0]
+    return _last(_NEW_YORK_CUE, left) > _last(_MAINLAND_CUE, left)
+
+
+def rank(hong_kong: bool, new_york: bool) -> Mapping[str, int]:
+    """Return the order of markets a shared name goes to: Hong Kong, or New York, where the words say so; else the mainland."""
+    markets = [NEW_YORK, ("XHKG",), MAINLAND] if new_york else [MAINLAND, NEW_YORK, ("XHKG",)]
+    ordered = [("XHKG",), *[m for m in markets if m != ("XHKG",)]] if hong_kong else markets
+    return {mic: place for place, group in enumerate(ordered) for mic in group}
+
+
+def bond(left: str, right: str) -> bool:
+    """Return whether the digits around a company's name make it a bond: 22万科02, H1碧地03, 万科06, 闻泰转债.
+
+    >>> bond("“22", "02”盘中涨"), bond("", "转债"), bond("", "06"), bond("2025年", "10月")
+    (True, True, True, False)
+    """
+    both = _DIGITS_LEFT.search(left) and _DIGITS_RIGHT.match(right)
+    return bool(both or _SERIAL_RIGHT.match(right) or _CONVERTIBLE.match(right))
+
+
+def other_index(surface: str, right: str) -> bool:
+    """Return whether what follows the name of an index makes it another one, or the agency of that name.
+
+    >>> other_index("NIFTY", "房地产指数下跌2.7%"), other_index("标普", ":预计政府"), other_index("标普", "跌1%")
+    (True, True, False)
+    """
+    return bool(_SECTOR.match(right)) or (surface in ("标普", "标准普尔") and bool(_AGENCY.match(right)))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((m.start() for m in pattern.finditer(text)), default=-1)

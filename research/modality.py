@@ -1,0 +1,137 @@
+"""Whether a text says that something happened: denied, conditional, planned, looked back at, or only somebody's opinion.
+
+:func:`judge` looks at the clause and the sentence around a place and returns one factor in [0, 1]. Chinese negations stand right
+before what they deny (未签订, 没有收购…的计划); English ones anywhere before it in the clause (is not part of the inquiry).
+Texts are expected to have gone through :func:`research.cleaning.plain`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from research.sentences import Sentence
+
+__all__ = ["Place", "denies", "judge"]
+
+_CONDITIONAL, _PLANNED, _PAST, _OPINION = 0.6, 0.7, 0.4, 0.65
+
+_NOT = re.compile(
+    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|不打算|并非|并无|均无|暂无|不属实|拒绝|避免|防止|免于|终止|取消|放弃|撤回|暂停|停止|推迟|延期|叫停)[^,。;]{0,8}$|无(?!锡|糖|人|线|论|疑|菌|机|缝|限|烟|氧|铅|息|抵押)[^,。;]{0,1}$"
+)
+_NOT_AFTER = re.compile(
+    r"^[^,。;]{0,10}(?:不属实|的?传闻|系谣言|为不实|消息不实|无关|不成立|(?:计划|方案|事项|交易|谈判)[^,。;]{0,4}(?:取消|搁置|终止|告吹|叫停))"
+)
+_NEVER_DONE = re.compile(r"并未|尚未|从未|未曾|未收到|未被|未签|未有|未发生|未进行|暂无|与[^,。;]{0,20}无关")
+_NOT_ENGLISH = re.compile(
+    r"\b(?:not(?! only)|never|without|cannot|no(?! (?:less|fewer|later|longer than)\b)|neither|nor|den(?:y|ies|ied|ying)|"
+    r"rules? out|ruled out|"
+    r"reject(?:s|ed|ing)?|scrap(?:s|ped|ping)?|abandon(?:s|ed)?|halt(?:s|ed)?|suspend(?:s|ed)?|cancel(?:s|led|ed)?|call(?:s|ed) off|"
+    r"delay(?:s|ed)?|postpone(?:s|d)?|shelve(?:s|d)?|terminat(?:es|ed)|"
+    r"(?:drop(?:s|ped)|end(?:s|ed)) (?:its|the|a|an|plans?|talks|probe))\b|n't\b",
+    re.IGNORECASE,
+)
+_NOT_AFTER_ENGLISH = re.compile(
+    r"^[^,.;]{0,30}\b(?:(?:was|were|is|are|been) (?:dropped|denied|cancell?ed|called off|scrapped|closed)|not cancelled)\b"
+)
+#: negation proper, without words of ending
+_NEGATED = re.compile(r"(?:未|没有|不会|并非|否认|无)[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE)
+_REFUTED = re.compile(
+    r"否认|澄清(?!强)|辟谣|不属实|子虚乌有|与事实不符|"
+    r"\b(?:den(?:y|ies|ied)|refut(?:es|ed)|untrue|reject(?:s|ed|ing) (?:a |the )?(?:\w+ )?reports?)\b",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"若|如果|传出|待(?=[^,。;]{0,24}(?:核准|批准|审批|通过))|假如|倘若|假设|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|"
+    r"\b(?:if|could|may|might|would|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
+    re.IGNORECASE,
+)
+_PLAN = re.compile(
+    r"拟|计划|预计|将(?![军于]|[^,。;]{0,24}(?:由|从|自|目标价|评级))|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"(?<![较比])(?:去年|前年)(?!同期)|此前|(?<!不)曾(?!任)|当年|历史上|早在|更早|以前|过去|多年|回顾|以往|年代|世纪|随后加|"
+    r"\b(?:last year|last month|previously|earlier this year|years ago|historically|in the past|once)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?:19|20)\d\d(?=年)|(?<=\b[Ii]n )(?:19|20)\d\d\b")
+_OPINIONS = re.compile(
+    r"认为|预计|预期|料(?!价|理|想)|有望|或许|建议|看好|展望|判断|猜测|分析师|策略师|经济学家|"
+    r"\b(?:analysts?|strategists?|economists?|investors? expect)\b",
+    re.IGNORECASE,
+)
+_OPENS_CLAUSE = re.compile(r"[,;。:]|,? (?:but|while|whereas|although|though) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A wording at ``start`` to ``end`` of a text.
+
+    ``plan``: words of intention do not weaken it; ``period``: it is about a past period by its nature (results, statistics), so that a
+    year named is no look back; ``opinion``: opinions of it are worth less than the thing itself; ``ends``: it is itself the end of
+    something, so that words of ending (取消, 终止) do not deny it.
+    """
+
+    start: int
+    end: int
+    plan: bool
+    period: bool
+    opinion: bool
+    ends: bool = False
+
+
+def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: bool) -> float:
+    """Return 0 when the text denies what stands at ``place``, else the product of what weakens it, 1 when nothing does.
+
+    Parameters
+    ----------
+    plain, sentence
+        The text and the sentence the place stands in.
+    place
+        What is judged.
+    year
+        Of publication; years well before it mark a look back.
+    english
+        Selects the rules of negation.
+    """
+    before, lead, rest = _around(plain, sentence, place)
+    if _denied(before, plain[place.start : place.end], rest, english=english, ends=place.ends) or _REFUTED.search(
+        plain, sentence.start, sentence.end
+    ):
+        return 0.0
+    factor = 1.0
+    if _CONDITION.search(before) or "?" in rest:
+        factor *= _CONDITIONAL
+    if not place.plan and _PLAN.search(before):
+        factor *= _PLANNED
+    years = [] if place.period else [int(text) for text in _YEAR.findall(lead)]
+    if _BEFORE.search(before if place.period else lead) or (years and max(years) < year):
+        factor *= _PAST
+    if place.opinion and not sentence.headline and _OPINIONS.search(plain, sentence.start, sentence.end):
+        factor *= _OPINION
+    return factor
+
+
+def denies(plain: str, sentence: Sentence) -> bool:
+    """Return whether a sentence says that something is not so: 否认, 澄清, denies."""
+    return bool(_REFUTED.search(plain, sentence.start, sentence.end))
+
+
+def _around(plain: str, sentence: Sentence, place: Place) -> tuple[str, str, str]:
+    """Return what stands before the place in its clause, before its end in its sentence, and after it in its sentence."""
+    lead = plain[sentence.start : place.start]
+    opening = 0
+    for mark in _OPENS_CLAUSE.finditer(lead):
+        opening = mark.end()
+    return lead[opening:], lead + plain[place.start : place.end], plain[place.end : sentence.end]
+
+
+def _denied(before: str, words: str, after: str, *, english: bool, ends: bool) -> bool:
+    if ends:
+        return bool(_NEGATED.search(before))
+    if english:
+        # The wording itself may hold the negation (founder … no plans to sell), but not at its very beginning (terminates its buyback).
+        inside = words.partition(" ")[2]
+        return bool(_NOT_ENGLISH.search(before) or re.search(r"\b(?:no|not|never)\b|n't\b", inside) or _NOT_AFTER_ENGLISH.search(after))
+    return bool(_NOT.search(before) or _NOT_AFTER.search(after) or _NEVER_DONE.search(before))

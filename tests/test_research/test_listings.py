@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from research import listings
+
+#: a winter's day: Europe trades, New York opens at 14:30
+MORNING, EVENING = datetime(2026, 1, 28, 9, 0, tzinfo=UTC), datetime(2026, 1, 28, 18, 0, tzinfo=UTC)
+
+
+def at_home(text: str, name: str, mic: str = "XAMS", at: datetime = EVENING) -> bool:
+    start = text.index(name)
+    return listings.at_home(text, start, start + len(name), mic, at)
+
+
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ("泛欧斯托克600指数收涨,阿斯麦涨2.5%", True),
+        ("欧股收盘:阿斯麦涨2.5%", True),
+        ("纳指收涨,阿斯麦涨2.5%", False),
+        ("欧股收涨。美股方面,阿斯麦涨2.5%", False),
+        ("阿斯麦ADR涨2.5%", False),
+        ("阿斯麦涨2.5%", False),
+        ("ASML shares listed in Amsterdam: 阿斯麦 in Amsterdam rose", True),
+    ],
+)
+def test_the_nearest_cue_names_the_listing(text: str, home: bool) -> None:
+    assert at_home(text, "阿斯麦") is home
+
+
+def test_while_only_europe_trades_a_move_is_there() -> None:
+    assert at_home("阿斯麦大涨6%", "阿斯麦", at=MORNING)
+    assert not at_home("阿斯麦发布新机", "阿斯麦", at=MORNING)
+    assert not at_home("台积电大涨6%", "台积电", "XTAI", MORNING)
+    assert at_home("台股收高,台积电涨1%", "台积电", "XTAI")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "is_bond"),
+    [
+        ("21", "02跌20%", True),
+        ("", "06复牌", True),
+        ("", "转债跌超9%", True),
+        ("", "15 Ultra发布", False),
+        ("", "涨6%", False),
+        ("12", "月销量", False),
+    ],
+)
+def test_bonds_carry_digits(left: str, right: str, is_bond: bool) -> None:
+    assert listings.bond(left, right) is is_bond
+
+
+def test_rank_follows_the_words() -> None:
+    order = listings.rank(hong_kong=False, new_york=False)
+    assert order["XSHG"] < order["XNYS"] < order["XHKG"]
+    order = listings.rank(hong_kong=False, new_york=True)
+    assert order["XNAS"] < order["XHKG"] < order["XSHE"]
+    order = listings.rank(hong_kong=True, new_york=False)
+    assert order["XHKG"] < order["XSHG"]
+
+
+def test_domestic_futures_and_those_abroad() -> None:
+    text = "商品期货收盘,原油跌7%;外盘方面,原油跌2%"
+    assert listings.domestic(text, text.index("原油"))
+    assert not listings.domestic(text, text.rindex("原油"))
+
+
+def test_an_index_of_a_sector_is_another_index() -> None:
+    assert listings.other_index("标普500", "能源板块跌1%")
+    assert not listings.other_index("标普500", "跌1%,能源板块跌2%")
+    assert not listings.other_index("标普", "涨1%")

@@ -1,0 +1,211 @@
+"""The trained tone: its features, its two machines, its file; on sets small enough to check by hand."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from research import tone_model, tone_training
+from research.errors import DataError, SourceError
+from research.tone_features import BLOCKS, features
+from research.tone_model import Vocabulary
+
+GOOD = ["profit jumps", "wins big order", "shares rally", "raises outlook", "beats estimates"]
+BAD = ["profit slumps", "loses big order", "shares tumble", "cuts outlook", "misses estimates"]
+
+
+def small_set():
+    rows = []
+    for i, (up, down) in enumerate(zip(GOOD, BAD, strict=True)):
+        for j, (a, b) in enumerate((("Acme", "Bolt"), ("Cern", "Dune"))):
+            text = f"{a} {up}, {b} {down}"
+            rows.append({"id": f"{i}{j}a", "text": text, "target": a, "lang": "en", "label": "positive"})
+            rows.append({"id": f"{i}{j}b", "text": text, "target": b, "lang": "en", "label": "negative"})
+    return rows
+
+
+def test_training_tells_two_targets_of_one_text_apart():
+    rows = small_set()
+    scored = tone_training.train(rows, seed=1).score(rows)
+    assert [r["label"] for r in scored] == [r["label"] for r in rows]
+    assert all(abs(sum(r["probabilities"].values()) - 1) < 1e-5 for r in scored)
+
+
+def test_unseen_names_are_read_by_their_clause():
+    model = tone_training.train(small_set(), seed=1)
+    new = [{"id": 1, "text": "Ever profit jumps, Fox profit slumps", "target": t} for t in ("Ever", "Fox")]
+    assert [r["label"] for r in model.score(new)] == ["positive", "negative"]
+
+
+def test_three_labels_and_chinese():
+    words = {
+        "利好": ["业绩大增", "中标大单", "回购股份"],
+        "利空": ["业绩下滑", "股东减持", "被立案"],
+        "中性": ["召开会议", "变更地址", "更换秘书"],
+    }
+    rows = [
+        {"id": f"{label}{i}{n}", "text": f"{n}{word}", "target": n, "label": label}
+        for label, ws in words.items()
+        for i, word in enumerate(ws)
+        for n in ("甲公司", "乙公司")
+    ]
+    model = tone_training.train(rows, seed=0)
+    assert model.labels == tuple(sorted(words))
+    assert [r["label"] for r in model.score([{"text": "丙公司股东减持", "target": "丙公司"}])] == ["利空"]
+
+
+def test_features_equal_those_of_another_implementation():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = ["股价大涨大涨", "股价大跌", "公司股价创新高", "公司大跌", "业绩平平", "会议"]
+    rows = [{"text": text, "lang": "zh"} for text in texts]
+    words, ours = {}, None
+    for part, read in features(rows):
+        assert part == slice(0, len(rows))
+        hashes, seen = np.unique(
+            np.unique(np.stack([read.rows["whole"].astype(np.uint64), read.hashes["whole"]]), axis=1)[1], return_counts=True
+        )
+        words = Vocabulary.of(hashes, (np.log((1 + len(rows)) / (1 + seen)) + 1).astype(np.float32))
+        ours = words.matrix(read.rows["whole"], words.find(read.hashes["whole"]), len(rows), "whole")
+    theirs = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True).fit_transform(texts)
+    assert ours.shape == theirs.shape
+    # The order of the columns is ours alone: compare what does not depend on it.
+    assert np.allclose((ours @ ours.T).toarray(), (theirs @ theirs.T).toarray(), atol=1e-5)
+
+
+def test_features_do_not_depend_on_the_batch():
+    rows = [*small_set(), {"text": "甲公司大涨,乙公司大跌", "target": "甲公司"}, {"text": "", "target": "甲"}, {"text": "None of it"}]
+    (_, whole), *none = features(rows)
+    assert not none
+    for place, (part, alone) in enumerate(features(rows, batch=1)):
+        assert part == slice(place, place + 1)
+        for block in BLOCKS:
+            mine = np.sort(whole.hashes[block][whole.rows[block] == place])
+            assert mine.tolist() == np.sort(alone.hashes[block]).tolist()
+
+
+def test_a_name_inside_a_longer_name_is_not_the_target():
+    rows = [{"text": "小云钱包被查", "target": name, "lang": "zh"} for name in ("小云", "小云钱包")]
+    ((_, read),) = features(rows)
+    # Behind the longer name stand "#被查", "被查" and so on: 3 single characters with the mask, 2 pairs; behind the shorter one more.
+    assert [int(np.count_nonzero(read.rows["after"] == place)) for place in (0, 1)] == [5 + 4, 3 + 2]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=200, unique=True), st.lists(st.integers(0, 2**64 - 1), max_size=20))
+def test_find_is_a_dictionary(known, asked):
+    known = sorted(known)
+    words = Vocabulary.of(np.array(known, dtype=np.uint64), np.ones(len(known), np.float32))
+    place = {value: i for i, value in enumerate(known)}
+    asked = asked + known[::3]
+    assert words.find(np.array(asked, dtype=np.uint64)).tolist() == [place.get(value, -1) for value in asked]
+
+
+def test_logits_are_the_mean_of_two_machines():
+    from sklearn.svm import LinearSVC
+
+    rows = small_set()
+    model = tone_training.train(rows, seed=1)
+    truth = np.array([row["label"] == "positive" for row in rows])
+    dense = np.zeros((len(rows), sum(len(model.vocabulary[block].hashes) for block in BLOCKS)))
+    left = 0
+    ((_, read),) = features(rows)
+    for block in BLOCKS:
+        words = model.vocabulary[block]
+        for i in range(len(rows)):
+            mine = read.hashes[block][read.rows[block] == i].tolist()
+            scale = 0.5 if block == "outline" else 1.0
+            values = {
+                h: ((1 + np.log(mine.count(h))) * words.idf[words.hashes.tolist().index(h)] if block != "name" else 1.0) for h in set(mine)
+            }
+            length = np.sqrt(sum(v * v for v in values.values()))
+            for h, value in values.items():
+                dense[i, left + words.hashes.tolist().index(h)] = scale * value / length
+        left += len(words.hashes)
+    p, q = dense[truth].sum(axis=0) + 1, dense[~truth].sum(axis=0) + 1
+    ratio = np.log(p / p.sum()) - np.log(q / q.sum())
+    plain = LinearSVC(C=0.5, class_weight="balanced").fit(dense, truth).decision_function(dense)
+    scaled = LinearSVC(C=0.5, class_weight="balanced").fit(dense * ratio, truth).decision_function(dense * ratio)
+    # Fewer than 50 texts: neither offsets nor temperature.
+    assert np.allclose(model.logits(rows), np.stack([np.zeros(len(rows)), (plain + scaled) / 2], axis=1), atol=2e-3)
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
+    rows = [{**row, "text": f"{row['text']} on day {n}"} for n in range(8) for row in small_set()]
+    for name in ("first", "again"):
+        tone_training.train(rows, seed=3).save(tmp_path / name)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_a_rare_label_is_found():
+    common = [{"text": f"股东减持{n}万股", "label": "减持"} for n in "一二三四五六七八九十百千万亿"] * 4
+    rare = [{"text": f"公司{n}地失联跑路", "label": "失联"} for n in "甲乙丙丁"]
+    rows = [{**row, "text": f"{place % 7}日{row['text']}", "lang": "zh"} for place, row in enumerate([*common, *rare])]
+    scored = tone_training.train(rows, seed=0).score([{"text": "老板失联跑路", "lang": "zh"}, {"text": "大股东减持股份", "lang": "zh"}])
+    assert [r["label"] for r in scored] == ["失联", "减持"]
+
+
+def test_a_model_loads_without_scikit_learn(tmp_path: Path):
+    tone_training.train(small_set(), seed=1).save(tmp_path / "m")
+    code = f"import sys; from research import tone_model; tone_model.load({str(tmp_path / 'm')!r}).score([{{'text': 'a'}}]); assert 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_round_trip(tmp_path: Path):
+    model = tone_training.train(small_set(), seed=1)
+    first, second = tmp_path / "tone.model", tmp_path / "again.model"
+    model.save(first)
+    read = tone_model.load(first)
+    read.save(second)
+    assert first.read_bytes() == second.read_bytes()
+    assert read.score(small_set()) == model.score(small_set())
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"not a model")
+    with pytest.raises(SourceError, match=r"tidings sentiment train"):
+        tone_model.load(path)
+    np.savez(path, format=np.array("something else"))
+    with pytest.raises(SourceError, match="something else"):
+        tone_model.load(path)
+    np.savez(path, format=np.array("tidings tone model 2"), lexicon=np.array("other words"))
+    with pytest.raises(SourceError, match="other lexicons"):
+        tone_model.load(path)
+    np.savez(path, format=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(SourceError):
+        tone_model.load(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "No rows"),
+        ([{"id": 1, "text": "a", "label": "x"}], "at least two"),
+        ([{"id": 1, "text": "a"}], "no label"),
+        ([{"id": 1, "text": None, "label": "x"}], "expected a string"),
+    ],
+)
+def test_bad_rows(rows, message):
+    with pytest.raises(DataError, match=message):
+        tone_training.train(rows, seed=0)
+
+
+def test_floor_on_real_headlines():
+    path = Path(__file__).parents[3] / "shared" / "nlp" / "en_sentfin.train.jsonl.gz"
+    if not path.exists():
+        pytest.skip("labelled headlines are not part of a public clone")
+    import gzip
+
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines][:3600]
+    texts = sorted({row["text"] for row in rows})
+    held = set(texts[::6])
+    model = tone_training.train([row for row in rows if row["text"] not in held], seed=0)
+    test = [row for row in rows if row["text"] in held]
+    right = np.mean([a["label"] == b["label"] for a, b in zip(model.score(test), test, strict=True)])
+    assert right > 0.72
