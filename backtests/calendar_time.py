@@ -77,8 +77,8 @@ def calendar_time(abnormal: Floats, days: Ints, lags: int | None = None) -> Outc
 
     Every event is held, with equal weight, on the days of its window (Jaffe 1974; Fama 1998). Correlation between events of a day
     goes into the portfolio's variance; K = L − 1 lags allow for what the overlap of windows and autocorrelation carry over. The mean is
-    over days, not over events: a day with one event counts as much as one with a hundred. Null with fewer than two days.
-    Not for events that all share one day 0 (D = L); low power where many events fall on few days.
+    over days, not over events: a day with one event counts as much as one with a hundred. Null with fewer than two days, and when the
+    days are no more than one window's (all events share day 0). Low power where many events fall on few days.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def calendar_time(abnormal: Floats, days: Ints, lags: int | None = None) -> Outc
     """
     n_events = int((~np.isnan(abnormal)).any(axis=1).sum())
     day, mean, _ = portfolio(abnormal, days)
-    if len(day) < 2:
+    if len(day) <= max(1, abnormal.shape[1]):
         return Outcome(None, None, None, n_events)
     variance = hac_variance(day, mean, abnormal.shape[1] - 1 if lags is None else lags)
     if not variance > 1e-24 * float(np.square(mean).max()):

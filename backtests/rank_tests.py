@@ -32,6 +32,7 @@ __all__ = [
     "generalized_ranks",
     "grank_t",
     "grank_z",
+    "granks",
     "median_signs",
     "rank_sums",
     "restandardised",
@@ -151,17 +152,7 @@ def grank_t(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
     scar
         (N,) standardised cumulative abnormal returns; events with NaN are left out.
     """
-    centred, counts, zero, n, _ = _window_ranks(ranks, scar)
-    if n < 2:
-        return Outcome(None, None, None, n)
-    known = counts > 0
-    means = np.append(centred[known] / counts[known], zero / n)
-    weights = np.append(counts[known], n) / n
-    days = len(means)
-    variance = float((weights * np.square(means)).sum()) / days
-    if variance <= _ROUNDING**2 or days < 3:
-        return Outcome(None, None, None, n)
-    return _bounded(float(means[-1]) / math.sqrt(variance), days, n)
+    return granks(ranks, scar)[0]
 
 
 def grank_z(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
@@ -175,10 +166,30 @@ def grank_z(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
     ranks, scar
         As for :func:`grank_t`.
     """
-    _, _, zero, n, variance = _window_ranks(ranks, scar)
-    if n < 2 or variance <= 0:
-        return Outcome(None, None, None, n)
-    return normal(zero / math.sqrt(variance), n)
+    return granks(ranks, scar)[1]
+
+
+def granks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Outcome, Outcome]:
+    """Return :func:`grank_t` and :func:`grank_z`, which share all but the last step.
+
+    Parameters
+    ----------
+    ranks, scar
+        As for :func:`grank_t`.
+    """
+    centred, counts, zero, n, uniform = _window_ranks(ranks, scar)
+    nothing = Outcome(None, None, None, n)
+    if n < 2 or uniform <= 0:
+        return nothing, nothing
+    z = normal(zero / math.sqrt(uniform), n)
+    known = counts > 0
+    means = np.append(centred[known] / counts[known], zero / n)
+    weights = np.append(counts[known], n) / n
+    days = len(means)
+    variance = float((weights * np.square(means)).sum()) / days
+    if variance <= _ROUNDING**2:
+        return nothing, z
+    return _bounded(float(means[-1]) / math.sqrt(variance), days, n), z
 
 
 def _window_ranks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Floats, Floats, float, int, float]:
@@ -255,9 +266,10 @@ def median_signs(series: Floats) -> Floats:
     for start in range(0, len(series), _BLOCK):
         block = series[start : start + _BLOCK]
         valid = ~np.isnan(block)
-        some = valid.any(axis=1)
+        complete = bool(valid.all())
+        some = np.ones(len(block), dtype=bool) if complete else valid.any(axis=1)
         median = np.full(len(block), np.nan)
-        median[some] = np.nanmedian(block[some], axis=1)
+        median[some] = np.median(block, axis=1) if complete else np.nanmedian(block[some], axis=1)
         sums += np.where(valid, np.sign(block - median[:, None]), 0.0).sum(axis=0)
         counts += valid.sum(axis=0)
     return np.asarray(sums / np.sqrt(np.where(counts > 0, counts, np.nan)))

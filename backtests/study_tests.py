@@ -160,7 +160,9 @@ class Sample:
         patell = np.nan_to_num(scars[0]) if chosen.patell_counts == "all" else scars[0]
         paired = bool({"adjusted_patell", "kolari_pynnonen"} & set(names))
         correlation = self._correlation(window, (first, last)) if paired else np.nan
-        return [self._one(name, window, (first, last), car, patell, scars[1], correlation) for name in names]
+        ranked = rank_tests.granks(self.generalized, scars[1]) if self.generalized is not None else (None, None)
+        given = dict(zip(("grank_t", "grank_z"), ranked, strict=True))
+        return [given.get(name) or self._one(name, window, (first, last), car, patell, scars[1], correlation) for name in names]
 
     def _one(self, name: str, window: Window, columns: Window, car: Floats, patell: Floats, scar: Floats, correlation: float) -> Outcome:
         first, last = columns
@@ -191,9 +193,6 @@ class Sample:
                 return rank_tests.corrado_rank(self.signs, self._tested(columns), _known(car))
             case "campbell_wasley":
                 return rank_tests.campbell_wasley(self.ranks, self._tested(columns), _known(car))
-            case "grank_t" | "grank_z":
-                assert self.generalized is not None
-                return (rank_tests.grank_t if name == "grank_t" else rank_tests.grank_z)(self.generalized, scar)
             case "wilcoxon":
                 return event_tests.wilcoxon(car)
             case "calendar_time":

@@ -135,9 +135,9 @@ def _kept(taken: pl.DataFrame, before: pl.DataFrame) -> str | None:
     if taken.is_empty():
         return None
     session = taken["session"].max()
-    earlier = before.filter(pl.col("session") == session)["asof"].dt.strftime("%Y-%m-%dT%H:%M%z").max()
+    earlier = str(before.filter(pl.col("session") == session)["asof"].dt.strftime("%Y-%m-%dT%H:%M%z").max())
     return (
-        f"{taken.height} rows were not written: session {session} was already decided as of {earlier}, "
+        f"{taken.height} rows were not written: session {session!s} was already decided as of {earlier}, "
         "and what was decided is never changed; expected one decision a session."
     )
 
