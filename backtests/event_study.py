@@ -56,7 +56,7 @@ from backtests.normal_returns import (
     take,
 )
 from backtests.study_result import EventStudyResult
-from backtests.study_tables import average, cautions, event_returns, event_rows
+from backtests.study_tables import average, cautions, event_returns, event_rows, unusable
 from backtests.thin_trading import across_gaps, dimson, leads_and_lags, scholes_williams
 from research.calendar import zone_of
 from research.errors import EstimationError, UsageError
@@ -270,7 +270,7 @@ class EventStudy:
             sound = sound.filter(pl.col("reason").is_null()).sort("event_id", "symbol")
             if sound.height:
                 arrays = self._abnormal(grid, sound, returns)
-                sound = sound.with_columns(reason=self._unusable(arrays))
+                sound = sound.with_columns(reason=unusable(arrays, self.min_obs))
                 good = sound["reason"].is_null().to_numpy()
                 parts.append(arrays if good.all() else take(arrays, good))
                 frames.append(sound)
@@ -392,20 +392,6 @@ class EventStudy:
                 return garch_market(realized, regressors)
             case _:
                 return estimate(self.model, realized, regressors)
-
-    def _unusable(self, arrays: AbnormalReturns) -> pl.Series:
-        """Return why an event's arrays cannot be used, null where they can."""
-        short = arrays.n_obs < self.min_obs
-        flat = ~np.isfinite(arrays.sigma)
-        absent = np.isnan(arrays.abnormal).all(axis=1)
-        frame = pl.DataFrame({"short": short | (arrays.df <= 0), "flat": flat, "absent": absent})
-        reason = (
-            pl.when("short").then(pl.lit("estimation window too short"))
-            .when("flat").then(pl.lit("zero variance"))
-            .when("absent").then(pl.lit("no return in the event window"))
-            .otherwise(pl.lit(None, dtype=pl.String))
-        )  # fmt: skip
-        return frame.select(reason=reason)["reason"]
 
     def _clock(self, grids: Sequence[Market], used: pl.DataFrame) -> Clock:
         left, right = self._pads

@@ -181,6 +181,7 @@ def _events(result: EventStudyResult) -> list[dict[str, Any]]:
             "expected_return": arrays.expected[number].tolist(),
             "ar": arrays.abnormal[number].tolist(),
             "forecast_std": forecast_std[number].tolist(),
+            "ar_t": (arrays.abnormal[number] / forecast_std[number]).tolist(),
             **{name: [float(values[number]) for values in path] for name, path in paths.items()},
         }
     return rows

@@ -11,7 +11,7 @@ from backtests.event_windows import Clock
 from backtests.normal_returns import AbnormalReturns, window_bhar, window_car
 from backtests.schemas import EVENT_RETURNS, EVENT_STUDY
 
-__all__ = ["average", "cautions", "event_returns", "event_rows"]
+__all__ = ["average", "cautions", "event_returns", "event_rows", "unusable"]
 
 Floats = npt.NDArray[np.float64]
 Window = tuple[int, int]
@@ -146,6 +146,19 @@ def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, cloc
             "shared; cross_sectional, patell, bmp, grank_z, sign, generalized_sign, wilcoxon, bhar and wild_bootstrap reject too often."
         )
     return tuple(told)
+
+
+def unusable(arrays: AbnormalReturns, min_obs: int) -> pl.Series:
+    """Return why an event's arrays cannot be used, null where they can."""
+    short = (arrays.n_obs < min_obs) | (arrays.df <= 0)
+    frame = pl.DataFrame({"short": short, "flat": ~np.isfinite(arrays.sigma), "absent": np.isnan(arrays.abnormal).all(axis=1)})
+    reason = (
+        pl.when("short").then(pl.lit("estimation window too short"))
+        .when("flat").then(pl.lit("zero variance"))
+        .when("absent").then(pl.lit("no return in the event window"))
+        .otherwise(pl.lit(None, dtype=pl.String))
+    )  # fmt: skip
+    return frame.select(reason=reason)["reason"]
 
 
 def _series(name: str, values: npt.NDArray[np.generic]) -> pl.Series:

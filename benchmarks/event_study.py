@@ -118,15 +118,13 @@ def main() -> None:
     study = EventStudy(estimation=ESTIMATION, window=WINDOW)
     floor, car = seconds(args.repeat, lambda: bare(market, returns, symbol, day))
     fitted, result = seconds(args.repeat, lambda: study.fit_returns(events, long, index))
-    tested, tests = seconds(args.repeat, lambda: result.tests(tests=PARAMETRIC))
+    tested, _ = seconds(args.repeat, lambda: result.tests(tests=PARAMETRIC))
     ranked, _ = seconds(1, lambda: result.tests(tests=RANKED))
     np.testing.assert_allclose(result.events["car"].to_numpy(), car, rtol=0, atol=1e-10)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     few = study.fit_returns(events.head(10_000), long, index)
     slow, _ = seconds(1, lambda: few.tests(tests=[*RANKED, *RESAMPLED]))
-    print(
-        f"{args.events} events, {args.symbols} symbols x {args.sessions} sessions; {len(tests['window_start'].unique())} starts of windows"
-    )
+    print(f"{args.events} events, {args.symbols} symbols x {args.sessions} sessions")
     for name, took in (
         ("bare numpy regressions", floor),
         ("fit, all tables", fitted),

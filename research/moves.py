@@ -363,16 +363,18 @@ def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: 
     if named is not None:
         return named
     if DAY_WORD.search(local):
-        return next((name for name, pattern in DAYS if pattern.search(local)), None)
+        return _last_day_word(local)
     opening = plain[sentence.start : max(clause[0], sentence.start)]
     period = next((name for name, pattern in sure if _governs(opening, pattern)), None)
     if cumulative.search(local):
         return period or vague
-    return next((name for name, pattern in DAYS if pattern.search(local)), None) or period or _day_before(opening)
+    return _last_day_word(local) or period or _last_day_word(opening)
 
 
-def _day_before(opening: str) -> str | None:
-    return next((name for name, pattern in DAYS if pattern.search(opening)), None)
+def _last_day_word(said: str) -> str | None:
+    """Return the part of the day named last: a share that opened at its limit and closed there closed there."""
+    last = [(match.start(), name) for name, pattern in DAYS for match in pattern.finditer(said)]
+    return max(last)[1] if last else None
 
 
 def _governs(opening: str, pattern: re.Pattern[str]) -> bool:

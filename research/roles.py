@@ -53,6 +53,13 @@ _SOURCE_RIGHT_EN = re.compile(
     r"|maintained|maintains|data|research|note|report|survey)\b",
     re.IGNORECASE,
 )
+#: words that make any firm, not only a known quoter, the one that speaks: 某行分析师:, analysts at X, X upgrades Y
+_ANALYST_LEFT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with)\s+$", re.IGNORECASE)
+_ANALYST_RIGHT = re.compile(
+    r"^(?:证券|银行|国际|资本|研究)?(?:首席)?(?:分析师(?![日大会])|策略师|经济学家)|^的(?:分析师|策略师|经济学家)(?=在|称|表示|认为|指出|写道|:)|^(?:['’]s)?\s+(?:analysts?(?!\s+days?)|strategists?|economists?)\b"
+    r"|^\s+(?:upgrade[sd]?|downgrade[sd]?|initiate[sd]?|reiterate[sd]?)\s+[A-Z]"
+    r"|^\s+(?:raise|cut|lift|lower|boost|trim)(?:s|d|ed)?\s+(?:its|the)\s+(?:rating|price target|target price|recommendation)\b"
+)
 #: picture credits and bylines make anyone a source
 _CREDIT_LEFT = re.compile(r"(?:图源|图片来源|来源|供图|图片|摄影|视频来源|数据来源|资料来源|截图自|图自|图|封面来源)\s*[:/|]\s*$")
 _CREDIT_RIGHT = re.compile(r"^(?:供图|官网截图|截图|供稿)")
@@ -138,7 +145,7 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
         explicit move or event makes it a subject.
     """
     left, right = text[max(0, start - BEFORE) : start], text[end : end + AFTER]
-    if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right):
+    if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
         return "source"
     if quoter:
         if _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right):

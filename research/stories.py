@@ -339,10 +339,15 @@ def _figure_links(texts: _Texts) -> _Links:
 
 
 def _headline_overlap(a: str, b: str) -> float:
-    """Return the share of the shorter headline's words (pairs of Han characters, Latin words) that the other has; 0 below three."""
+    """Return the share of the shorter headline's words (pairs of Han characters, Latin words) that the other has; 0 below three.
+
+    Two headlines that open with the same words, mostly a company's name, must share something beyond them too.
+    """
     words_a, words_b = _headline_words(a), _headline_words(b)
     shared = len(words_a & words_b)
-    return shared / min(len(words_a), len(words_b)) if shared >= 3 else 0.0
+    opening = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    beyond = _headline_words(a[opening:]) & _headline_words(b[opening:])
+    return shared / min(len(words_a), len(words_b)) if shared >= 3 and beyond else 0.0
 
 
 def _headline_words(headline: str) -> set[str]:
