@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,7 +42,7 @@ def demo(
 
 
 def study(
-    benchmark: Annotated[list[str], typer.Option(help="Benchmark symbol; repeat it to name one for each market.")],
+    benchmark: Annotated[list[str] | None, typer.Option(help="Benchmark symbol; repeat it to name one for each market.")] = None,
     event_type: Annotated[str | None, typer.Option(help="`group.type`, or a whole group; every type by default.")] = None,
     symbols: Annotated[list[str] | None, typer.Option(help="Only these symbols; repeat for more.")] = None,
     window: Annotated[tuple[int, int], typer.Option(help="First and last session of the event window.")] = (-5, 20),
@@ -50,8 +51,15 @@ def study(
     min_obs: Annotated[int, typer.Option(help="Fewest returns in the estimation window.")] = 100,
     home: Home = _HOME,
     report: _Report = None,
+    case: Annotated[Path | None, typer.Option(help="Run a folder of returns and events instead (docs/event_study.md).")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the results of --case.")] = None,
 ) -> None:
-    """Run an event study over the first reports of the stored events, by event type."""
+    """Run an event study over the first reports of the stored events, by event type; or over a folder with --case."""
+    if case is not None:
+        _case(case, out)
+        return
+    if not benchmark:
+        raise UsageError("No benchmark was named; expected --benchmark SYMBOL, such as 510300.SS, or --case FOLDER.")
     import polars as pl
 
     from backtests.event_study import EventStudy
@@ -182,6 +190,20 @@ def check(
         say(f"moves        {judged.height:>8,} rows   {out}")
     if bad:
         raise DataError(f"{len(bad)} tables of {home} are not valid; the first: {bad[0]}")
+
+
+def _case(folder: Path, out: Path | None) -> None:
+    from backtests.study_cases import run_case
+    from research.store import write_atomically
+
+    text = json.dumps(run_case(folder), ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    if out is None:
+        say(text)
+        return
+    if not out.resolve().parent.is_dir():
+        raise UsageError(f"Folder {out.resolve().parent} does not exist; make it first.")
+    write_atomically(out, text)
+    say(f"study        {out}")
 
 
 def _findings(result: Any) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from research.calendar import sessions as calendar_sessions
 from research.errors import EstimationError, UsageError
 from research.prices import with_limits
 from signals.pointintime import LEAD, calendar_of
-from signals.publish import history
+from signals.publish import history, of_equities
 
 __all__ = ["Evidence", "benchmark_of", "evidence", "first_reports", "market_calendar", "tradable"]
 
@@ -78,6 +78,7 @@ def evidence(
     mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS[market]) & (pl.col("currency") == costs.currency))
     if universe is not None:
         mine = mine.join(universe.filter(pl.col("asset_class") == "equity").select("symbol").unique(), on="symbol", how="semi")
+        mentions, events = of_equities(mentions, universe), of_equities(events, universe)
     if rules_of(market).price_limits:
         mine = with_limits(mine)
     first_news = mentions.select(pl.col("available_at").min()).item()

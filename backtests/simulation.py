@@ -106,7 +106,7 @@ def run(
     seed: int = 0,
     rules: Rules | None = None,
     benchmark: str | None = None,
-    delisting_after: int = 20,
+    delisting_after: int = 60,
     haircut: float = 0.0,
 ) -> Backtest:
     """Simulate ``weights`` on ``bars`` under the rules and costs of a market.

@@ -30,12 +30,15 @@ sentiment_app = typer.Typer(
     help="Train or apply a tone model on JSONL lines {id, text, target?, lang?, label?}.", no_args_is_help=True, rich_markup_mode=None
 )
 
+instruments_app = typer.Typer(help="The security master of a home.", no_args_is_help=True, rich_markup_mode=None)
+
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the console script."""
     app.command("ingest")(ingest_command)
     app.add_typer(prices_app, name="prices")
     app.add_typer(sentiment_app, name="sentiment")
+    app.add_typer(instruments_app, name="instruments")
 
 
 def ingest_command(
@@ -75,7 +78,31 @@ def ingest_command(
     )
     say(done.written)
     if done.unreadable:
-        raise SourceError(" ".join(done.unreadable) + f" The other {len(files) - len(done.unreadable)} files were read.")
+        for reason in done.unreadable:
+            print(f"unreadable   {reason}", file=sys.stderr)
+        n = len(done.unreadable)
+        raise SourceError(f"{n} of {len(files)} files could not be read and stand in the quarantine table; the first: {done.unreadable[0]}")
+
+
+@instruments_app.command("refresh")
+def instruments_refresh(
+    market: Annotated[list[str] | None, typer.Option(help="cn or hk; repeat for both (default: cn).")] = None, home: Home = _HOME
+) -> None:
+    """Add listings, renames and delistings from the exchanges' lists, through akshare; rows that are there never change."""
+    from research import schemas
+    from research.ingestion import security_master
+    from research.sources import listings
+    from research.store import Store
+
+    store = Store(home)
+    master = security_master(store)
+    found = listings.refresh(master, seen_at=datetime.now(UTC), markets=tuple(market or ["cn"]))
+    for subject, reason in found.failures.select("subject", "reason").rows():
+        print(f"failed       {subject}: {reason}", file=sys.stderr)
+    say([store.append(schemas.INSTRUMENTS, master), store.append(schemas.INSTRUMENTS, found.instruments)])
+    say(f"{change:<12} {n:>8,}" for change, n in found.changes.group_by("change").len().sort("change").rows())
+    if found.failures.height and found.changes.is_empty() and found.instruments.is_empty():
+        raise SourceError("No list gave anything; see the reasons above.")
 
 
 @prices_app.command("files")
@@ -105,14 +132,19 @@ def prices_files(
     chosen = expand(paths)
     with progress("loading bars", len(chosen)) as advance:
         for path in chosen:
-            loaded = files.read_bars([path], columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
+            try:
+                loaded = files.read_bars([path], columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
+            except DataError as error:
+                left_out.append(str(error))
+                advance(1)
+                continue
             stored = store.read(schemas.BARS) if store.home.exists() else schemas.BARS.empty()
             inside = loaded.bars.filter(pl.col("session").is_between(lower, upper))
             left_out += _write_bars(store, stored, inside, loaded.quarantine, loaded.flags)
             set_aside += loaded.quarantine["reason"].to_list()
             advance(1)
     if left_out:
-        raise DataError(f"{len(left_out)} symbols were left out, the rest was kept; the first: {left_out[0]}")
+        raise DataError(f"{len(left_out)} files or symbols were left out, the rest was kept; the first: {left_out[0]}")
     if set_aside:
         raise DataError(f"{len(set_aside)} rows were set aside in the quarantine table, the rest was kept; the first: {set_aside[0]}")
 

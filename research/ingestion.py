@@ -28,7 +28,7 @@ import polars as pl
 from research import documents, schemas, stories
 from research.annotation import annotate
 from research.errors import SourceError, UsageError
-from research.instruments import shipped
+from research.instruments import in_effect, shipped
 from research.linking import Linker
 from research.schemas import DOCUMENTS, INSTANT
 from research.sources import Article, Rejected
@@ -122,7 +122,7 @@ def ingest(
             reading = _read(files, unreadable, advance, format=format, source=source, columns=columns, zone=zone)
             for articles, rejected in _gathered(reading):
                 date(articles, rejected)
-        linker = Linker.build(master)
+        linker = Linker.build(in_effect(master))
         with progress("reading documents", spill.height) as advance:
             for first, last in spill.cuts():
                 _batch(written, spill.between(first, last), linker, advance)
@@ -131,6 +131,8 @@ def ingest(
 
 def security_master(store: Store, instruments: Path | None = None) -> pl.DataFrame:
     """Return the home's security master: the stored one, else the file given, else the shipped one.
+
+    A stored master may hold more rows than the file it was made from: a refresh adds some.
 
     Raises
     ------
@@ -144,9 +146,10 @@ def security_master(store: Store, instruments: Path | None = None) -> pl.DataFra
         given = schemas.INSTRUMENTS.validate(pl.read_parquet(instruments))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SourceError(f"{instruments} cannot be read as Parquet ({error}); expected an instruments table.") from error
-    if stored.height and not stored.sort(schemas.INSTRUMENTS.key).equals(given.sort(schemas.INSTRUMENTS.key)):
+    key = schemas.INSTRUMENTS.key
+    if stored.height and not stored.join(given, on=key, how="semi").sort(key).equals(given.sort(key)):
         raise UsageError(f"Home {store.home} already has a security master; leave --instruments out, or start a new home.")
-    return given
+    return given if stored.is_empty() else stored
 
 
 def _read(

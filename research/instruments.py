@@ -21,7 +21,7 @@ from rapidfuzz import fuzz, process
 from research.errors import UnknownSymbolError
 from research.schemas import INSTRUMENTS
 
-__all__ = ["asof", "lookup", "shipped"]
+__all__ = ["asof", "in_effect", "lookup", "shipped"]
 
 
 @lru_cache(maxsize=1)
@@ -42,8 +42,20 @@ def asof(instruments: pl.DataFrame, day: date) -> pl.DataFrame:
     >>> asof(shipped(), date(2021, 6, 1)).filter(pl.col("symbol") == "META")["name"].to_list()
     ['Facebook']
     """
-    valid = instruments.filter(pl.col("valid_from") <= day, pl.col("valid_to").is_null() | (pl.col("valid_to") >= day))
+    valid = in_effect(instruments).filter(pl.col("valid_from") <= day, pl.col("valid_to").is_null() | (pl.col("valid_to") >= day))
     return valid.sort("symbol", "valid_from").unique("symbol", keep="last", maintain_order=True)
+
+
+def in_effect(instruments: pl.DataFrame) -> pl.DataFrame:
+    """Return ``instruments`` with each ``valid_to`` no later than the day before the symbol's next row begins, sorted by key.
+
+    >>> from datetime import date
+    >>> rows = pl.DataFrame({"symbol": ["A"] * 2, "valid_from": [date(2020, 1, 1), date(2024, 5, 6)], "valid_to": [None, date(2024, 5, 6)]})
+    >>> in_effect(rows)["valid_to"].to_list()
+    [datetime.date(2024, 5, 5), datetime.date(2024, 5, 6)]
+    """
+    following = pl.col("valid_from").shift(-1).over("symbol") - pl.duration(days=1)
+    return instruments.sort("symbol", "valid_from").with_columns(valid_to=pl.min_horizontal("valid_to", following))
 
 
 def lookup(instruments: pl.DataFrame, symbol: str) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from signals.pointintime import LEAD, calendar_of
 from signals.schemas import RUNS, SIGNALS
 from signals.transforms import zscore
 
-__all__ = ["RECIPES", "Recipe", "Run", "code_version", "generate", "history", "recipe"]
+__all__ = ["RECIPES", "Recipe", "Run", "code_version", "generate", "history", "of_equities", "recipe"]
 
 #: days of calendar before the first news, so that it falls into a session of its own
 _MARGIN = timedelta(days=15)
@@ -86,6 +86,15 @@ def history(events: pl.DataFrame, mentions: pl.DataFrame, sessions: pl.DataFrame
     return recipe(name).scores(panel(events, mentions, sessions, lead=lead))
 
 
+def of_equities(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows about equities: an index or a commodity has no place in a cross-section of shares.
+
+    A symbol the master does not know stays; so does everything where the master is empty.
+    """
+    others = instruments.filter(pl.col("asset_class") != "equity").select("symbol").unique()
+    return frame.join(others, on="symbol", how="anti", maintain_order="left", nulls_equal=False)
+
+
 def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mics: Sequence[str] = ()) -> Run:
     """Write the signal of the session that is decided at ``asof``.
 
@@ -115,7 +124,8 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     if done.height:
         return Run(run_id, store.read(SIGNALS).filter(pl.col("run_id") == run_id), ())
     versions = store.versions()
-    mentions, events = store.read("mentions", asof=cut), store.read("events", asof=cut)
+    instruments = store.read("instruments")
+    mentions, events = (of_equities(store.read(name, asof=cut), instruments) for name in ("mentions", "events"))
     scores = _latest(chosen, events, mentions, cut, mics, run_id)
     before = store.read(SIGNALS).filter((pl.col("signal") == name) & (pl.col("asof") != cut))
     taken = scores.join(before, on=SIGNALS.key, how="semi")

@@ -71,8 +71,9 @@ def test_twice_adds_nothing_and_bad_files_do_not_spoil_the_batch(tmp_path):
     (news / "z_more.txt").write_text(
         FEED.replace("清禾光学发布新品", "腾岚食品发布新品").replace("清禾光学今日", "腾岚食品今日"), encoding="utf-8"
     )
-    said = one_sentence(tidings("ingest", news, "--seen-at", SEEN, "--home", "h", cwd=tmp_path), 1)
-    assert "empty.txt" in said and "photo.txt" in said
+    done = tidings("ingest", news, "--seen-at", SEEN, "--home", "h", cwd=tmp_path)
+    assert "2 of 4 files" in one_sentence(done, 1)
+    assert "empty.txt" in done.stderr and "photo.txt" in done.stderr
     assert Store(tmp_path / "h").read("documents").height == 3
     assert Store(tmp_path / "h").read("quarantine").height == 2
 

@@ -104,10 +104,11 @@ def test_the_truncation_law(articles, cut):
 
 
 def planted_archive():
-    """A late copy (seen two days after it was published) and enough others for a cross-section."""
+    """A late copy (seen two days after it was published); of the others three come before the cut, one for each symbol, and two after."""
     start = datetime(2024, 3, 4, 2, tzinfo=UTC)
     late = Article("news", "A", *TEXTS[2], stamp=start, first_seen_at=start + timedelta(days=2))
-    others = [Article("news", "A", *TEXTS[i], stamp=start + timedelta(hours=7 * i)) for i in (0, 3, 4, 5, 6)]
+    hours = {0: 0, 3: 7, 5: 14, 4: 35, 6: 42}
+    others = [Article("news", "A", *TEXTS[i], stamp=start + timedelta(hours=h)) for i, h in hours.items()]
     return [late, *others]
 
 

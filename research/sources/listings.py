@@ -31,11 +31,12 @@ import polars as pl
 
 from research.calendar import mic_of
 from research.errors import UsageError
+from research.instruments import in_effect
 from research.names import words
 from research.schemas import INSTRUMENTS
 from research.sources.exchange_lists import Change, Ended, Listed, Lists, fetch
 
-__all__ = ["CHANGES", "FAILURES", "Refreshed", "base", "compare", "in_effect", "refresh", "short"]
+__all__ = ["CHANGES", "FAILURES", "Refreshed", "base", "compare", "refresh", "short"]
 
 #: columns of ``Refreshed.changes``; ``stated`` tells days the source states from days a change was seen on
 CHANGES = {"symbol": pl.String, "change": pl.String, "day": pl.Date, "stated": pl.Boolean, "before": pl.String, "after": pl.String}
@@ -91,18 +92,6 @@ class _Found:
 
     def fail(self, subject: str, sentence: str) -> None:
         self.failures.append({"subject": subject, "reason": f"{subject} {sentence}"})
-
-
-def in_effect(instruments: pl.DataFrame) -> pl.DataFrame:
-    """Return ``instruments`` with each ``valid_to`` no later than the day before the symbol's next row begins, sorted by key.
-
-    >>> from datetime import date
-    >>> rows = pl.DataFrame({"symbol": ["A"] * 2, "valid_from": [date(2020, 1, 1), date(2024, 5, 6)], "valid_to": [None, date(2024, 5, 6)]})
-    >>> in_effect(rows)["valid_to"].to_list()
-    [datetime.date(2024, 5, 5), datetime.date(2024, 5, 6)]
-    """
-    following = pl.col("valid_from").shift(-1).over("symbol") - pl.duration(days=1)
-    return instruments.sort("symbol", "valid_from").with_columns(valid_to=pl.min_horizontal("valid_to", following))
 
 
 def refresh(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from loopback import Answer, Vendors, vendors
 
 from research.errors import UsageError
-from research.instruments import asof, shipped
+from research.instruments import asof, in_effect, shipped
 from research.linking import Linker
 from research.schemas import DOCUMENTS, INSTRUMENTS
 from research.sources import listings
@@ -149,7 +149,7 @@ def linked(master: pl.DataFrame, text: str, day: date) -> list[str]:
     document = DOCUMENTS.frame([{"doc_id": "d", "kind": "news", "source": "Test", "language": "zh-Hans", "headline": text, "body": "",
                                  "published_at": at, "published_precision": "day", "published_not_before": at,
                                  "published_not_after": at, "available_at": at, "story_id": "d", "novelty": 1.0}])  # fmt: skip
-    return Linker.build(listings.in_effect(master)).spans(document)["symbol"].to_list()
+    return Linker.build(in_effect(master)).spans(document)["symbol"].to_list()
 
 
 def test_every_kind_of_change(web: Vendors) -> None:
@@ -197,7 +197,7 @@ def test_nothing_is_overwritten_and_twice_adds_nothing(web: Vendors, tmp_path: P
 
 def test_the_rule_of_reading(web: Vendors) -> None:
     master = pl.concat([MASTER, refresh().instruments])
-    whole = listings.in_effect(master)
+    whole = in_effect(master)
 
     def names(day: date) -> dict[str, str]:
         return dict(asof(whole, day).select("symbol", "name_zh").iter_rows())
@@ -364,7 +364,7 @@ def test_a_mark_alone_is_no_new_name() -> None:
 
 
 def test_the_shipped_master_reads_the_same_under_the_rule() -> None:
-    assert listings.in_effect(shipped()).equals(shipped())
+    assert in_effect(shipped()).equals(shipped())
 
 
 DAYS = st.dates(date(2020, 1, 1), date(2020, 3, 1))
@@ -373,7 +373,7 @@ DAYS = st.dates(date(2020, 1, 1), date(2020, 3, 1))
 @given(st.lists(st.tuples(st.sampled_from("AB"), DAYS, st.none() | DAYS), max_size=8, unique_by=lambda r: r[:2]), DAYS)
 def test_at_most_one_row_a_symbol_is_in_effect(rows: list[tuple[str, date, date | None]], day: date) -> None:
     schema = {"symbol": pl.String, "valid_from": pl.Date, "valid_to": pl.Date}
-    read = listings.in_effect(pl.DataFrame(rows, schema=schema, orient="row"))
+    read = in_effect(pl.DataFrame(rows, schema=schema, orient="row"))
     true = read.filter(pl.col("valid_from") <= day, pl.col("valid_to").is_null() | (pl.col("valid_to") >= day))
     for symbol in "AB":
         begun = sorted((r for r in rows if r[0] == symbol and r[1] <= day), key=lambda r: r[1])

@@ -258,7 +258,7 @@ def test_the_security_master_of_a_home_stays(tmp_path):
     store = Store(tmp_path / "home")
     store.append(INSTRUMENTS, MASTER)
     MASTER.write_parquet(tmp_path / "same.parquet")
-    MASTER.head(2).write_parquet(tmp_path / "other.parquet")
+    MASTER.with_columns(name=pl.lit("another")).write_parquet(tmp_path / "other.parquet")
     assert ingestion.security_master(store, tmp_path / "same.parquet").equals(MASTER)
     assert ingestion.security_master(store).equals(MASTER.sort(INSTRUMENTS.key))
     with pytest.raises(UsageError, match="already has a security master"):

@@ -85,7 +85,7 @@ stamps = st.integers(0, 35 * 24 * 60).map(lambda m: datetime(2024, 2, 1, tzinfo=
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(stamps, st.sampled_from(["600000.SS", "000001.SZ"]), st.sampled_from([-1.0, 0.25, 1.0])), min_size=1, max_size=25),
-    st.integers(3, 20),
+    st.integers(3, 18),
 )
 def test_the_panel_up_to_a_session_does_not_know_what_came_after_its_cutoff(rows, n):
     mentions = MENTIONS.frame([mention(i, at, symbol, tone) for i, (at, symbol, tone) in enumerate(rows)])
