@@ -11,7 +11,7 @@ demo: $(VENV)/.ready
 	$(BIN)/tidings demo --home demo-home --report $(REPORT)
 
 test: $(VENV)/.ready lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from research.errors import UsageError
 from research.schemas import DOCUMENTS, QUARANTINE, content_id
 from research.sources import Article, Rejected
 
-__all__ = ["Built", "build", "quarantined"]
+__all__ = ["Built", "build", "dated", "quarantined"]
 
 _EXACT = ("second", "minute", "day")
 _EXCERPT = 200
@@ -82,6 +82,17 @@ def build(
     UsageError
         When ``seen_at`` or an article's first-seen time has no zone, or ``latency`` is negative.
     """
+    frame, quarantine = dated(articles, seen_at=seen_at, latency=latency)
+    if known is not None and known.height:
+        frame = frame.join(known.select("doc_id"), on="doc_id", how="anti")
+    frame = frame.join(stories.assign(frame, known), on="doc_id", how="left", maintain_order="left")
+    return Built(DOCUMENTS.validate(frame.sort("available_at", "doc_id")), quarantine)
+
+
+def dated(
+    articles: Iterable[Article], *, seen_at: datetime | None = None, latency: timedelta = timedelta(0)
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return documents without ``story_id`` and ``novelty``, each id once, and ``quarantine``: the first half of :func:`build`."""
     if seen_at is not None and seen_at.tzinfo is None:
         raise UsageError(f"seen_at came as {seen_at} without a zone; expected an aware time such as 2024-04-20T12:00:00+08:00.")
     if latency < timedelta(0):
@@ -97,11 +108,8 @@ def build(
     schema = {name: dtype for name, dtype in DOCUMENTS.schema.items() if name not in ("story_id", "novelty")}
     frame = pl.DataFrame(rows, schema=schema).sort("doc_id", "available_at", "first_seen_at", "url", nulls_last=True)
     frame = frame.unique("doc_id", keep="first", maintain_order=True)
-    if known is not None and known.height:
-        frame = frame.join(known.select("doc_id"), on="doc_id", how="anti")
-    frame = frame.join(stories.assign(frame, known), on="doc_id", how="left", maintain_order="left")
     quarantine = pl.DataFrame(aside, schema=QUARANTINE.schema).unique("input_id", keep="first", maintain_order=True)
-    return Built(DOCUMENTS.validate(frame.sort("available_at", "doc_id")), QUARANTINE.validate(quarantine.sort("input_id")))
+    return frame.sort("available_at", "doc_id"), QUARANTINE.validate(quarantine.sort("input_id"))
 
 
 def quarantined(rejected: Iterable[Rejected], seen_at: datetime | None = None) -> pl.DataFrame:

@@ -112,9 +112,9 @@ def ingest(
         spill = _Spill(Path(folder))
 
         def date(articles: list[Article], rejected: list[Rejected]) -> None:
-            built = documents.build(articles, seen_at=seen_at, latency=latency)
-            spill.add(built.documents.drop(_FOUND_LATER))
-            aside = pl.concat([built.quarantine, documents.quarantined(rejected, seen_at)])
+            dated, undated = documents.dated(articles, seen_at=seen_at, latency=latency)
+            spill.add(dated)
+            aside = pl.concat([undated, documents.quarantined(rejected, seen_at)])
             if aside.height:
                 written.append(schemas.QUARANTINE, aside.unique("input_id", keep="first", maintain_order=True))
 
