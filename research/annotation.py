@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from research import events, facts, sentiment
+from research.events import extract as extract_events
+from research.facts import extract as extract_facts
 from research.linking import Linker, mentions
 from research.schemas import DOCUMENTS, EVENTS, FACTS, MENTIONS
+from research.sentiment import tones
 
 __all__ = ["Annotation", "annotate"]
 
@@ -47,8 +49,8 @@ def annotate(documents: pl.DataFrame, linker: Linker, *, progress: Callable[[int
     read = [Annotation(MENTIONS.empty(), EVENTS.empty(), FACTS.empty())]
     for batch in DOCUMENTS.validate(documents).sort("doc_id").iter_slices(_BATCH):
         spans = linker.spans(batch)
-        named = mentions(batch, spans, sentiment.tones(batch, spans))
-        read.append(Annotation(named, events.extract(batch, spans, named), facts.extract(batch, spans)))
+        named = mentions(batch, spans, tones(batch, spans))
+        read.append(Annotation(named, extract_events(batch, spans, named), extract_facts(batch, spans)))
         if progress is not None:
             progress(batch.height)
     return Annotation(*(pl.concat([getattr(part, name) for part in read]) for name in ("mentions", "events", "facts")))

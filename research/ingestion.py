@@ -45,7 +45,6 @@ _PART_CHARACTERS = 2_000_000
 #: it, so a small one repeats that work and a large one holds more memory
 _BATCH_DOCUMENTS, _BATCH_CHARACTERS = 10_000, 8_000_000
 _ROW_GROUP = 1_000
-_FOUND_LATER = ("story_id", "novelty")
 _TABLES = (schemas.INSTRUMENTS, schemas.QUARANTINE, schemas.MENTIONS, schemas.EVENTS, schemas.FACTS, schemas.DOCUMENTS)
 
 

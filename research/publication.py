@@ -25,6 +25,7 @@ __all__ = ["Publication", "publication"]
 #: lower bound of an article about which nothing is known
 _UNBOUNDED = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD = 120
+_SLASHED = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}\b")
 _TICK = timedelta(microseconds=1)
 #: a yearless dateline this little after the collector's clock is that day, not the same day a year before
 _SKEW = timedelta(days=7)
@@ -178,11 +179,12 @@ def _stamped(stamp: datetime | str | None, zone: str) -> Publication | None:
         return _numeric(numeric, zone, "stamp")
     if not _RFC_822.match(text):
         return _worded(text, zone, "stamp")
+    timed = re.search(r"\d:\d", text) is not None
     try:
-        instant = parsedate_to_datetime(text)
+        instant = parsedate_to_datetime(text if timed else f"{text} 00:00:00")
     except ValueError:
         return None
-    if not re.search(r"\d:\d", text):
+    if not timed:
         return _whole_day(instant.date(), zone, "stamp:day")
     precision = "second" if re.search(r":\d\d:\d\d", text) else "minute"
     return _exactly(instant if instant.tzinfo is not None else instant.replace(tzinfo=ZoneInfo(zone)), precision, f"stamp:{precision}")
@@ -221,7 +223,13 @@ def _named(word: str | None, zone: str) -> str:
 
 
 def _worded(text: str, zone: str, rule: str) -> Publication | None:
-    """Read ``Apr 19, 2024 3:30 PM ET`` and the like: a full date in words, with or without a time."""
+    """Read ``Apr 19, 2024 3:30 PM ET`` and the like: a full date in words, with or without a time.
+
+    ``01/05/2024`` is nothing: January or May depends on who wrote it, and the wrong one is months of look-ahead.
+    """
+    either_way = _SLASHED.search(text)
+    if either_way is not None and max(int(either_way[1]), int(either_way[2])) <= 12 and either_way[1] != either_way[2]:
+        return None
     spans = [s for s in find(text, datetime(2100, 1, 1, tzinfo=UTC), zone) if s.rule.endswith("full-date") and s.first == s.last]
     if len(spans) != 1:
         return None

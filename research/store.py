@@ -125,9 +125,23 @@ class Store:
         return Written(table.name, new.height, frame.height, *span, path, 0 if stored is None else int(stored.version()))
 
     def read(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.DataFrame:
-        """Return a table, sorted by its key; see :meth:`scan`."""
-        frame = self.scan(table, asof=asof, version=version).collect()
-        return frame.sort(self._table(table).key)
+        """Return a table, sorted by its key; see :meth:`scan`.
+
+        Raises
+        ------
+        StoreError
+            Also when a stored file is damaged.
+        """
+        declared = self._table(table)
+        lazy = self.scan(declared, asof=asof, version=version)
+        try:
+            frame = lazy.collect()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            raise StoreError(
+                f"Table {declared.name} of {self.home} cannot be read ({_first_line(error)}); a file of it is damaged: "
+                "restore the folder from a copy, or read an older version."
+            ) from error
+        return frame.sort(declared.key)
 
     def scan(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.LazyFrame:
         """Return a lazy table.
@@ -177,11 +191,17 @@ class Store:
 
     def _open(self, table: Table) -> DeltaTable | None:
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
         path = self._path(table)
-        if not (path / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(path)):
-            return None
-        return DeltaTable(str(path))
+        try:
+            if not (path / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(path)):
+                return None
+            return DeltaTable(str(path))
+        except DeltaError as error:
+            raise StoreError(
+                f"Table {table.name} of {self.home} cannot be opened ({_first_line(error)}); its log is damaged: restore the folder from a copy."
+            ) from error
 
     def _commit(self, stored: DeltaTable | None, table: Table, rows: pl.DataFrame) -> None:
         """Commit ``rows`` as the version after the one their keys were compared with, or fail: no other commit lies between."""

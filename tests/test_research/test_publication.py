@@ -238,3 +238,9 @@ def test_laws(heads: list[str], stamp: str | None, seconds: int | None) -> None:
     if seen is not None:
         assert found.not_after <= seen
     assert found == publication("标题", "".join(heads), stamp, BEIJING, seen)
+
+
+def test_a_date_that_reads_two_ways_is_no_date():
+    assert publication("h", "b", "01/05/2024", "Europe/London", None) is None
+    day = publication("h", "b", "Fri, 05 Jan 2024", "Asia/Shanghai", None)
+    assert day is not None and day.precision == "day" and day.not_before == datetime(2024, 1, 4, 16, tzinfo=UTC)

@@ -91,3 +91,21 @@ def test_instants_need_an_offset():
 def test_content_ids_do_not_collide_on_concatenation():
     assert content_id("ab", "c") != content_id("a", "bc")
     assert len(content_id("x")) == 32
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path):
+    store = Store(tmp_path / "home")
+    store.append(NOTES, notes(("a", 1, 1)))
+    for path in (tmp_path / "home" / "notes").glob("*.parquet"):
+        path.write_bytes(b"PAR1" + b"\xff" * 60 + b"PAR1")
+    with pytest.raises(StoreError, match=r"notes of .* cannot be read .*damaged"):
+        store.read(NOTES)
+
+
+def test_a_damaged_log_is_one_sentence(tmp_path):
+    store = Store(tmp_path / "home")
+    store.append(NOTES, notes(("a", 1, 1)))
+    for path in (tmp_path / "home" / "notes" / "_delta_log").glob("*.json"):
+        path.write_text("{ not json")
+    with pytest.raises(StoreError, match=r"notes of .*"):
+        store.read(NOTES)
