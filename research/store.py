@@ -200,7 +200,7 @@ class Store:
             return DeltaTable(str(path))
         except DeltaError as error:
             raise StoreError(
-                f"Table {table.name} of {self.home} cannot be opened ({_first_line(error)}); its log is damaged: restore the folder from a copy."
+                f"Table {table.name} of {self.home} cannot be opened ({_first_line(error)}); its log is damaged: restore the folder."
             ) from error
 
     def _commit(self, stored: DeltaTable | None, table: Table, rows: pl.DataFrame) -> None:
