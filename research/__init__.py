@@ -5,15 +5,19 @@
 ['02-08', '02-19', '02-20']
 """
 
-from research.annotation import Annotation, annotate
+from typing import TYPE_CHECKING, Any
+
 from research.calendar import session_after, session_at, sessions
 from research.errors import DataError, TidingsError, UsageError
-from research.instruments import shipped as shipped_instruments
-from research.linking import Linker
 from research.prices import returns
 from research.reconcile import reconcile
 from research.schemas import TABLES, Column, Table
 from research.store import Store
+
+if TYPE_CHECKING:
+    from research.annotation import Annotation, annotate
+    from research.instruments import shipped
+    from research.linking import Linker
 
 __all__ = [
     "TABLES",
@@ -31,5 +35,16 @@ __all__ = [
     "session_after",
     "session_at",
     "sessions",
-    "shipped_instruments",
+    "shipped",
 ]
+
+#: the reader compiles its grammars when it is imported: that waits until somebody reads
+_READER = {"Annotation": "annotation", "annotate": "annotation", "Linker": "linking", "shipped": "instruments"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _READER:
+        raise AttributeError(f"module 'research' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"research.{_READER[name]}"), name)

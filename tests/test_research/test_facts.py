@@ -288,7 +288,7 @@ def test_questions_and_expectations_state_no_move(text):
 
 
 def test_the_level_of_a_yield_is_no_move():
-    text = "日本10年期国债收益率升至1.965%"
+    text = "日本10年期国债收益率升至1.712%"
     name = text.partition("升")[0]
     assert moves.find(text, [moves.Span("JP10Y", name, 0, len(name))], sentences(text)) == []
 
