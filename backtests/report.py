@@ -48,6 +48,8 @@ _LABELS = {
     "tracking_error": "Tracking error",
     "information_ratio": "Information ratio",
 }
+#: tests of the short table: a plain one, two that are right under event-induced variance and clustering, and two of ranks
+_SHOWN_TESTS = ("cross_sectional", "bmp", "kolari_pynnonen", "grank_t", "corrado_rank", "generalized_sign")
 _PERCENT = {"annual_return", "annual_volatility", "hit_rate", "max_drawdown", "annual_cost", "annual_alpha", "tracking_error"}
 _MARKETS = {"cn": "mainland China", "hk": "Hong Kong", "us": "United States"}
 _SHOWN_FIRST = ("annual_return", "sharpe", "max_drawdown", "annual_turnover", "annual_cost")
@@ -353,7 +355,7 @@ def _p_values(tests: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     if from_event.is_empty():
         return []
     end = from_event["window_end"].min()
-    chosen = from_event.filter(pl.col("window_end") == end)
+    chosen = from_event.filter((pl.col("window_end") == end) & pl.col("test").is_in(_SHOWN_TESTS))
     text = pl.Series("p", written(chosen["p_value"]), dtype=pl.String)
     wide = chosen.select("group", "test", text).pivot(on="test", index="group", values="p")
     return [(f"Two-sided p-values of the cumulative abnormal return from day 0 to day {end!s}", wide.sort("group"))]

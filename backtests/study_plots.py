@@ -19,6 +19,9 @@ __all__ = ["aar", "caar", "cars"]
 #: half width of a 95 % interval of a normal estimate, in standard errors
 _HALF_WIDTH = 1.959963984540054
 
+#: most groups in one panel, and panels beside each other
+_TOGETHER, _BESIDE = 4, 3
+
 #: colour-blind safe (Okabe & Ito 2008)
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (0, 0, 0))
 
@@ -29,21 +32,57 @@ def caar(average: pl.DataFrame) -> Figure:
     Parameters
     ----------
     average
-        The ``event_study`` table. Days without a standard error (fewer than two events) have no band.
+        The ``event_study`` table. Days without a standard error (fewer than two events) have no band. More than four groups are drawn in
+        panels of their own on one scale: bands that cover each other say nothing.
     """
+    groups = _by_group(average)
+    if len(groups) > _TOGETHER:
+        return _panels(groups)
     figure = _figure("Cumulative average abnormal return", "sessions from day 0")
-    for number, (group, rows) in enumerate(_by_group(average)):
-        band = rows.drop_nulls(["caar", "std_error"])
-        low, high = (band["caar"] + side * _HALF_WIDTH * band["std_error"] for side in (-1.0, 1.0))
-        tau = band["tau"].to_list()
-        outline = {"x": tau + tau[::-1], "y": high.to_list() + low.to_list()[::-1]}
-        style = {"fill": "toself", "fillcolor": _rgba(number, 0.15), "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        figure.add_scatter(**outline, **style, legendgroup=group, name=f"{group} band")
-        line = {"mode": "lines+markers", "line": {"color": _rgba(number, 1.0)}, "customdata": rows["n_events"].to_list()}
-        hover = "day %{x}: %{y:.2%}, %{customdata} events"
-        figure.add_scatter(x=rows["tau"].to_list(), y=rows["caar"].to_list(), **line, name=group, legendgroup=group, hovertemplate=hover)
+    for number, (group, rows) in enumerate(groups):
+        _line(figure, number, group, rows)
     figure.add_vline(x=0, line={"dash": "dot", "width": 1, "color": "grey"})
     return figure
+
+
+def _panels(groups: list[tuple[str, pl.DataFrame]]) -> Figure:
+    """Draw each group in a panel of its own, three beside each other, all on one scale."""
+    from plotly.subplots import make_subplots
+
+    lines = -(-len(groups) // _BESIDE)
+    figure = make_subplots(
+        rows=lines,
+        cols=_BESIDE,
+        shared_xaxes=True,
+        shared_yaxes="all",
+        subplot_titles=[f"{name} ({rows['n_events'].max()!s})" for name, rows in groups],
+        vertical_spacing=0.24 / lines,
+        horizontal_spacing=0.03,
+    )
+    for number, (group, rows) in enumerate(groups):
+        _line(figure, 0, group, rows, row=number // _BESIDE + 1, col=number % _BESIDE + 1)
+    figure.update_layout(
+        title="Cumulative average abnormal return", template="plotly_white", height=90 + 170 * lines, showlegend=False, hovermode="closest"
+    )
+    figure.update_yaxes(tickformat=".0%", zeroline=True)
+    figure.update_annotations(font={"size": 12})
+    figure.add_vline(x=0, line={"dash": "dot", "width": 1, "color": "grey"})
+    return figure
+
+
+def _line(figure: Figure, number: int, group: str, rows: pl.DataFrame, **place: int) -> None:
+    """Add a group's band and line to a figure, or to one of its panels."""
+    band = rows.drop_nulls(["caar", "std_error"])
+    low, high = (band["caar"] + side * _HALF_WIDTH * band["std_error"] for side in (-1.0, 1.0))
+    tau = band["tau"].to_list()
+    outline = {"x": tau + tau[::-1], "y": high.to_list() + low.to_list()[::-1]}
+    style = {"fill": "toself", "fillcolor": _rgba(number, 0.15), "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    figure.add_scatter(**outline, **style, legendgroup=group, name=f"{group} band", **place)
+    line = {"mode": "lines+markers", "line": {"color": _rgba(number, 1.0)}, "customdata": rows["n_events"].to_list()}
+    hover = "day %{x}: %{y:.2%}, %{customdata} events"
+    figure.add_scatter(
+        x=rows["tau"].to_list(), y=rows["caar"].to_list(), **line, name=group, legendgroup=group, hovertemplate=hover, **place
+    )
 
 
 def aar(average: pl.DataFrame, event_returns: pl.DataFrame, events: pl.DataFrame) -> Figure:

@@ -64,3 +64,12 @@ def test_cars_are_sorted_and_the_least_significant_are_left_out():
     only = study_plots.cars(EVENTS, limit=1)
     assert len(only.data) == 1
     assert "1 left out" in only.layout.title.text
+
+
+def test_many_groups_are_drawn_in_panels_of_their_own():
+    many = pl.concat([AVERAGE.filter(pl.col("group") == "<b>a").with_columns(group=pl.lit(f"g{i}")) for i in range(7)])
+    figure = study_plots.caar(many)
+    lines = [trace for trace in figure.data if not trace.name.endswith("band")]
+    assert [trace.name for trace in lines] == [f"g{i}" for i in range(7)]
+    assert all(list(trace.y) == [0.01, 0.03] for trace in lines)
+    assert len({trace.xaxis for trace in lines}) == 7
