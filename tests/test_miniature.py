@@ -109,7 +109,6 @@ def test_the_bars_are_sixty_sessions_of_each_real_calendar(way):
     assert factors["adj_factor"].unique().to_list() == [2.0] and factors.equals(way.bars.filter(*split))
 
 
-@pytest.mark.xfail(strict=True, reason="a still day of a symbol that never has a volume is taken for a suspension")
 def test_an_index_that_stands_still_is_not_suspended(tmp_path):
     text = (HERE / "bars.csv").read_text(encoding="utf-8")
     lines = [f"{line}0" if line.endswith(",") else line for line in text.splitlines()]

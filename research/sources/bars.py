@@ -236,7 +236,9 @@ def _with_suspension(rows: pl.DataFrame) -> pl.DataFrame:
     before = pl.col("close").shift(1).over("symbol")
     flat = pl.all_horizontal(_same(pl.col(name), pl.col("close")) for name in ("open", "high", "low"))
     still = _same(pl.col("close"), before)
-    return rows.with_columns(suspended=((pl.col("volume") == 0) & flat & still).fill_null(False))
+    # A series that never has a volume (an index, a rate) does not report one: a still day of it is no suspension.
+    reported = (pl.col("volume").max() > 0).over("symbol")
+    return rows.with_columns(suspended=((pl.col("volume") == 0) & reported & flat & still).fill_null(False))
 
 
 def _same(left: pl.Expr, right: pl.Expr) -> pl.Expr:
