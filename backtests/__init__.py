@@ -2,6 +2,7 @@
 
 from backtests.costs import costs
 from backtests.event_study import EventStudy
+from backtests.evidence import tradable
 from backtests.labels import forward_returns
 from backtests.predictive import information_coefficient, quantile_returns
 from backtests.report import Section, write_report
@@ -23,5 +24,6 @@ __all__ = [
     "quantile_weights",
     "rules_of",
     "run",
+    "tradable",
     "write_report",
 ]

@@ -109,7 +109,7 @@ def section_of(part: Section | Backtest | EventStudyResult) -> Section:
 def write_report(
     path: str | Path,
     *parts: Section | Backtest | EventStudyResult,
-    title: str,
+    title: str = "Evidence",
     verdict: str = "",
     notes: Sequence[str] = (),
     manifest: Mapping[str, object] | None = None,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -48,6 +49,21 @@ def test_the_same_seed_gives_the_same_bytes(made, tmp_path):
     assert (tmp_path / "demo.html").read_bytes() == (folder / "demo.html").read_bytes()
     for name in ("documents", "mentions", "events", "facts", "bars", "quarantine"):
         assert Store(tmp_path / "home").read(name).equals(Store(folder / "home").read(name)), name
+
+
+def test_the_notebook_example_of_the_readme_runs(made, tmp_path, monkeypatch):
+    folder, _ = made
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    here = {"my-home": str(folder / "home"), "510300.SS": "SYN300.SS", "2018-01-01": "2022-01-04", "2026-06-30": "2025-01-20"}
+    for readme, demo_market in here.items():
+        assert readme in code
+        code = code.replace(readme, demo_market)
+    names: dict = {}
+    exec(code, names)
+    assert names["result"].portfolio.height > 400
+    assert (tmp_path / "tone.html").stat().st_size > 1_000_000
 
 
 def test_a_folder_with_other_things_in_it_is_not_cleared(tmp_path):
