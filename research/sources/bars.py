@@ -236,8 +236,9 @@ def _with_suspension(rows: pl.DataFrame) -> pl.DataFrame:
     before = pl.col("close").shift(1).over("symbol")
     flat = pl.all_horizontal(_same(pl.col(name), pl.col("close")) for name in ("open", "high", "low"))
     still = _same(pl.col("close"), before)
-    # A series that never has a volume (an index, a rate) does not report one: a still day of it is no suspension.
-    reported = (pl.col("volume").max() > 0).over("symbol")
+    # An index, a rate or a currency reports no volume: its still day is no suspension. Judged by what the symbol is, never by whether a
+    # volume comes later in the file: a fetch that lies within a suspension must read as the whole history does.
+    reported = ~pl.col("symbol").str.contains(r"^\^|=X$|^000\d{3}\.SS$|^399\d{3}\.SZ$")
     return rows.with_columns(suspended=((pl.col("volume") == 0) & reported & flat & still).fill_null(False))
 
 

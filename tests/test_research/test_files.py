@@ -312,3 +312,10 @@ def test_a_row_that_is_there_twice_counts_once_and_a_name_is_no_symbol(tmp_path:
     found = read_bars(tmp_path / "a.csv")
     assert found.bars.height == 1
     assert [reason.split(";")[0] for reason in found.quarantine["reason"]] == ["The symbol 清禾 光学 of 2024-01-05 is no code"]
+
+
+def test_a_file_that_lies_within_a_suspension_is_suspended(tmp_path):
+    rows = [f"600519.SS,2024-01-{day:02d},10,10,10,10,0" for day in (3, 4, 5)]
+    (tmp_path / "halted.csv").write_text("symbol,date,open,high,low,close,volume\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    halted = read_bars([tmp_path / "halted.csv"]).bars
+    assert halted["suspended"].to_list()[1:] == [True, True]
