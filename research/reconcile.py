@@ -12,10 +12,13 @@ import polars as pl
 
 from research import prices
 
-__all__ = ["RECONCILED", "TOLERANCE", "reconcile", "summary"]
+__all__ = ["RECONCILED", "ROUNDED", "TOLERANCE", "reconcile", "summary"]
 
 #: how far an exact number may lie from the bars: rounding of the text to 0.1 % and of the prices
 TOLERANCE = 0.0015
+
+#: half a percentage point: what a number rounded to whole percent, or said to be "about" right, may be off by
+ROUNDED = 0.005
 
 #: columns of the frame :func:`reconcile` returns
 RECONCILED = {
@@ -58,7 +61,7 @@ def reconcile(facts: pl.DataFrame, bars: pl.DataFrame, *, instruments: pl.DataFr
         stated. ``verdict``:
 
         - ``agree``: *exact* within 0.0015; *over* at least that far in that direction; *near* short of it by at most the larger of 0.01
-          and a tenth; *about* within the larger of 0.005 and a tenth; *limit* closed at the board's limit. An intraday move agrees when
+          and a tenth; *about* within 0.005; *limit* closed at the board's limit. An intraday move agrees when
           the day's range reaches it.
         - ``disagree``: the bar says otherwise.
         - ``no_bar``: no bar, a suspended one, or none before it.
@@ -172,7 +175,6 @@ def _agrees(value: pl.Expr, board: pl.Expr, sign: int = 1) -> pl.Expr:
     """Judge ``value`` by the stated number and its qualifier; ``sign`` -1 asks whether the opposite of the stated number is right."""
     stated = pl.col("stated") * sign
     size, along = stated.abs(), value * stated.sign()
-    about = pl.max_horizontal(pl.lit(0.005), size * 0.1)
     short = pl.max_horizontal(pl.lit(0.01), size * 0.1)
     # A share under special treatment stops at 5 %, which its code does not tell: the smaller of stated and board limit counts.
     bound = pl.min_horizontal(pl.when(size > 0).then(size), board)
@@ -183,7 +185,7 @@ def _agrees(value: pl.Expr, board: pl.Expr, sign: int = 1) -> pl.Expr:
         .when(qualifier == "near")
         .then(along.is_between(size - short, size + TOLERANCE))
         .when(qualifier == "about")
-        .then((value - stated).abs() <= about)
+        .then((value - stated).abs() <= ROUNDED)
         .when(qualifier == "limit")
         .then(along >= bound - TOLERANCE)
         .otherwise((value - stated).abs() <= TOLERANCE)
