@@ -12,7 +12,7 @@ __all__ = ["Code", "find", "is_fund"]
 
 _CODE = re.compile(
     r"(?<![\w.])(?P<cn>\d{6})\.(?P<ex>SH|SS|SZ|BJ)\b"
-    r"|(?<![A-Za-z])(?P<ex2>SH|SZ|BJ)\.?(?P<cn2>\d{6})(?!\d)"
+    r"|(?<![A-Za-z])(?P<ex2>SH|SZ|BJ|sh|sz|bj)\.?(?P<cn2>\d{6})(?!\d)"
     r"|(?<![\w.])0{0,2}(?P<hk>\d{1,5})\.HK\b"
     r"|(?:NASDAQ|Nasdaq|NYSE|AMEX|纳斯达克|纽交所|纽约证券交易所|美股代码|美股)\s?:\s?(?P<us>[A-Z]{1,5}(?:[.-][AB])?)(?![A-Za-z])"
     r"|(?:HKEX|SEHK|HKG|港交所|港股代码|港股)\s?:\s?(?P<hk2>\d{4,5})(?!\d)"
@@ -23,7 +23,7 @@ _CODE = re.compile(
     r"|\((?P<tick>[A-Z]{1,5}(?:[.-][AB])?)\)"
 )
 _ANYWHERE = re.compile(
-    r"\d\.(?:S[HSZ]|BJ|HK)|\([A-Z0-9]{1,6}(?:-[AB])?\.[A-Z]|[A-Z]\.[UON]|(?:SH|SZ|BJ)\.?\d|:\s?[A-Z\d]|\$[A-Z]|\([A-Z\d]"
+    r"\d\.(?:S[HSZ]|BJ|HK)|\([A-Z0-9]{1,6}(?:-[AB])?\.[A-Z]|[A-Z]\.[UON]|(?:SH|SZ|BJ|sh|sz|bj)\.?\d|:\s?[A-Z\d]|\$[A-Z]|\([A-Z\d]"
 )
 
 _SHARE = re.compile(r"(?:60[0135]|68[89])\d{3}\.SS|(?:00[0-3]|30[0-2])\d{3}\.SZ|(?:4[23]|8[378]|92)\d{4}\.BJ")
@@ -81,7 +81,7 @@ def _symbol(match: re.Match[str]) -> str:
     """Return the symbol, as Yahoo writes it, of a match of :data:`_CODE`."""
     code = match["cn"] or match["cn2"] or match["bare"]
     if code:
-        exchange = match["ex"] or match["ex2"]
+        exchange = (match["ex"] or match["ex2"] or "").upper()
         exchange = "SS" if exchange == "SH" else exchange or {"6": "SS", "5": "SS", "0": "SZ", "3": "SZ", "1": "SZ"}.get(code[0], "BJ")
         return f"{code}.{exchange}"
     if match["hk"] or match["hk2"]:

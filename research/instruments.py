@@ -28,8 +28,8 @@ __all__ = ["asof", "in_effect", "lookup", "shipped"]
 def shipped() -> pl.DataFrame:
     """Return the security master of the package, validated, sorted by symbol and ``valid_from``.
 
-    About 8,300 symbols: A-shares listed by late 2023 and notable later ones, Hong Kong, United States, Japan, Korea, Europe,
-    indices, ETFs, commodities, coins, currencies, rates. Frames are immutable in effect, so one copy is shared.
+    About 9,400 symbols: A-shares listed by late 2023 and many later ones, those that left, B shares, Hong Kong, United States, Japan,
+    Korea, Europe, India, indices, ETFs, commodities, coins, currencies, rates. Frames are immutable in effect, so one copy is shared.
     """
     with as_file(files("research.data") / "instruments.parquet") as path:
         return INSTRUMENTS.validate(pl.read_parquet(path)).sort("symbol", "valid_from")

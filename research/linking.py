@@ -3,26 +3,30 @@
 :class:`Linker` finds names in these steps:
 
 1. every name, alias and blocking word is one pattern of an Aho-Corasick automaton over the folded text (:meth:`Linker.build`);
-2. a match must stand on word boundaries, in the right case (:func:`research.names.fits`), and be valid on the day of publication;
+2. a match must stand on word boundaries, in the right case (:func:`research.names.fits`), be valid on the day of publication and be no
+   piece of a person's name (阿里尔·凯尔曼); names cut by a mark (*ST东通, XD贵州茅) are read on their own (:mod:`research.treated`);
 3. a match inside a longer blocking word is dropped (道指 in 报道指出), and so is one whose edge falls inside a common word
    (长和 in 增长和); of the others the leftmost longest stay (:meth:`Linker._chosen`);
 4. codes such as ``600519.SH``, ``(00700.HK)``, ``NASDAQ: NVDA`` or ``$AAPL`` are read on their own (:mod:`research.codes`); one settles
-   the name beside it, there and wherever the text says that name again, and counts by itself where no name is known;
+   the name beside it, there and wherever the text says that name again, and counts by itself where no name is known; a ticker is its
+   issuer's of that day ($FB of 2019 is META);
 5. a name that several listings share goes to the listing the text means (:meth:`Linker._resolve`): the code beside it, else the market
-   the words beside it speak of (:mod:`research.listings`), else the mainland (English text: New York) listing;
+   it is joined to (H股, ADR), else the one the words beside it speak of (:mod:`research.listings`), else the mainland (English text:
+   New York) listing;
 6. a name that is also an ordinary word counts only with a surer one of the same instrument in the document, in an enumeration with a
    sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never;
-7. each span gets its role from the words around it (:mod:`research.roles`).
+7. what follows may make a name another's: a bond, a fund (黄金ETF), a sector's index, a country's yield (:meth:`Linker._another`);
+8. each span gets its role from the words around it (:mod:`research.roles`).
 
-:func:`mentions` sums the spans of a document to one row an instrument.
+:func:`research.mentions.mentions` sums the spans of a document to one row an instrument.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -32,12 +36,12 @@ import polars as pl
 from research import codes, listings, roles
 from research.calendar import mic_of
 from research.cleaning import plain
-from research.names import Name, fits, fold, of_row, quoters, words
-from research.schemas import DOCUMENTS, INSTRUMENTS, MENTIONS
+from research.mentions import ANNOTATOR, mentions
+from research.names import Name, fits, fold, former_tickers, in_person, of_row, quoters, spelling, words
+from research.schemas import INSTRUMENTS
+from research.treated import Treated
 
 __all__ = ["ANNOTATOR", "SPANS", "Linker", "mentions"]
-
-ANNOTATOR = "linker@1"
 
 #: columns of a spans frame; offsets count characters of headline + newline + body, ``end`` excluded
 SPANS: Mapping[str, Any] = {
@@ -54,12 +58,10 @@ SPANS: Mapping[str, Any] = {
 #: A later row (a new name) counts from its day on, not before.
 BEFORE_LISTING = timedelta(days=400)
 
-#: weight of an asset class against a company when neither is in the headline
-_CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.7, "fx": 0.6, "rate": 0.6}
-_ROLE_WEIGHT = {"subject": 1.0, "counterparty": 0.75, "passing": 0.6, "source": 0.2}
 
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
+_TREASURY = "^TNX"
 _SEPARATOR = re.compile(r"[、,和与及以暨/\s]{1,2}(?:以及)?")
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
@@ -69,6 +71,8 @@ _UNIT_RIGHT = re.compile(r"^(?:/|计价|计值|结算|每|[兑对][A-Za-z一-鿿
 _SHARE_RIGHT = re.compile(r"^(?:股价|股份有限公司|(?:今日|午后|早盘|尾盘|盘中)?(?:涨停|跌停|涨超|跌超)|\d?连板)")
 _CHINESE = re.compile(r"[一-鿿]")
 _ARM = re.compile(r"^(?:期货|基金|信托|理财)")
+_FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
+_PLANT_RIGHT = re.compile(r"^(?:活跃)?(?:钻井|钻机|管道|管线|发电|电厂|平台|类股|概念|首饰|饰品|珠宝|矿(?!石)|行业|板块)")
 _OPENING = re.compile(r"\s?\(?$")
 _LEGAL_FORM = re.compile(r"(?:集团)?(?:股份有限公司|有限责任公司|有限公司|公司)?\s?\(?$")  # between a name and its code
 
@@ -96,6 +100,7 @@ class Linker:
     _patterns: tuple[tuple[Name, ...], ...]
     _joins: frozenset[int]
     _instruments: Mapping[str, _Instrument]
+    _treated: Treated
 
     @classmethod
     def build(cls, instruments: pl.DataFrame) -> Linker:
@@ -112,19 +117,24 @@ class Linker:
         kinds = quoters()
         known = {r["symbol"]: _Instrument(r["mic"], r["asset_class"], kinds.get(r["symbol"])) for r in rows}
         by_pattern: dict[str, dict[tuple[str, date, str], Name]] = defaultdict(dict)
-        seen: set[str] = set()
+        begins = {r["symbol"]: r["valid_from"] for r in reversed(rows)}
+        mainland: list[Name] = []
+        spelled = spelling(rows)
         for row in rows:
-            first = row["valid_from"] if row["symbol"] in seen else _earlier(row["valid_from"], BEFORE_LISTING)
-            seen.add(row["symbol"])
-            for name in of_row(row, first, row["valid_to"] or date.max):
+            second = begins.get(row["twin"], date.max) < row["valid_from"]  # of a second listing nothing is in the news before
+            early = row["valid_from"] == begins[row["symbol"]] and not second
+            first = _earlier(row["valid_from"], BEFORE_LISTING) if early else row["valid_from"]
+            for name in of_row(row, first, row["valid_to"] or date.max, spelled):
                 by_pattern[fold(name.text)].setdefault((name.symbol, name.first, name.text), name)
+                if row["mic"] in _MAINLAND and row["asset_class"] == "equity":
+                    mainland.append(name)
         joins = words("names_joins.csv")
         for word in (*words("names_blocking.csv"), *joins):
             by_pattern.setdefault(fold(word), {})
         index = {pattern: i for i, pattern in enumerate(by_pattern)}
         automaton = ahocorasick_rs.AhoCorasick(list(by_pattern), matchkind=ahocorasick_rs.MATCHKIND_STANDARD)
         patterns = tuple(tuple(names.values()) for names in by_pattern.values())
-        return cls(automaton, patterns, frozenset(index[fold(word)] for word in joins), known)
+        return cls(automaton, patterns, frozenset(index[fold(word)] for word in joins), known, Treated.of(mainland))
 
     def spans(self, documents: pl.DataFrame) -> pl.DataFrame:
         """Return every place where a document names an instrument.
@@ -151,9 +161,12 @@ class Linker:
         chosen = self._chosen(text, published_at.date())
         if language != "en":
             chosen = [s for s in chosen if not self._part_of_latin_name(s, text)]
-        found = _with_codes(chosen, [c for c in codes.find(text) if c.known or c.symbol in self._instruments], text)
-        hong_kong = listings.hong_kong(text, 0, headline)
-        resolved = [(self._resolve(s, text, hong_kong, language, published_at), s) for s in found]
+        read = codes.find(text)
+        if read:
+            named = {n.symbol for s in chosen for n in s.names}
+            read = [_renamed(c, published_at.date(), named) for c in read]
+        found = _with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
+        resolved = [(self._resolve(s, text, headline, language, published_at), s) for s in found]
         kept = self._sure(resolved, text)
         return self._roles(kept, text, headline)
 
@@ -165,6 +178,7 @@ class Linker:
         """Return the leftmost longest names that fit, without those inside a longer blocking word."""
         candidates: list[_Span] = []
         blocked: list[tuple[int, int]] = []
+        persons = "·" in text or "・" in text or "•" in text
         broken: set[int] = set()  # positions inside a common word, where no short name may begin or end
         for index, start, end in self._automaton.find_matches_as_indexes(fold(text), overlapping=True):
             names = self._patterns[index]
@@ -175,8 +189,10 @@ class Linker:
                 blocked.append((start, end))
                 continue
             fitting = tuple(n for n in names if n.first <= day <= n.last and fits(text, start, end, n.text))
-            if fitting:
+            if fitting and not (persons and in_person(text, start, end)):
                 candidates.append(_Span(start, end, fitting))
+        if "ST" in text or "XD" in text or "XR" in text or "DR" in text:
+            candidates += [_Span(start, end, (name,)) for start, end, name in self._treated.find(text, day)]
         candidates.sort(key=lambda s: (s.start, -s.end))
         blocked.sort()
         chosen: list[_Span] = []
@@ -200,7 +216,7 @@ class Linker:
         company = self._instruments[span.names[0].symbol].asset_class in ("equity", "etf")
         return bool(_LATIN_LEFT.search(text, max(0, span.start - 3), span.start) or (not company and _LATIN_RIGHT.match(text, span.end)))
 
-    def _resolve(self, span: _Span, text: str, hong_kong: bool, language: str, published_at: datetime) -> str:
+    def _resolve(self, span: _Span, text: str, headline: int, language: str, published_at: datetime) -> str:
         if span.code is not None:
             return span.code
         symbols = {n.symbol for n in span.names}
@@ -214,8 +230,12 @@ class Linker:
         homes = sorted(s for s in symbols if self._what(s).mic in listings.HOMES)
         if homes and listings.at_home(text, span.start, span.end, self._what(homes[0]).mic, published_at):
             return homes[0]
-        near = text[max(0, span.start - 6) : span.start] + "\n" + text[span.end : span.end + 12]
-        order = listings.rank(hong_kong or listings.hong_kong(near), language == "en" or self._abroad(symbols, text, span))
+        market = listings.named(text[max(0, span.start - 6) : span.start], text[span.end : span.end + 6])
+        there = {s for s in symbols if self._what(s).mic in market}
+        order = listings.rank(
+            listings.in_hong_kong(text, headline, span.start, span.end), language == "en" or self._abroad(symbols, text, span)
+        )
+        symbols = there or symbols
         official = {n.symbol for n in span.names if n.official}
         return min(symbols, key=lambda s: (order.get(self._what(s).mic, 9), s not in official, s))
 
@@ -255,8 +275,14 @@ class Linker:
         """Return whether what is beside it makes it another name: a bond, a fund of the mainland, an unlisted arm of a broker."""
         what = self._what(symbol)
         left, right = text[max(0, span.start - 3) : span.start], text[span.end : span.end + 20]
+        if what.asset_class in ("index", "commodity") and _FUND_RIGHT.match(right):
+            return True
+        if symbol == _TREASURY:
+            return listings.other_rate(text[max(0, span.start - 24) : span.start])
+        if what.asset_class == "commodity":
+            return bool(_PLANT_RIGHT.match(right))
         if what.asset_class == "index":
-            return listings.other_index(text[span.start : span.end], right)
+            return listings.other_index(text[span.start : span.end], right, left)
         if what.asset_class != "equity":
             return False
         if what.mic in (*_MAINLAND, "XHKG") and (listings.bond(left, right) or roles.fund_product(right)):
@@ -274,7 +300,7 @@ class Linker:
         if what.asset_class != "equity":
             return roles.move_cue(left, right)
         if what.mic in _MAINLAND:
-            return bool(_SHARE_RIGHT.match(right))
+            return bool(_SHARE_RIGHT.match(right)) or roles.notice(text, span.start, span.end)
         came = text[span.start : span.end]
         # a company's own name in Latin letters amid Chinese is no ordinary word
         own = len(came) > 4 and came[0].isupper() and any(n.official for n in span.names if n.symbol == symbol)
@@ -295,6 +321,8 @@ class Linker:
         for symbol, start, end in reversed(kept):
             what = self._what(symbol)
             role = roles.role_at(text, start, end, in_headline=start < headline, quoter=what.quoter is not None)
+            if role == "passing" and what.quoter == "medium":  # more often the news than its bearer, but for where somebody posts on it
+                role = roles.role_at(text, start, end, in_headline=start == 0, quoter=False)
             if what.asset_class == "equity" and roles.subsidiary(text[end : end + 6]) and role == "subject":
                 role = "passing"
             if role == "passing" and what.quoter in ("agency", "data"):
@@ -303,87 +331,6 @@ class Linker:
                 role = "source"  # 高盛、摩根大通分析师认为: all of an enumeration speak
             out.append((symbol, start, end, role))
         return out[::-1]
-
-
-def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) -> pl.DataFrame:
-    """Return the ``mentions`` table: one row a document and instrument.
-
-    Parameters
-    ----------
-    documents, spans
-        Table ``documents`` and what :meth:`Linker.spans` found in it.
-    tones
-        Columns doc_id, symbol, sentiment, confidence; an instrument without a row gets tone 0 with confidence 0.
-
-    Notes
-    -----
-    Role: ``subject`` or ``counterparty`` where it is that anywhere, but ``source`` when most spans only quote it.
-
-    Relevance in [0, 1] is ``weight(role) · weight(class) · (0.45 h + 0.3 f + 0.25 (1 − p))`` with h = 1 in the headline
-    (less by a fifth towards its end), f = its spans as a share of the most frequent instrument's, p = first offset over
-    length. In the headline every class weighs the same; below it a company outweighs an index or a commodity.
-    """
-    documents = DOCUMENTS.validate(documents)
-    length = pl.col("headline").str.len_chars()
-    texts = documents.select("doc_id", "available_at", headline_length=length, length=length + 1 + pl.col("body").str.len_chars())
-    by_role = {role: (pl.col("role") == role).sum().alias(f"n_{role}") for role in _ROLE_WEIGHT}
-    grouped = (
-        spans.sort("doc_id", "start")
-        .group_by("doc_id", "symbol", maintain_order=True)
-        .agg(
-            pl.col("surface").unique(maintain_order=True).alias("surfaces"),
-            pl.col("in_headline").any(),
-            pl.col("start").min().alias("first_offset"),
-            pl.len().cast(pl.Int32).alias("n_mentions"),
-            *by_role.values(),
-        )
-    )
-    role = (
-        pl.when(pl.col("n_source") * 2 > pl.col("n_mentions"), pl.col("n_source") > pl.col("n_subject"))
-        .then(pl.lit("source"))
-        .when(pl.col("n_subject") > 0)
-        .then(pl.lit("subject"))
-        .when(pl.col("n_counterparty") > 0)
-        .then(pl.lit("counterparty"))
-        .when(pl.col("n_source") > 0)
-        .then(pl.lit("source"))
-        .otherwise(pl.lit("passing"))
-    )
-    found = grouped.with_columns(role=role).join(texts, on="doc_id", how="inner", maintain_order="left")
-    rated = found.with_columns(relevance=_relevance(), annotator=pl.lit(ANNOTATOR))
-    toned = rated.join(
-        tones.select("doc_id", "symbol", "sentiment", "confidence"), on=["doc_id", "symbol"], how="left", maintain_order="left"
-    )
-    table = toned.with_columns(pl.col("sentiment", "confidence").fill_null(0.0)).select(*MENTIONS.schema)
-    return MENTIONS.validate(table.sort("doc_id", "symbol"))
-
-
-def _relevance() -> pl.Expr:
-    position = (pl.col("first_offset") / pl.col("length")).clip(0, 1)
-    inside = 1 - 0.2 * pl.col("first_offset") / pl.col("headline_length").clip(lower_bound=1)
-    headline = pl.when(pl.col("in_headline")).then(inside).otherwise(0.0)
-    share = pl.col("n_mentions") / pl.col("n_mentions").max().over("doc_id")
-    kind = pl.when(pl.col("in_headline")).then(1.0).otherwise(_class_weight())
-    role = pl.col("role").replace_strict(_ROLE_WEIGHT, return_dtype=pl.Float64)
-    return (role * kind * (0.45 * headline + 0.3 * share + 0.25 * (1 - position))).clip(0, 1)
-
-
-def _class_weight() -> pl.Expr:
-    """Return the weight of the asset class that the way a symbol is written shows."""
-    symbol = pl.col("symbol")
-    return (
-        pl.when(symbol.str.contains(r"^\^(?:TNX|TYX|FVX|IRX)$|^CFFEX:T"))
-        .then(_CLASS_WEIGHT["rate"])
-        .when(symbol.str.contains(r"^\^|^CFFEX:|^000[0-9]{3}\.SS$|^399[0-9]{3}\.SZ$|^899[0-9]{3}\.BJ$"))
-        .then(_CLASS_WEIGHT["index"])
-        .when(symbol.str.contains(r"=X$|^DX-Y\.NYB$"))
-        .then(_CLASS_WEIGHT["fx"])
-        .when(symbol.str.contains(r"=F$|:"))
-        .then(_CLASS_WEIGHT["commodity"])
-        .when(symbol.str.contains(r"-USD$"))
-        .then(_CLASS_WEIGHT["crypto"])
-        .otherwise(_CLASS_WEIGHT["equity"])
-    )
 
 
 def _inside(span: _Span, blocked: Sequence[tuple[int, int]], position: int) -> bool:
@@ -421,6 +368,12 @@ def _with_codes(found: list[_Span], found_codes: Sequence[codes.Code], text: str
     free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in beside)]
     free = [_Span(s.start, s.end, s.names, s.code or settled.get(s.names)) for s in free]
     return sorted(free, key=lambda s: s.start)
+
+
+def _renamed(code: codes.Code, day: date, named: Set[str]) -> codes.Code:
+    """Return a code under its issuer's ticker of now: by day, or where the text names that issuer (巴里克黄金(GOLD.N))."""
+    symbol, last = former_tickers().get(code.symbol, (code.symbol, date.min))
+    return replace(code, symbol=symbol) if day <= last or symbol in named else code
 
 
 def _earlier(day: date, span: timedelta) -> date:

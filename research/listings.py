@@ -12,14 +12,30 @@ from collections.abc import Mapping
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-__all__ = ["HOMES", "MAINLAND", "NEW_YORK", "abroad", "at_home", "bond", "domestic", "hong_kong", "other_index", "rank"]
+__all__ = [
+    "HOMES",
+    "MAINLAND",
+    "NEW_YORK",
+    "abroad",
+    "at_home",
+    "bond",
+    "domestic",
+    "hong_kong",
+    "in_hong_kong",
+    "named",
+    "other_index",
+    "other_rate",
+    "rank",
+]
 
 MAINLAND, NEW_YORK = ("XSHG", "XSHE", "BJSE"), ("XNYS", "XNAS")
 _EUROPE = ("XAMS", "XBRU", "XCSE", "XDUB", "XETR", "XHEL", "XLON", "XMAD", "XMIL", "XOSL", "XPAR", "XSTO", "XSWX")
 #: markets whose companies are listed in New York too
 HOMES = frozenset({*_EUROPE, "XTAI"})
 
-_HONG_KONG_CUE = re.compile(r"港股|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
+_HONG_KONG_CUE = re.compile(r"港股(?!份)|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
+_SHARES_RIGHT = re.compile(r"^\s?\(?-?(?:(?P<a>A股)|(?P<h>H股|港股(?!份))|(?P<n>美股|ADR|ADS)(?![A-Za-z]))")
+_SHARES_LEFT = re.compile(r"(?:(?P<a>A股)|(?P<h>港股)|(?P<n>美股|中概股))(?:公司|龙头|巨头|上市)?$")
 _EUROPE_CUE = re.compile(
     r"欧股|欧盘|泛欧|北欧|欧洲(?:股市|股指|主要股指|斯托克|STOXX|Stoxx|个股|[^,。;]{0,6}股|三大|早盘|盘初|开盘|收盘)|斯托克|STOXX|Stoxx|富时|CAC|DAX|"
     r"巴黎|阿姆斯特丹|法兰克福|哥本哈根|米兰|马德里|苏黎世|伦敦(?:股市|上市|市场|开盘|盘)|英股|德股|法股|丹麦股|瑞士股|荷兰股|意大利股|"
@@ -30,17 +46,26 @@ _NEW_YORK_CUE = re.compile(
     r"美股|ADR|ADS|华尔街|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|盘后|中概|"
     r"Nasdaq|NYSE|Wall Street|New York|[A-Z]\.[NO]\b|premarket"
 )
+_CLAUSE = re.compile(r"[^。;；\n]*")
 #: what goes before a place counts over this many characters, what follows over fewer
 _LEFT, _RIGHT = 300, 30
 _LONDON_OPENS, _NEW_YORK_OPENS = time(8), time(9, 30)
 _MOVES = re.compile(r"股价|涨|跌|挫|shares|stock|rose|fell|jump|drop")
 _MAINLAND_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|港股|恒指|恒生")
+_SHANGHAI_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|两市|上交所|深交所")
 
-_MAINLAND_FUTURES = re.compile(r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|夜盘(?:收盘|开盘)")
+_MAINLAND_FUTURES = re.compile(
+    r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|夜盘(?:期货)?(?:收盘|开盘)|期货夜盘"
+)
 _FUTURES_ABROAD = re.compile(r"外盘|纽约|COMEX|NYMEX|WTI|布伦特|布油|美油|国际|现货|伦敦|LME|ICE|美股|美元")
 _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
+)
+_COUNTRY_LEFT = re.compile(
+    r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国)(?:的)?(?:指标|基准)?$"
+    r"|(?:Australian?|Germany?|Japan(?:ese)?|Britain|British|U\.K\.|\bUK|Ital(?:y|ian)|France|French|Spain|Spanish|Gree(?:ce|k)|Canad(?:a|ian)"
+    r"|China|Chinese|Indian?|Korean?|New Zealand)(?:['’]s)?(?: benchmark)? $"
 )
 _AGENCY = re.compile(
     r"^(?:全球)?(?::(?![+\-\d]|[涨跌])|称|表示|认为|预计|确认|警告|评级|维持|首席|经济学家|分析师|信评|将[^,。]{0,14}评级|[上下]调(?!\d|至\d))"
@@ -54,6 +79,31 @@ _CONVERTIBLE = re.compile(r"^(?:转债|转\d|EB\d|CB\d|可转债|可交换债)")
 def hong_kong(text: str, start: int = 0, end: int | None = None) -> bool:
     """Return whether ``text[start:end]`` speaks of Hong Kong's market."""
     return bool(_HONG_KONG_CUE.search(text, start, len(text) if end is None else end))
+
+
+def in_hong_kong(text: str, headline: int, start: int, end: int) -> bool:
+    """Return whether ``text[start:end]`` is named as listed in Hong Kong; the first ``headline`` characters are the headline.
+
+    Words right beside it say so, else the headline; where that speaks of the mainland's market as well, the last cue before the name.
+    """
+    if hong_kong(text, max(0, start - 6), start) or hong_kong(_CLAUSE.match(text, end, end + 12)[0]):  # type: ignore[index]
+        return True
+    if not hong_kong(text, 0, headline) or not _SHANGHAI_CUE.search(text, 0, headline):
+        return hong_kong(text, 0, headline)
+    left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
+    return _last(_HONG_KONG_CUE, left) > _last(_SHANGHAI_CUE, left)
+
+
+def named(left: str, right: str) -> tuple[str, ...]:
+    """Return the markets that the words joined to a name say outright: 中国平安H股, 港股美团, 阿里巴巴ADR; none, where they do not.
+
+    >>> named("", "H股跌2%"), named("美股", "跌2%"), named("", "跌2%")
+    (('XHKG',), ('XNYS', 'XNAS'), ())
+    """
+    match = _SHARES_RIGHT.match(right) or _SHARES_LEFT.search(left)
+    if match is None:
+        return ()
+    return MAINLAND if match["a"] else ("XHKG",) if match["h"] else NEW_YORK
 
 
 def at_home(text: str, start: int, end: int, mic: str, published_at: datetime) -> bool:
@@ -104,13 +154,30 @@ def bond(left: str, right: str) -> bool:
     return bool(both or _SERIAL_RIGHT.match(right) or _CONVERTIBLE.match(right))
 
 
-def other_index(surface: str, right: str) -> bool:
-    """Return whether what follows the name of an index makes it another one, or the agency of that name.
+def other_index(surface: str, right: str, left: str = "") -> bool:
+    """Return whether what is beside the name of an index makes it another one, the agency of that name, or a company's listing.
 
     >>> other_index("NIFTY", "房地产指数下跌2.7%"), other_index("标普", ":预计政府"), other_index("标普", "跌1%")
     (True, True, False)
+    >>> other_index("欧股", "跌幅扩大", "Stellantis"), other_index("道琼斯", ")", "(")
+    (True, True)
     """
+    if surface.endswith("股") and re.search(r"[一-鿿A-Za-z]$", left) and re.match(r"股价|[涨跌]幅", right):
+        return True
+    if surface in ("道琼斯", "Dow Jones") and (
+        (left.endswith("(") and right.startswith(")")) or left.endswith("据") or re.match("报道|通讯|援引", right)
+    ):
+        return True
     return bool(_SECTOR.match(right)) or (surface in ("标普", "标准普尔") and bool(_AGENCY.match(right)))
+
+
+def other_rate(left: str) -> bool:
+    """Return whether the country before a yield that is otherwise the Treasury's makes it another one.
+
+    >>> other_rate("法国"), other_rate("Australia’s "), other_rate("美国")
+    (True, True, False)
+    """
+    return bool(_COUNTRY_LEFT.search(left))
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

@@ -14,8 +14,10 @@ from typing import Any
 
 from research.cleaning import plain
 
-__all__ = ["Name", "fits", "fold", "of_row", "quoters", "words"]
+__all__ = ["Name", "fits", "fold", "former_tickers", "in_person", "of_row", "quoters", "spelling", "words"]
 
+_PERSON_RIGHT = re.compile(r"[一-鿿]{0,3}[·・•][一-鿿]")
+_PERSON_LEFT = re.compile(r"[一-鿿][·・•]$")
 _PARTICLE = re.compile(r"\b(?:der|den|van|von|de|du|la|di)\s$")
 
 
@@ -31,13 +33,22 @@ class Name:
     official: bool
 
 
-def of_row(row: Mapping[str, Any], first: date, last: date) -> Iterable[Name]:
-    """Yield the names of a row; a name that an alias repeats with ``needs_context`` needs context."""
-    aliases = {plain(a["text"]).strip(): a["needs_context"] for a in row["aliases"] or ()}
-    official = [plain(n).strip() for n in (row["name_zh"], row["name"]) if n]
+def of_row(row: Mapping[str, Any], first: date, last: date, spelled: Mapping[str, str]) -> Iterable[Name]:
+    """Yield the names of a row, as :func:`spelling` has them; a name that an alias repeats with ``needs_context`` needs context."""
+    aliases = {spelled[a["text"]]: a["needs_context"] for a in row["aliases"] or ()}
+    official = [spelled[n] for n in (row["name_zh"], row["name"]) if n]
     for text in dict.fromkeys([*official, *aliases]):
         if len(text) > 1 or (text.isascii() and text.isalpha() and row["asset_class"] != "equity"):
             yield Name(row["symbol"], text, aliases.get(text, False), first, last, text in official)
+
+
+def spelling(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return every name and alias of ``rows`` -> how it is searched: simplified, half width, without space around it."""
+    texts = list(dict.fromkeys(t for r in rows for t in (r["name"], r["name_zh"], *(a["text"] for a in r["aliases"] or ())) if t))
+    turned = plain("\n".join(texts)).split("\n")
+    if len(turned) != len(texts):  # a name with a line break in it
+        turned = [plain(t) for t in texts]
+    return {t: to.strip() for t, to in zip(texts, turned, strict=True)}
 
 
 def fold(text: str) -> str:
@@ -72,6 +83,17 @@ def fits(text: str, start: int, end: int, name: str) -> bool:
     )
 
 
+def in_person(text: str, start: int, end: int) -> bool:
+    """Return whether a short Chinese name is a piece of a person's in transliteration: 阿里尔·凯尔曼, 哈里森·福特.
+
+    >>> in_person("任命阿里尔·凯尔曼", 2, 4), in_person("阿里巴巴任命", 0, 4)
+    (True, False)
+    """
+    if end - start > 3 or text[start].isascii():
+        return False
+    return bool(_PERSON_RIGHT.match(text, end) or _PERSON_LEFT.search(text, max(0, start - 2), start))
+
+
 def _touches(edge: str, neighbour: str, latin: bool) -> bool:
     """Return whether two characters run on; after a Chinese name with a Latin end a number may follow (黄金ETF13.14亿元)."""
     if not neighbour.isascii():
@@ -89,6 +111,12 @@ def words(file: str) -> tuple[str, ...]:
 def quoters() -> Mapping[str, str]:
     """Return symbol -> ``broker|asset_manager|agency|data|medium`` of who is mostly quoted; ``research/data/names_quoters.csv``."""
     return MappingProxyType({row["symbol"]: row["kind"] for row in _rows("names_quoters.csv")})
+
+
+@lru_cache(maxsize=1)
+def former_tickers() -> Mapping[str, tuple[str, date]]:
+    """Return former ticker -> (symbol now, last day it was this one's); ``research/data/names_tickers.csv``. Others may bear it since."""
+    return MappingProxyType({row["former"]: (row["symbol"], date.fromisoformat(row["last"])) for row in _rows("names_tickers.csv")})
 
 
 def _rows(file: str) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["corporate_cue", "currency_cue", "fund_product", "move_cue", "role_at", "subsidiary"]
+__all__ = ["corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "subsidiary"]
 
 #: how many characters before and after a name are looked at
 BEFORE, AFTER = 24, 60
@@ -68,7 +68,7 @@ _MOVE = (
     r"(?:涨|跌|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
     r"|回调|收[涨跌报于]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
     r"|微[涨跌]|转[涨跌]|逆市|"
-    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|升值|贬值|升\d|降\d|上行|下行|攀升|走势"
+    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|升值|贬值|升\d|降\d|上行|下行|攀升|走势|[升跌涨]势|累[涨跌]|扩大[涨跌]幅|[涨跌]幅扩大"
     r"|波动|持稳|盘整|震荡|[+\-]\d+(?:\.\d+)?%|\d+(?:\.\d+)?%)"
 )
 _LEAD = (
@@ -96,8 +96,15 @@ _EVENT_RIGHT = re.compile(
     r"|unveil|sued|su(?:es|ing)|earnings|revenue|profit|sales)",
     re.IGNORECASE,
 )
+#: a deal, an issue or a suspension of its own
+_OWN_DEAL_RIGHT = re.compile(
+    r"^:?(?:拟|将|计划|已|完成|正式)*(?:换股|吸收合并|收购|并购|配股|定增|停牌|复牌|增发|裁员|申请(?:开展|上市)|公告)"
+)
+_TARGET_LEFT = re.compile(r"(?:查处|处罚|罚款|立案调查|起诉|约谈|突袭|责令)$")
 _EARNINGS_RIGHT = re.compile(
-    r"^.{0,6}(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
+    r"^[^:]{0,6}?(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
+    # behind a colon only results of its own: 高盛:四季度金价 is its view
+    r"|^:\s?(?:现已|已|拟|公司|累计|完成|计划|20\d\d年|前三季度|上半年|全年|第?[一二三四]季度|Q[1-4]|归母|合并){0,3}(?:净利|净亏|营收|营业收入|裁员|派息|回购)"
 )
 #: a house that comes with its share's code, or is the object of another's view, is itself the news
 _OWN_NEWS_RIGHT = re.compile(
@@ -126,7 +133,20 @@ _COMPANY_RIGHT = re.compile(
     r"^(?:公司|股价|股份|股票|市值|财报|业绩|CEO|CFO|首席|高管|总裁|创始人|营收|净利|发布会|手机"
     r"|供应链|概念股|产业链|官网|旗下|员工|用户|门店|宣布|推出|发布|计划|官方|方面|集团|新品"
     r"|产品|应用|系统|芯片|\(|AI|智能|大模型|生态|股东)"
+    r"|^(?:['’]s)?\s(?:Inc\b|Corp\b|Co\b|shares\b|stock\b|CEO|CFO|Chief |chief executive|said\b|reported\b"
+    r"|earnings\b|executives?\b|employees\b)"
 )
+#: an announcement of a listed company: 红太阳公告, 大智慧持股5%以上股东, and at the head of a sentence 金融街:全资子公司…
+_WHEN = r"(?:今日|昨日|近日|日前|晚间|午间|盘后|盘前|早间|\d{1,2}月\d{1,2}日|\(?s[hz]\d{6}\)?)*"
+_NOTICE_RIGHT = re.compile(
+    rf"^{_WHEN}(?:公告|(?:发布|披露|发出|刊登).{{0,14}}(?:公告|预案|[年季]报|年度报告|快报|预告|报告书|数据)|披露|持股\d|控股股东|实控人|实际控制人|大股东"
+    r"|(?:20\d\d年|前三季度|上半年|[一二三四]季度|半年度|年度)[^,。]{0,10}(?:净利|营收|营业|实现|预[盈亏增减计])"
+    r"|向[上下]修正|[上下]修.{0,4}(?:业绩|预期)|收(?:到)?(?:关注函|问询函|监管函|警示函))"
+)
+_COLON_RIGHT = re.compile(
+    rf"^{_WHEN}:[^。\n]{{0,40}}?(?:公司|净利|股东|拟|中标|回购|[增减]持|子公司|签[订署约]|业绩|定增|募资|股份|停牌|复牌|亿元|万元|立案|辞[职任])"
+)
+_HEAD = frozenset("\n。!?;；！？【[]】 ")
 
 
 def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool) -> str:
@@ -148,7 +168,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
         return "source"
     if quoter:
-        if _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right):
+        own = _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right) or _OWN_DEAL_RIGHT.match(right)
+        if own or _TARGET_LEFT.search(left):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
         return "source" if quoted else "counterparty" if _other_side(left, right) else "passing"
@@ -176,6 +197,18 @@ def currency_cue(right: str) -> bool:
 def corporate_cue(right: str) -> bool:
     """Return whether what follows speaks of a company: 苹果公司, 苹果股价, 苹果CEO."""
     return bool(_COMPANY_RIGHT.match(right))
+
+
+def notice(text: str, start: int, end: int) -> bool:
+    """Return whether ``text[start:end]`` is the listed company an announcement is by, and not the word it looks like.
+
+    >>> notice("红太阳公告,拟减持", 0, 3), notice("新世界:公司拟回购股份", 0, 3), notice("新世界:未来已来", 0, 3)
+    (True, True, False)
+    """
+    right = text[end : end + AFTER]
+    if _NOTICE_RIGHT.match(right):
+        return start == 0 or not ("一" <= text[start - 1] <= "鿿")
+    return (start == 0 or text[start - 1] in _HEAD) and bool(_COLON_RIGHT.match(right))
 
 
 def subsidiary(right: str) -> bool:

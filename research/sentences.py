@@ -14,7 +14,9 @@ from typing import Protocol, TypeVar
 
 __all__ = ["Named", "Sentence", "clauses", "sentences", "within"]
 
-_END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
+#: a full stop before a capital ends an English sentence, but not behind these abbreviations
+_ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
+_END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
 _CLAUSE = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))|(?<!\d):|:(?!\d)|—+|\s[-–]\s")
 
 

@@ -5,9 +5,10 @@ Run it when a table of names changes::
     python -m pip download --no-deps --dest /tmp/wheels adata pytickersymbols
     python research/data/build_instruments.py /tmp/wheels
 
-Steps: (1) A-shares with codes, short names and listing dates from ``adata`` (:func:`mainland`); (2) our own tables of
-companies and markets (:func:`own`); (3) members of large indices from ``pytickersymbols`` that our tables do not hold
-(:func:`members`); (4) A/H twins share their names and point at each other (:func:`twinned`); (5) validate and write.
+Steps: (1) A-shares with codes, short names and listing dates from ``adata`` (:func:`mainland`), B shares and those that left the
+exchange (:func:`left`); (2) our own tables of companies and markets (:func:`own`); (3) members of large indices from
+``pytickersymbols`` that our tables do not hold (:func:`members`); (4) A/H twins share their names and point at each other
+(:func:`twinned`); (5) validate and write.
 Neither wheel is needed to use the package.
 """
 
@@ -36,6 +37,8 @@ __all__ = ["build", "main"]
 HERE = Path(__file__).parent
 #: rows whose first day is not known are true from here on
 ALWAYS = date(1990, 1, 1)
+#: the day of the newest listing in the data file of ``adata``
+READ_ON = date(2023, 10, 19)
 SECTORS = {
     "IT": "Information Technology",
     "COM": "Communication Services",
@@ -120,7 +123,7 @@ class Row:
 def build(wheels: Path) -> pl.DataFrame:
     """Return the validated ``instruments`` table, sorted by symbol and day."""
     ordinary = {r["word"] for r in _table("ordinary")}
-    rows = [*mainland(wheels), *own()]
+    rows = [*mainland(wheels), *left(wheels), *own()]
     found, sectors, nasdaq = members(wheels, rows)
     rows = [_completed(r, sectors, nasdaq) for r in rows] + found
     rows = [_guarded(r, ordinary) for r in twinned(rows)]
@@ -137,17 +140,17 @@ def build(wheels: Path) -> pl.DataFrame:
 def mainland(wheels: Path) -> list[Row]:
     """Return the A-shares: ``adata`` for code, short name and listing day, ``names_ashare.csv`` for everything else.
 
-    B shares and companies without a listing day (delisted, on a day the file does not give) are left out.
+    ``names_renamed.csv`` has what they were called before and since, where the day is not known.
     """
     listed: dict[str, tuple[str, date]] = {}
     marked = set()
-    for r in csv.DictReader(io.StringIO(_member(wheels, "adata-*.whl", "adata/stock/cache/code.csv"))):
-        code = r["stock_code"]
-        if r["list_date2"] and code[:2] not in ("20", "90"):
-            suffix = "SS" if code[0] == "6" else "SZ" if code[0] in "03" else "BJ"
-            listed[f"{code}.{suffix}"] = (_short(r["short_name"]), date.fromisoformat(r["list_date2"]))
+    for r in _wheel_codes(wheels):
+        if r["list_date2"] and r["stock_code"][:2] not in ("20", "90"):
+            symbol = _mainland_symbol(r["stock_code"])
+            listed[symbol] = (_short(r["short_name"]), date.fromisoformat(r["list_date2"]))
             if "ST" in unicodedata.normalize("NFKC", r["short_name"]):
-                marked.add(f"{code}.{suffix}")
+                marked.add(symbol)
+    renamed = {r["symbol"]: r for r in _table("renamed")}
     rows, seen = [], set()
     for r in _table("ashare"):
         symbol = r["symbol"]
@@ -157,20 +160,61 @@ def mainland(wheels: Path) -> list[Row]:
             raise SystemExit(f"names_ashare.csv: {symbol} is not in adata's list and has no name_zh of its own.")
         seen.add(symbol)
         row = _equity(symbol, r["name"] or own_name, own_name, r["sector"], r["aliases"])
-        rows.append(
-            replace(
-                row,
-                aliases=_mainland_aliases(own_name, row.aliases),
-                valid_from=_day(r["valid_from"]) or since,
-                valid_to=_day(r["valid_to"]),
-            )
-        )
+        row = replace(row, aliases=_mainland_aliases(own_name, row.aliases), valid_from=_day(r["valid_from"]) or since)
+        row = replace(row, valid_to=_day(r["valid_to"]))
+        rows.append(row if row.valid_to else _renamed(row, renamed.get(symbol)))
     for symbol, (short, since) in sorted(listed.items()):
         if symbol not in seen:
             # without its mark a name of two characters is a word of the language: 全新, 熊猫, 中期
             name = f"ST{short}" if symbol in marked and len(short) < 3 else short
-            rows.append(replace(_equity(symbol, name, name, "", ""), aliases=_mainland_aliases(name, {}), valid_from=since))
+            row = replace(_equity(symbol, name, name, "", ""), aliases=_mainland_aliases(name, {}), valid_from=since)
+            rows.append(_renamed(row, renamed.get(symbol)))
+    unknown = sorted(renamed.keys() - {r.symbol for r in rows})
+    if unknown:
+        raise SystemExit(f"names_renamed.csv: no row for {', '.join(unknown)}.")
     return rows
+
+
+def left(wheels: Path) -> list[Row]:
+    """Return the shares of ``names_left.csv``, which had left the exchange when ``adata`` was made, and the B shares of ``adata``.
+
+    A last day that is not known is that of the file, which is the latest it can have been; their first days are not known.
+    """
+    rows = []
+    for r in _table("left"):
+        row = _equity(r["symbol"], r["name_zh"], r["name_zh"], "", r["aliases"])
+        rows.append(replace(row, currency=_b_currency(r["symbol"]), valid_to=_day(r["valid_to"]) or READ_ON))
+    gone = {r.symbol for r in rows}
+    for r in _wheel_codes(wheels):
+        symbol = _mainland_symbol(r["stock_code"])
+        if r["stock_code"][:2] in ("20", "90") and symbol not in gone:
+            name = _short(r["short_name"])
+            rows.append(replace(_equity(symbol, name, name, "", ""), currency=_b_currency(symbol)))
+    # 万科B股 is 万科B
+    return [replace(r, aliases={f"{r.name.removesuffix('股')}股": False, **r.aliases}) if r.symbol[:2] in ("20", "90") else r for r in rows]
+
+
+def _b_currency(symbol: str) -> str:
+    return {"20": "HKD", "90": "USD"}.get(symbol[:2], "CNY")
+
+
+def _wheel_codes(wheels: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(_member(wheels, "adata-*.whl", "adata/stock/cache/code.csv"))))
+
+
+def _mainland_symbol(code: str) -> str:
+    return f"{code}.{'SS' if code[0] in '69' and code[:2] != '92' else 'SZ' if code[0] in '023' else 'BJ'}"
+
+
+def _renamed(row: Row, other: dict[str, str] | None) -> Row:
+    """Return a row under its newest name, with the others a company has had as aliases: texts go on using them."""
+    if other is None:
+        return row
+    name = other["now"] or row.name_zh or row.name
+    texts = [row.name_zh or row.name, *other["also"].split("|")]
+    aliases = {t: False for t in texts if t and t != name}
+    english = name if row.name == row.name_zh else row.name
+    return replace(row, name=english, name_zh=name, aliases={**_mainland_aliases(name, {}), **aliases, **row.aliases})
 
 
 def own() -> list[Row]:

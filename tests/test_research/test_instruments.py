@@ -141,6 +141,40 @@ def test_no_marks_or_padding_in_names() -> None:
     assert names.str.len_chars().min() >= 2
 
 
+def test_b_shares_and_those_that_left() -> None:
+    frame = instruments.shipped()
+    b_share = instruments.lookup(frame, "900948.SS").row(-1, named=True)
+    assert (b_share["name_zh"], b_share["currency"], b_share["mic"], b_share["valid_to"]) == ("伊泰B股", "USD", "XSHG", None)
+    assert instruments.lookup(frame, "200596.SZ")["currency"].to_list() == ["HKD"]
+    last = {s: instruments.lookup(frame, s)["valid_to"].to_list()[-1] for s in ("600005.SS", "601299.SS", "000024.SZ", "601989.SS")}
+    assert last == {
+        "600005.SS": date(2017, 2, 13),
+        "601299.SS": date(2015, 5, 19),
+        "000024.SZ": date(2015, 12, 29),
+        "601989.SS": date(2025, 9, 4),
+    }
+    undated = instruments.lookup(frame, "002450.SZ")  # dated by hand in the table of A-shares
+    assert undated["valid_to"].to_list() == [date(2021, 5, 30)]
+
+
+def test_a_share_is_found_by_every_short_name_it_has_had() -> None:
+    for symbol, texts in (
+        ("000983.SZ", {"山西焦煤", "西山煤电"}),
+        ("002157.SZ", {"正邦科技", "ST正邦"}),
+        ("601777.SS", {"千里科技", "力帆科技", "力帆股份"}),
+    ):
+        row = instruments.lookup(instruments.shipped(), symbol).row(-1, named=True)
+        assert texts <= {row["name_zh"], *(a["text"] for a in row["aliases"])}, symbol
+
+
+def test_no_name_of_two_living_issuers_by_accident() -> None:
+    """A Chinese short name of one A-share is not the official name of another on the same day."""
+    frame = instruments.asof(instruments.shipped(), date(2026, 1, 5)).filter(
+        pl.col("symbol").str.contains(r"\.(SS|SZ)$"), pl.col("asset_class") == "equity"
+    )
+    assert frame.filter(pl.col("name_zh").is_duplicated()).select("symbol", "name_zh").rows() == []
+
+
 def test_ordinary_words_need_context() -> None:
     frame = instruments.shipped()
     for symbol, text in (("300024.SZ", "机器人"), ("AAPL", "苹果"), ("TGT", "Target"), ("DX-Y.NYB", "美元")):

@@ -123,6 +123,48 @@ def test_a_fund_is_not_the_company_in_its_name(linker: linking.Linker) -> None:
     assert found(linker, "中国铁建REIT上市") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("任命阿里尔·凯尔曼为首席营销官", []),
+        ("哈里森·福特出席首映", []),
+        ("阿里巴巴任命新高管", ["BABA"]),
+        ("红太阳公告,控股股东拟转让股份", ["000525.SZ"]),
+        ("新世界:公司拟回购不超过1亿元股份", ["600628.SS"]),
+        ("大智慧持股5%以上股东拟减持", ["601519.SS"]),
+        ("新世界:未来已来", []),
+        ("红太阳照在大地上", []),
+        ("*ST东通:公司股票可能被终止上市", ["300379.SZ"]),
+        ("XD中国平跌0.3%,XD贵州茅涨0.1%", ["601318.SS", "600519.SS"]),
+        ("全球最大黄金ETF持仓增加", []),
+        ("日经225ETF溢价", ["513880.SS"]),
+        ("美国天然气钻井平台数量增加", []),
+        ("国投瑞银回应估值调整", []),
+        ("法国10年期国债收益率升3个基点", []),
+        ("中国台湾证交所加权股价指数收高", ["^TWII"]),
+        ("恒生指数主连夜盘收涨0.3%", ["HKFE:HSI"]),
+        ("日经225指数期货早盘上涨0.81%", ["NIY=F"]),
+        ("Stellantis欧股跌幅扩大", ["STLAM.MI"]),
+        ("夏普比率升至1.2", []),
+        ("嘉德股价上涨", []),
+    ],
+)
+def test_names_and_what_only_looks_like_one(linker: linking.Linker, text: str, symbols: list[str]) -> None:
+    assert [s for _, s in found(linker, text, day=date(2026, 2, 3))] == symbols
+
+
+@pytest.mark.parametrize("name", ["OpenAI", "Anthropic", "字节跳动", "抖音", "华为", "大疆", "小红书", "TikTok", "Databricks", "托克集团"])
+def test_unlisted_companies_are_not_taken_for_others(linker: linking.Linker, name: str) -> None:
+    assert found(linker, f"{name}洽谈新一轮融资", day=date(2026, 2, 3)) == []
+    assert found(linker, f"{name} is in talks", language="en", day=date(2026, 2, 3)) == []
+
+
+def test_a_company_that_is_a_word_counts_in_english_beside_its_form(linker: linking.Linker) -> None:
+    assert found(linker, "Apple rose as Target shares fell", language="en") == [("Apple", "AAPL"), ("Target", "TGT")]
+    assert found(linker, "An Apple pie hit the target", language="en") == []
+    assert found(linker, "People’s Bank of China cut rates; the Swiss National Bank held", language="en") == []
+
+
 # ------------------------------------------------------------------ codes and listings
 @pytest.mark.parametrize(
     ("text", "symbols"),
@@ -157,7 +199,56 @@ def test_twins_by_context(linker: linking.Linker) -> None:
     assert found(linker, "港股收盘:阿里巴巴涨3%") == [("阿里巴巴", "9988.HK")]
 
 
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("中国平安A股涨1%,H股跌1%", ["601318.SS"]),
+        ("港股收盘:赣锋锂业A股跌近8%", ["002460.SZ"]),
+        ("A股收评:贵州茅台跌1%;港股方面,中国平安涨2%", ["600519.SS", "2318.HK"]),
+        ("港股方面恒指收涨;A股方面,中国平安涨2%", ["^HSI", "601318.SS"]),
+        ("阿里巴巴ADR跌2%", ["BABA"]),
+        ("港股普跌,阿里巴巴ADR跌2%", ["BABA"]),
+        ("小米集团ADR跌3%", ["XIACY"]),
+        ("谷歌(GOOG.O)涨1%", ["GOOG"]),
+        ("秦港股份公告回购", ["601326.SS"]),
+        ("伯克希尔A跌1%,伯克希尔哈撒韦增持", ["BRK-A", "BRK-B"]),
+    ],
+)
+def test_a_word_for_a_market_chooses_the_listing(linker: linking.Linker, text: str, symbols: list[str]) -> None:
+    assert [s for _, s in found(linker, text, day=date(2026, 2, 3))] == symbols
+
+
+def test_of_a_second_listing_nothing_is_in_the_news_before(linker: linking.Linker) -> None:
+    # CATL listed in Hong Kong on 2025-05-20
+    text = "宁德时代拟赴港股上市"
+    assert found(linker, text, day=date(2025, 5, 19)) == [("宁德时代", "300750.SZ")]
+    assert found(linker, "港股收盘:宁德时代涨3%", day=date(2025, 5, 20)) == [("宁德时代", "3750.HK")]
+
+
+def test_a_ticker_goes_to_who_bore_it_on_the_day(linker: linking.Linker) -> None:
+    assert found(linker, "$FB rose", language="en", day=date(2019, 5, 1)) == [("$FB", "META")]
+    assert found(linker, "$FB rose", language="en", day=date(2023, 5, 1)) == []
+    # an old ticker that a wire goes on writing is the issuer's it names
+    assert found(linker, "巴里克黄金(GOLD.N)涨3.1%", day=date(2025, 11, 20)) == [("巴里克黄金", "B")]
+
+
 # ------------------------------------------------------------------ time
+@pytest.mark.parametrize(
+    ("text", "day", "symbols"),
+    [
+        ("西山煤电公告", date(2019, 5, 1), ["000983.SZ"]),
+        ("山西焦煤公告", date(2024, 5, 1), ["000983.SZ"]),
+        ("武钢股份公告", date(2017, 2, 13), ["600005.SS"]),
+        ("武钢股份公告", date(2017, 2, 14), []),
+        ("中国重工公告", date(2025, 9, 4), ["601989.SS"]),
+        ("中国重工公告", date(2025, 9, 5), []),
+        ("长安B涨停", date(2024, 5, 6), ["200625.SZ"]),
+    ],
+)
+def test_former_names_and_those_that_left(linker: linking.Linker, text: str, day: date, symbols: list[str]) -> None:
+    assert [s for _, s in found(linker, text, day=day)] == symbols
+
+
 def test_a_new_name_counts_from_its_day_on(linker: linking.Linker) -> None:
     assert found(linker, "Meta Platforms公布业绩", day=date(2021, 10, 27)) == []
     assert found(linker, "Meta Platforms公布业绩", day=date(2021, 10, 28)) == [("Meta Platforms", "META")]
@@ -188,6 +279,15 @@ def test_a_delisted_name_ends(linker: linking.Linker) -> None:
         ("宁德时代与比亚迪签署供货协议", "300750.SZ", "subject"),
         ("英伟达获准出口,图源:视觉中国", "000681.SZ", "source"),
         ("穆迪下调某国评级展望", "MCO", "source"),
+        ("高盛:英伟达业绩再超预期", "GS", "source"),
+        ("中金:英伟达Q3业绩再超预期", "601995.SS", "source"),
+        ("高盛:净利润同比增长三成", "GS", "subject"),
+        ("巴克莱银行:现已回购10亿英镑股票", "BARC.L", "subject"),
+        ("中金公司:拟换股吸收合并东兴证券", "601995.SS", "subject"),
+        ("证监会严肃查处天风证券", "601162.SS", "subject"),
+        ("百度发起新一轮冲锋", "BIDU", "subject"),
+        ("雷军在微博发文", "WB", "passing"),
+        ("高盛二季度业绩超预期", "GS", "subject"),
     ],
 )
 def test_roles_in_a_headline(linker: linking.Linker, headline: str, symbol: str, expected: str) -> None:

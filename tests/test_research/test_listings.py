@@ -72,3 +72,15 @@ def test_an_index_of_a_sector_is_another_index() -> None:
     assert listings.other_index("标普500", "能源板块跌1%")
     assert not listings.other_index("标普500", "跌1%,能源板块跌2%")
     assert not listings.other_index("标普", "涨1%")
+
+
+def test_a_headline_of_both_markets_leaves_it_to_the_last_cue() -> None:
+    text = "A股收跌,港股收涨\nA股方面,中国平安跌1%。港股方面,中国人寿涨2%"
+    headline = text.index("\n")
+    places = {n: (text.index(n), text.index(n) + len(n)) for n in ("中国平安", "中国人寿")}
+    assert {n: listings.in_hong_kong(text, headline, *at) for n, at in places.items()} == {"中国平安": False, "中国人寿": True}
+
+
+def test_a_country_makes_a_yield_another_one() -> None:
+    assert listings.other_rate("意大利") and listings.other_rate("UK ")
+    assert not listings.other_rate("美国") and not listings.other_rate("")
