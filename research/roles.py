@@ -53,6 +53,16 @@ _SOURCE_RIGHT_EN = re.compile(
     r"|maintained|maintains|data|research|note|report|survey)\b",
     re.IGNORECASE,
 )
+#: a house that gives a view somewhere in the sentence, or whose man speaks: 花旗更谨慎,将目标下调, 瑞穗的Dan Dolev不同意
+_VIEW_RIGHT = re.compile(
+    r"^[^。!?\n]{0,45}?(?:评级|目标|“(?:买入|增持|中性|卖出|减持|推荐|持有|优于大市|跑赢|跑输|与大市)|预[测期计]|认为|报告|研报|[短快点]评|调研|估算|看法"
+    r"|[偏看][多空好]|谨慎|乐观|悲观|审慎|立场|[低高超]配|测算|观点|提示|提醒|概率|警告|写道|指出|直言|分析师|策略师|经济学家|交易员|该行|统计|均价|口径)"
+    r"|^[一-鿿]{0,8}的(?:[A-Z][\w'’.-]+ [A-Z]|首席|[一-鿿]{1,6}(?:分析师|策略师|经济学家|主管))|^[一-鿿]{0,6}(?:研究部|研究团队|零售团队|团队)"
+)
+_OWN_AFFAIRS = re.compile(
+    r"^[^,。;]{0,14}(?:裁员|任命|聘|CEO|高管|股价|业绩|营收|净利|利润|罚|诉讼|被|投行业务|交易业务|承销|保荐|辅导|托管|财报|分红|持股|持有|推出|旗下|发行|上市|牵头|担任|融资)"
+    r"|^(?:集团|公司)?(?:宣布|计划|收购|出售|投资|关闭|拟|完成)"
+)
 #: words that make any firm, not only a known quoter, the one that speaks: 某行分析师:, analysts at X, X upgrades Y
 _ANALYST_LEFT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with)\s+$", re.IGNORECASE)
 _ANALYST_RIGHT = re.compile(
@@ -172,7 +182,9 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
         if own or _TARGET_LEFT.search(left):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
-        return "source" if quoted else "counterparty" if _other_side(left, right) else "passing"
+        if quoted or (_VIEW_RIGHT.match(right) and not _OWN_AFFAIRS.match(right)):
+            return "source"
+        return "counterparty" if _other_side(left, right) else "passing"
     if _other_side(left, right):
         return "counterparty"
     if in_headline or _MOVE_RIGHT.match(right) or _EVENT_RIGHT.match(right) or not left or left[-1] in _OPENING:
