@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -49,6 +49,10 @@ def study(
     estimation: Annotated[tuple[int, int], typer.Option(help="First and last session of the estimation window.")] = (-250, -30),
     model: Annotated[str, typer.Option(help="market, market_adjusted or constant.")] = "market",
     min_obs: Annotated[int, typer.Option(help="Fewest returns in the estimation window.")] = 100,
+    alignment: Annotated[str, typer.Option(help="Day 0: the first session that `close`s, or that `open`s, after the event.")] = "close",
+    overlap: Annotated[str, typer.Option(help="`keep` all events, or the `first` of those of a symbol that overlap.")] = "keep",
+    locked: Annotated[str, typer.Option(help="Days at a price limit: `keep`, or `carry` returns on to the next free close.")] = "keep",
+    draws: Annotated[int, typer.Option(help="Placebo draws of the report; 0 leaves sensitivity, placebo and drift out.")] = 200,
     home: Home = _HOME,
     report: _Report = None,
     case: Annotated[Path | None, typer.Option(help="Run a folder of returns and events instead (docs/event_study.md).")] = None,
@@ -64,7 +68,8 @@ def study(
 
     from backtests.event_study import EventStudy
     from backtests.evidence import benchmark_of, first_reports
-    from backtests.report import section_of, write_report
+    from backtests.report import write_report
+    from backtests.study_report import robustness_sections, study_sections
     from research.store import Store
 
     store = Store(home)
@@ -75,7 +80,10 @@ def study(
         events = events.filter(pl.col("symbol").is_in(symbols))
     if events.is_empty():
         raise DataError(f"Home {home} holds no first report of {event_type or 'any type'}; ingest documents, or ask for another type.")
-    settings = EventStudy(model=model, estimation=estimation, window=window, min_obs=min_obs)
+    settings = EventStudy(
+        model=model, estimation=estimation, window=window, min_obs=min_obs,
+        alignment=cast(Any, alignment), overlap=cast(Any, overlap), locked=cast(Any, locked),
+    )  # fmt: skip
     result = settings.fit(events, store.read("bars"), benchmark=benchmark_of(benchmark), group="event_type")
     say(
         [
@@ -87,9 +95,10 @@ def study(
     say(f"note: {line}" for line in result.warnings)
     if report is not None:
         name = event_type or "all event types"
+        parts = [*study_sections(result), *(robustness_sections(result, draws=draws) if draws else [])]
         write_report(
             report,
-            section_of(result),
+            *parts,
             title=f"Event study: {name}",
             manifest=_manifest(store, study=str(settings), benchmark=", ".join(benchmark)),
         )
@@ -164,10 +173,10 @@ def check(
 ) -> None:
     """Validate every stored table, and reconcile the one-day moves the news states with the bars.
 
-    A first version: exact moves agree within 0.15 percentage points, bounds as bounds; corporate actions are not looked up yet.
+    Exact moves agree within 0.15 percentage points, bounds as bounds, whole percentages within 0.5; `strict` holds those to 0.15 as well.
     """
     from research.prices import validate
-    from research.reconcile import reconcile, summary
+    from research.reconcile import agreement, reconcile, summary
     from research.store import Store
 
     store = Store(home)
@@ -180,11 +189,14 @@ def check(
         except TidingsError as error:
             bad.append(str(error))
             say(f"{name:<12} {frame.height:>8,} rows   NOT VALID: {error}")
+        for difference in store.differences(table):
+            say(f"{name:<12} {difference}")
     bars, instruments = store.read("bars"), store.read("instruments")
     judged = reconcile(store.read("facts"), bars, instruments=instruments)
     found = validate(bars)
     say(f"bars         {n:>8,} flagged: {rule}" for rule, n in found.group_by("rule").len().sort("rule").rows())
     say(_table(summary(judged)))
+    say(_table(agreement(judged)))
     if out is not None:
         judged.write_parquet(out)
         say(f"moves        {judged.height:>8,} rows   {out}")

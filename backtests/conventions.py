@@ -2,7 +2,7 @@
 
 A study is done by the papers (``textbook``) unless it says otherwise. ``common_day`` is the same with the one difference that events are
 paired as if they all shared one day 0, which Kolari & Pynnönen (2010) assume. The other two exist to compare: they reproduce what the R
-packages estudy2 0.10 and EventStudy 0.50 (sipemu) print, as far as that is sound.
+packages estudy2 0.10 and EventStudy 0.50 (sipemu) print, also where they count in two ways at once.
 """
 
 from __future__ import annotations
@@ -35,14 +35,30 @@ class Conventions:
         Whether the days of a CAR share their estimation error: SCAR is then CAR over its exact forecast standard deviation, else the sum
         of the days' standardised returns over √L, which is too large by about L / (2T).
     patell_counts
-        ``valid``: events without a return in the window are left out of the denominator; ``all``: they stay in it.
+        ``valid``: events without a return on the tested day are left out of the denominator; ``all``: they stay in it.
     regressor_moments
         Mean and sum of squares of the market in the forecast error: over the days the event has (``own``), or over all days of the
         estimation ``window`` also where the event has no return.
     patell_df
         Degrees of freedom in Patell's df / (df − 2): T − k of the ``model``, or T − 2 whatever the model.
+    event_sums
+        Sums over events where some have no return: over the ``valid`` ones and against their number; or ``scaled``, their mean times the
+        number of all events against the number of the valid ones, in Patell's, the sign and the rank tests (the spread of ranks then
+        divides by an event's mean number of days, the degrees of freedom of the time-series test are those of the mean T).
+    positive_share
+        p of the generalised sign test: the mean share of the ``tested`` events, that of ``all`` events, or the share of all estimation
+        ``days`` together.
+    cars
+        CARs of a window in which an event lacks a day: of ``any`` event with a return; or of the ``complete`` ones only, where the mean
+        CAR is the sum of the days' means and Kolari & Pynnönen's N is that of the first day.
+    day_share
+        Share of the events that must have a return on a day for it to count in a window of several days, in the tests on means of days and
+        of ranks; more than this.
+    given_mean_error
+        Whether the forecast error has 1/T in it also for a model that estimates no mean.
     pairs
-        Days on which two events' residuals are paired: the same ``calendar`` day, or the same day ``relative`` to the event.
+        Days on which two events' residuals are paired: the same ``calendar`` day, or the same day ``relative`` to the event, where r is
+        the mean of the pairs' own correlations.
     ranks
         ``uniform``: rank / (M + 1); ``raw``: ranks themselves, as in Corrado (1989), for which all events need the same M.
     """
@@ -55,6 +71,11 @@ class Conventions:
     covariance: bool = True
     patell_counts: Literal["valid", "all"] = "valid"
     patell_df: Literal["model", "T-2"] = "model"
+    event_sums: Literal["valid", "scaled"] = "valid"
+    positive_share: Literal["tested", "all", "days"] = "tested"
+    cars: Literal["any", "complete"] = "any"
+    day_share: float = 0.0
+    given_mean_error: bool = False
     regressor_moments: Literal["own", "window"] = "own"
     pairs: Literal["calendar", "relative"] = "calendar"
     ranks: Literal["uniform", "raw"] = "uniform"
@@ -66,10 +87,27 @@ CONVENTIONS = MappingProxyType(
         "textbook": Conventions("textbook"),
         "common_day": Conventions("common_day", pairs="relative"),
         "estudy2": Conventions(
-            "estudy2", sigma="T-1", covariance=False, patell_df="T-2", regressor_moments="window", pairs="relative", ranks="raw"
+            "estudy2",
+            sigma="T-1",
+            covariance=False,
+            patell_df="T-2",
+            event_sums="scaled",
+            positive_share="days",
+            day_share=0.9,
+            regressor_moments="window",
+            pairs="relative",
+            ranks="raw",
         ),
         "sipemu": Conventions(
-            "sipemu", event_forecast_error=False, bmp_forecast_error=False, covariance=False, patell_counts="all", pairs="relative"
+            "sipemu",
+            event_forecast_error=False,
+            bmp_forecast_error=False,
+            covariance=False,
+            patell_counts="all",
+            positive_share="all",
+            cars="complete",
+            given_mean_error=True,
+            pairs="relative",
         ),
     }
 )

@@ -17,8 +17,7 @@ MacKinlay, A. C. (1997), Event studies in economics and finance, Journal of Econ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,36 +27,22 @@ import polars as pl
 
 from backtests.conventions import Conventions, conventions_of
 from backtests.event_windows import (
-    Clock,
     Market,
     assigned,
     benchmark_market,
-    codes,
     given_market,
     instants,
     mark,
     read_events,
     require,
-    return_matrix,
-    windows,
     with_factors,
 )
-from backtests.garch import garch_market
-from backtests.normal_returns import (
-    AbnormalReturns,
-    NormalModel,
-    empty_like,
-    estimate,
-    forecast,
-    over_window,
-    parameters,
-    place,
-    stack,
-    take,
-)
+from backtests.limit_days import locked_days
+from backtests.normal_returns import AbnormalReturns, parameters, take
+from backtests.study_estimation import Inputs, abnormal_returns, carry_locked, clock_of, locked_counts, opens_of, stack_ragged
+from backtests.study_inputs import market_wide, weighed
 from backtests.study_result import EventStudyResult
-from backtests.study_tables import average, cautions, event_returns, event_rows, unusable
-from backtests.thin_trading import across_gaps, dimson, leads_and_lags, scholes_williams
+from backtests.study_tables import average, cautions, event_returns, event_rows, limit_cautions, spaced, unusable
 from research.calendar import zone_of
 from research.errors import EstimationError, UsageError
 from research.prices import returns as total_returns
@@ -68,15 +53,6 @@ __all__ = ["EventStudy", "EventStudyResult"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Window = tuple[int, int]
-
-#: models whose estimation takes the market's lead and lag, and whose forecast does not
-_LAGGED = ("scholes_williams", "dimson")
-
-#: events estimated at once: the blocks' arrays stay in the processor's cache
-_BLOCK = 2048
-
-#: blocks worked on at once
-_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +78,14 @@ class EventStudy:
     conventions
         ``textbook`` (the papers), ``common_day``, ``estudy2`` or ``sipemu`` (see :mod:`backtests.conventions`), or
         :class:`~backtests.conventions.Conventions` of your own.
+    alignment
+        Day 0 of an event known at an instant: the first session that ``close``s strictly after it, or the first that ``open``s strictly
+        after it (by the exchange's calendar), so that news of the trading day counts to the next.
+    overlap
+        ``keep`` all events, or only those whose window meets no window of an earlier event of their symbol and group (``first``).
+    locked
+        Days a share is locked at its price limit: ``keep`` them as they are, or ``carry`` the abnormal return on until the share trades
+        freely, event time being counted in free sessions from day 0 on (see :mod:`backtests.limit_days`).
     gaps
         With what a return that spans days without trading is compared: the market's return of the ``one_day`` it ends on, or
         ``compounded`` over the days it spans (trade to trade; models ``market`` and ``market_adjusted``).
@@ -125,6 +109,9 @@ class EventStudy:
     seed: int = 0
     conventions: str | Conventions = "textbook"
     gaps: Literal["one_day", "compounded"] = "one_day"
+    alignment: Literal["close", "open"] = "close"
+    overlap: Literal["keep", "first"] = "keep"
+    locked: Literal["keep", "carry"] = "keep"
 
     def __post_init__(self) -> None:
         least = parameters(self.model, 1) + 1
@@ -132,6 +119,13 @@ class EventStudy:
             raise UsageError(f"Returns came as {self.returns!r}; expected simple or log.")
         if self.gaps not in ("one_day", "compounded") or (self.gaps == "compounded" and self.model not in ("market", "market_adjusted")):
             raise UsageError(f"Gaps came as {self.gaps!r} with model {self.model!r}; expected one_day, or compounded with a market model.")
+        for name, value, known in (
+            ("alignment", self.alignment, ("close", "open")),
+            ("overlap", self.overlap, ("keep", "first")),
+            ("locked", self.locked, ("keep", "carry")),
+        ):
+            if value not in known:
+                raise UsageError(f"{name.capitalize()} came as {value!r}; expected {' or '.join(known)}.")
         conventions_of(self.conventions)
         for name, (first, last) in (("estimation", self.estimation), ("event", self.window)):
             if last < first:
@@ -154,13 +148,15 @@ class EventStudy:
         benchmark: str | Mapping[str, str],
         group: str | None = None,
         factors: pl.DataFrame | None = None,
+        weights: str | None = None,
     ) -> EventStudyResult:
         """Study ``events`` on total returns of ``bars``.
 
         Parameters
         ----------
         events
-            ``event_id``, ``symbol``, ``available_at`` and, for ``group``, that column.
+            ``event_id``, ``symbol``, ``available_at`` and, for ``group``, that column. An event without a symbol is market-wide: with
+            ``model="constant"`` it is measured on the benchmark itself (on each of several), else it is dropped.
         bars
             The ``bars`` table; ``available_at`` is the close of the session.
         benchmark
@@ -170,6 +166,9 @@ class EventStudy:
             Column of ``events`` whose values are studied apart.
         factors
             For ``model="factors"``: ``session``, the regressors as Float64 columns, optionally ``risk_free``.
+        weights
+            Column of ``events`` with positive weights: ``average`` is weighted by them. The tests are not; a weighted mean is tested by
+            ``result.regression([], weights="weight")``.
 
         Raises
         ------
@@ -180,9 +179,23 @@ class EventStudy:
         SchemaError, UsageError
             When a table or the arguments do not fit.
         """
+        return self._study(self.placed(events, bars, benchmark, group, factors, weights))
+
+    def placed(
+        self,
+        events: pl.DataFrame,
+        bars: pl.DataFrame,
+        benchmark: str | Mapping[str, str],
+        group: str | None = None,
+        factors: pl.DataFrame | None = None,
+        weights: str | None = None,
+    ) -> Inputs:
+        """Return what :meth:`fit` studies: events with their day 0, total returns, the market's sessions, locked days. As for ``fit``."""
         require(bars, "bars", {"symbol": pl.String, "session": pl.Date, "available_at": INSTANT, "suspended": pl.Boolean})
-        frame = read_events(events, "available_at", group)
         by_market = dict(benchmark) if isinstance(benchmark, Mapping) else {"": benchmark}
+        if self.model == "constant":
+            events = market_wide(events, sorted(by_market.values()))
+        frame = weighed(read_events(events, "available_at", group), events, weights)
         for mic in by_market if isinstance(benchmark, Mapping) else ():
             zone_of(mic)
         frame = assigned(frame, by_market)
@@ -193,13 +206,17 @@ class EventStudy:
                 pl.Series(sorted(by_market.values()), dtype=pl.String),
             ]
         ).unique()
-        realized = total_returns(bars.filter(pl.col("symbol").is_in(wanted.implode())))
+        held = bars.filter(pl.col("symbol").is_in(wanted.implode()))
+        realized = total_returns(held)
+        locked = locked_days(held) if {"limit_up", "limit_down", "open", "high", "low"} <= set(bars.columns) else None
         if self.returns == "log":
             realized = realized.with_columns(pl.col("realized_return").log1p())
         markets: list[Market] = []
         placed: list[pl.DataFrame] = []
         for key in sorted(set(frame["market"].drop_nulls())):
             market, closes = benchmark_market(bars, realized, by_market[key])
+            if self.alignment == "open":
+                closes = opens_of(by_market[key], market)
             own = frame.filter(pl.col("market") == key)
             # the first close strictly after the event: one that was known at the close itself is acted on the session after
             row = np.searchsorted(closes, instants(own["at"]), side="right")
@@ -208,7 +225,7 @@ class EventStudy:
         unplaced = frame.filter(pl.col("market").is_null()).with_columns(
             market=pl.lit(None, dtype=pl.Int32), row=pl.lit(None, dtype=pl.Int64)
         )
-        return self._study(pl.concat([*placed, unplaced]), markets, realized, factors)
+        return Inputs(pl.concat([*placed, unplaced]), tuple(markets), realized, factors, locked)
 
     def fit_returns(
         self,
@@ -217,6 +234,8 @@ class EventStudy:
         market: pl.DataFrame,
         group: str | None = None,
         factors: pl.DataFrame | None = None,
+        locked: pl.DataFrame | None = None,
+        weights: str | None = None,
     ) -> EventStudyResult:
         """Study ``events`` whose day 0 is known on returns as they are given.
 
@@ -229,8 +248,11 @@ class EventStudy:
             converted.
         market
             ``session``, ``realized_return`` of the market; its sessions are the grid.
-        group, factors
+        group, factors, weights
             As for :meth:`fit`.
+        locked
+            ``symbol``, ``session`` of the days locked at a price limit (:func:`backtests.limit_days.locked_days`); needed for
+            ``locked="carry"``.
 
         Raises
         ------
@@ -239,37 +261,63 @@ class EventStudy:
         """
         require(returns, "returns", {"session": pl.Date, "symbol": pl.String, "realized_return": pl.Float64}, nulls=("realized_return",))
         grid = given_market(market)
-        frame = read_events(events, "session", group)
+        frame = weighed(read_events(events, "session", group), events, weights)
         days = frame["at"].to_numpy().astype("datetime64[D]")
         row = np.searchsorted(grid.sessions, days)
         off_grid = (row < len(grid.sessions)) & (grid.sessions[np.minimum(row, len(grid.sessions) - 1)] != days)
         frame = frame.with_columns(market=pl.lit(0), row=pl.Series(row.astype(np.int64)))
         frame = mark(frame, pl.Series(off_grid), "day 0 is not a session")
-        return self._study(frame, [grid], returns, factors)
+        if locked is not None:
+            require(locked, "locked", {"symbol": pl.String, "session": pl.Date})
+        return self._study(Inputs(frame, (grid,), returns, factors, locked))
 
-    def _study(
-        self, events: pl.DataFrame, markets: Sequence[Market], returns: pl.DataFrame, factors: pl.DataFrame | None
-    ) -> EventStudyResult:
+    def again(self, inputs: Inputs) -> EventStudyResult:
+        """Study what another study was fitted on (its ``inputs``) in the way of this one; day 0 stays as it was placed.
+
+        Raises
+        ------
+        EstimationError, SchemaError, UsageError
+            As for :meth:`fit`.
+        """
+        return self._study(inputs)
+
+    def _study(self, inputs: Inputs) -> EventStudyResult:
+        factors, returns = inputs.factors, inputs.returns
         if (factors is not None) != (self.model == "factors"):
             came = "without" if factors is None else "with"
             raise UsageError(f"Model {self.model!r} came {came} factors; expected them with model='factors', and only there.")
-        grids = [market if factors is None else with_factors(market, factors) for market in markets]
+        if self.locked == "carry" and inputs.locked is None:
+            raise UsageError("locked='carry' came without price limits; expected bars with limits, or a frame of locked days.")
+        grids = [market if factors is None else with_factors(market, factors) for market in inputs.markets]
         span = returns.group_by("symbol").agg(_first=pl.col("session").min(), _last=pl.col("session").max())
-        events = events.join(span, on="symbol", how="left", maintain_order="left")
+        events = inputs.events.join(span, on="symbol", how="left", maintain_order="left")
         events = mark(events, pl.col("_first").is_null(), "no bars")
         if self.model == "matched":
             events = mark(events, pl.col("match").is_null() | ~pl.col("match").is_in(span["symbol"].implode()), "no matched returns")
+        events = events.with_columns(
+            n_locked=pl.lit(None, dtype=pl.Int32),
+            n_carried=pl.lit(None, dtype=pl.Int32),
+            _moved=pl.lit(None, dtype=pl.Int64),
+            day0=pl.lit(None, dtype=pl.Date),
+        )
         frames = [events.filter(pl.col("market").is_null())]
         parts: list[AbnormalReturns] = []
+        moved = [np.zeros((0, self.window[1] - self.window[0] + 1), dtype=np.int64)]
         for number, grid in enumerate(grids):
             chosen = self._inside(events.filter(pl.col("market") == number), grid)
             sound = chosen.filter(pl.col("reason").is_null())
             # one security on one day has one return: a second report of it is no second observation
             sound = mark(sound, ~pl.struct("symbol", "group", "row").is_first_distinct(), "duplicate event")
+            if self.overlap == "first":
+                sound = self._without_overlap(sound)
             frames += [chosen.filter(pl.col("reason").is_not_null()), sound.filter(pl.col("reason").is_not_null())]
             sound = sound.filter(pl.col("reason").is_null()).sort("event_id", "symbol")
+            sound = sound.with_columns(day0=pl.Series(grid.sessions[sound["row"].to_numpy()]).cast(pl.Date))
             if sound.height:
-                arrays = self._abnormal(grid, sound, returns)
+                arrays = abnormal_returns(self, grid, sound, returns)
+                if inputs.locked is not None:
+                    sound, arrays, ends = self._limited(grid, sound, inputs, arrays, sum(len(part) for part in moved))
+                    moved.append(ends)
                 sound = sound.with_columns(reason=unusable(arrays, self.min_obs))
                 good = sound["reason"].is_null().to_numpy()
                 parts.append(arrays if good.all() else take(arrays, good))
@@ -284,22 +332,52 @@ class EventStudy:
             told = ", ".join(f"{n} {reason}" for reason, n in counts.iter_rows())
             raise EstimationError(f"None of the {dropped.height} events can be used ({told}): load more prices, or choose shorter windows.")
         order = used["_position"].to_numpy().astype(np.intp)
-        stacked = stack(parts)
+        stacked = stack_ragged(parts)
         arrays = stacked if np.array_equal(order, np.arange(len(order))) else take(stacked, order)
         arrays = self._rescaled(arrays)
-        clock = self._clock(grids, used)
+        clock = clock_of(self, grids, used, np.concatenate(moved))
         rules = conventions_of(self.conventions)
         events = event_rows(self.window, self.returns == "log", used, arrays, clock, grids[0].names, rules.event_forecast_error)
         return EventStudyResult(
             study=self,
             events=events,
             event_returns=event_returns(self.window, events, arrays, clock),
-            average=average(self.window, events, arrays.abnormal),
+            average=average(self.window, events, arrays.abnormal, events["weight"].to_numpy() if "weight" in events.columns else None),
             dropped=dropped,
-            warnings=cautions(self.window, events, arrays, clock),
+            warnings=(*cautions(self.window, events, arrays, clock, used), *limit_cautions(events, self.locked == "carry")),
             arrays=arrays,
             clock=clock,
+            inputs=inputs,
         )
+
+    def _limited(
+        self, grid: Market, events: pl.DataFrame, inputs: Inputs, arrays: AbnormalReturns, offset: int
+    ) -> tuple[pl.DataFrame, AbnormalReturns, Ints]:
+        """Count the locked sessions of each event, and carry their returns on where that is asked for."""
+        assert inputs.locked is not None
+        events = events.with_columns(n_locked=pl.Series(locked_counts(self, grid, events, inputs.locked)).cast(pl.Int32))
+        if self.locked == "keep":
+            return events, arrays, np.zeros((0, arrays.abnormal.shape[1]), dtype=np.int64)
+        arrays, changed, ends = carry_locked(self, grid, events, inputs.returns, inputs.locked, arrays)
+        place = np.full(events.height, -1, dtype=np.int64)
+        place[changed] = offset + np.arange(len(changed))
+        # how many sessions later than otherwise the window ends
+        later = np.zeros(events.height, dtype=np.int64)
+        last = ends.max(axis=1, initial=-1)
+        later[changed] = np.maximum(0, last - events["row"].to_numpy()[changed] - self.window[1])
+        moved = pl.Series(place)
+        carried = events.with_columns(n_carried=pl.Series(later).cast(pl.Int32), _moved=moved)
+        return carried.with_columns(_moved=pl.when(pl.col("_moved") >= 0).then("_moved")), arrays, ends
+
+    def _without_overlap(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Mark the events whose window meets that of an earlier one that is kept."""
+        length = self.window[1] - self.window[0] + 1
+        ordered = events.with_row_index("_place").sort("symbol", "group", "row", "event_id")
+        sound = ordered.filter(pl.col("reason").is_null())
+        names = sound.select(pl.struct("symbol", "group").rle_id()).to_series().to_numpy()
+        kept = spaced(names, sound["row"].to_numpy(), length)
+        late = sound["_place"].filter(pl.Series(~kept))
+        return mark(events, pl.Series(np.isin(np.arange(events.height), late.to_numpy())), "overlaps an earlier event")
 
     def _inside(self, events: pl.DataFrame, grid: Market) -> pl.DataFrame:
         """Mark the events that lie outside the life of the grid or of their security."""
@@ -318,85 +396,3 @@ class EventStudy:
         if divisor == "T-k":
             return arrays
         return replace(arrays, sigma=arrays.sigma * np.sqrt(arrays.df / (arrays.n_obs - (divisor == "T-1"))))
-
-    @property
-    def _pads(self) -> Window:
-        """Columns of NaN before and after the grid that keep every window inside."""
-        return max(0, -self.estimation[0]), max(0, self.window[1])
-
-    def _abnormal(self, grid: Market, events: pl.DataFrame, returns: pl.DataFrame) -> AbnormalReturns:
-        """Estimate and forecast all events of one grid, block by block."""
-        left, right = self._pads
-        matched = self.model == "matched"
-        held = pl.concat([events["symbol"], events["match"].drop_nulls()]) if matched else events["symbol"]
-        symbols = held.unique().sort()
-        risk_free = np.pad(grid.risk_free, (left, right), constant_values=np.nan)
-        realized = return_matrix(returns, symbols, grid.sessions, left, right)
-        if grid.names:
-            realized -= risk_free
-        padded = np.pad(self._regressors(grid), ((0, 0), (left, right)), constant_values=np.nan)
-        rows = codes(events["symbol"], symbols)
-        own = codes(events["match"], symbols) if matched else rows
-        # a regressor of the security's own: the portfolio it is matched to, or the market over the days its return spans
-        each = realized if matched else across_gaps(realized, padded[0], self.returns == "log") if self.gaps == "compounded" else None
-        zero = events["row"].to_numpy() + left
-
-        def block(start: int) -> AbnormalReturns:
-            row, day = rows[start : start + _BLOCK], zero[start : start + _BLOCK]
-            gathered = []
-            for first, last in (self.estimation, self.window):
-                length = last - first + 1
-                if each is None:
-                    xs = (
-                        np.stack([windows(series, day + first, length) for series in padded])
-                        if len(padded)
-                        else np.empty((0, len(row), length))
-                    )
-                else:
-                    xs = windows(each, day + first, length, own[start : start + _BLOCK])[None]
-                gathered.append((windows(realized, day + first, length, row), xs))
-            (before, x_before), (during, x_during) = gathered
-            model = self._estimate(before, x_before)
-            if conventions_of(self.conventions).regressor_moments == "window":
-                model = over_window(model, x_before)
-            return forecast(model, during, x_during[1:2] if self.model in _LAGGED else x_during)
-
-        head = block(0)
-        starts = range(_BLOCK, len(rows), _BLOCK)
-        if not starts:
-            arrays = head
-        else:
-            arrays = empty_like(head, len(rows))
-            place(arrays, 0, head)
-            # numpy lets go of the interpreter inside its loops, and each block writes rows of its own
-            with ThreadPoolExecutor(_THREADS) as pool:
-                list(pool.map(lambda start: place(arrays, start, block(start)), starts))
-        if grid.names:
-            rate = windows(risk_free, zero + self.window[0], self.window[1] - self.window[0] + 1)
-            arrays = replace(arrays, realized=arrays.realized + rate, expected=arrays.expected + rate)
-        return arrays
-
-    def _regressors(self, grid: Market) -> Floats:
-        """Return (K, S) the regressors of the grid's sessions that are common to all events."""
-        if self.model in ("constant", "factors"):
-            return grid.factors
-        return leads_and_lags(grid.market) if self.model in _LAGGED else grid.market[None, :]
-
-    def _estimate(self, realized: Floats, regressors: Floats) -> NormalModel:
-        match self.model:
-            case "scholes_williams":
-                return scholes_williams(realized, regressors)
-            case "dimson":
-                return dimson(realized, regressors)
-            case "garch":
-                return garch_market(realized, regressors)
-            case _:
-                return estimate(self.model, realized, regressors)
-
-    def _clock(self, grids: Sequence[Market], used: pl.DataFrame) -> Clock:
-        left, right = self._pads
-        sessions = np.unique(np.concatenate([grid.sessions for grid in grids]))
-        numbers = np.full((len(grids), left + max(len(grid.sessions) for grid in grids) + right), -1, dtype=np.int64)
-        for number, grid in enumerate(grids):
-            numbers[number, left : left + len(grid.sessions)] = np.searchsorted(sessions, grid.sessions)
-        return Clock(sessions, numbers, used["market"].to_numpy().astype(np.int64), used["row"].to_numpy() + left)

@@ -18,6 +18,8 @@ Cowan, A. (1992), Nonparametric event study tests, Review of Quantitative Financ
 Hall, P. (1992), On the removal of skewness by transformation, Journal of the Royal Statistical Society B 54, 221-228.
 Kolari, J. & Pynnönen, S. (2010), Event study testing with cross-sectional correlation of abnormal returns, Review of Financial Studies 23,
     3996-4025.
+Lamb, R. (1995), An exposure-based analysis of property-liability insurer stock values around Hurricane Andrew, Journal of Risk and
+    Insurance 62, 111-123.
 Patell, J. (1976), Corporate forecasts of earnings per share and stock price behavior, Journal of Accounting Research 14, 246-276.
 Wilcoxon, F. (1945), Individual comparisons by ranking methods, Biometrics Bulletin 1, 80-83.
 """
@@ -33,12 +35,15 @@ from backtests.outcomes import Outcome, mean_test, normal, spread, student
 from backtests.rank_tests import average_ranks
 
 __all__ = [
+    "EXACT",
     "adjusted_patell",
     "bmp",
+    "brown_warner",
     "cross_sectional",
     "daily_average",
     "generalized_sign",
     "kolari_pynnonen",
+    "lamb",
     "patell",
     "positive_share",
     "sign",
@@ -48,12 +53,13 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 #: below this many events Wilcoxon's distribution is enumerated, as R does
-_EXACT = 50
+EXACT = 50
 
 
-def cross_sectional(car: Floats) -> Outcome:
+def cross_sectional(car: Floats, mean: float | None = None) -> Outcome:
     """Student's t of the mean cumulative abnormal return: mean(CAR) / (s(CAR) / √N), t(N − 1).
 
     Allows the event to change the variance. Assumes independent events of equal variance; not for events that share days or for
@@ -63,11 +69,17 @@ def cross_sectional(car: Floats) -> Outcome:
     ----------
     car
         (N,) cumulative abnormal returns; NaN rows are left out.
+    mean
+        The mean CAR where it is not that of ``car``: the sum of the days' means, by some.
     """
-    return mean_test(car)
+    valid = car[~np.isnan(car)]
+    deviation = spread(valid)
+    if mean is None or deviation is None:
+        return mean_test(car)
+    return student(math.sqrt(len(valid)) * mean / deviation, len(valid) - 1, len(valid))
 
 
-def time_series(abnormal: Floats, series: Floats) -> Outcome:
+def time_series(abnormal: Floats, series: Floats, df: float | None = None) -> Outcome:
     """Crude dependence adjustment of Brown & Warner (1980): ΣAAR / (√L · s), t(D − 1).
 
     s is the standard deviation (about its mean, divisor D − 1) of the average residual over the D estimation days. Averaging before the
@@ -80,15 +92,58 @@ def time_series(abnormal: Floats, series: Floats) -> Outcome:
         (N, L) abnormal returns of the tested window.
     series
         (T,) average residual of each estimation day, by day relative to the event: :func:`daily_average` of the residuals.
+    df
+        Degrees of freedom; D − 1 by default.
     """
     aar = daily_average(abnormal)
-    series = series[~np.isnan(series)]
-    used = int((~np.isnan(abnormal)).any(axis=1).sum())
-    days = int((~np.isnan(aar)).sum())
-    deviation = spread(series)
-    if deviation is None or days == 0:
-        return Outcome(None, None, None, used)
-    return student(float(np.nansum(aar)) / (math.sqrt(days) * deviation), len(series) - 1, used)
+    return _crude(aar, np.ones(len(aar)), series, abnormal, df)
+
+
+def lamb(abnormal: Floats, series: Floats, forecast_error: Floats, df: float | None = None) -> Outcome:
+    """Crude dependence adjustment with the forecast error of each day, Lamb (1995): Σ (AAR / √f) / (√L · s), t(D − 1).
+
+    f(t) = 1 + 1/T + (Rm − mean)²/SSm of the portfolio of events; s as in :func:`time_series`, which it equals but for f. For events that
+    share day 0, on days on which the market moved far. Over several days it leaves out that they share their estimation error.
+
+    Parameters
+    ----------
+    abnormal, series, df
+        As for :func:`time_series`.
+    forecast_error
+        (L,) f of each day.
+    """
+    return _crude(daily_average(abnormal), forecast_error, series, abnormal, df)
+
+
+def brown_warner(abnormal: Floats, sigma: Floats, n_obs: Ints, everyone: bool = False) -> Outcome:
+    """Brown & Warner (1980) without dependence adjustment: ΣAAR / √(Σ over days of Σσ² / N(t)²), t(mean T − 1).
+
+    The variance of a day's mean is that of independent events with the sigma of their estimation windows. Assumes that the event leaves the
+    variance as it was, and independent events: where they share days use :func:`time_series`. Volatile securities dominate it (then
+    :func:`patell`).
+
+    Parameters
+    ----------
+    abnormal
+        (N, L) abnormal returns of the tested window.
+    sigma, n_obs
+        (N,) residual standard deviations, and estimation days T.
+    everyone
+        Count all N events on days on which some are missing.
+    """
+    valid = ~np.isnan(abnormal)
+    aar = daily_average(abnormal)
+    used = valid.any(axis=1)
+    squares = np.square(sigma)
+    if everyone:
+        variances = np.where(valid.any(axis=0), squares.sum() / len(sigma) ** 2, 0.0)
+    else:
+        variances = squares @ valid / np.square(np.maximum(valid.sum(axis=0), 1.0))
+    variance, n = float(variances.sum()), int(used.sum())
+    df = float(n_obs[used].mean()) - 1.0 if n else 0.0
+    if n == 0 or not variance > 0 or df <= 0:
+        return Outcome(None, None, None, n)
+    return student(float(np.nansum(aar)) / math.sqrt(variance), df, n)
 
 
 def patell(scar: Floats, df: Floats) -> Outcome:
@@ -101,13 +156,13 @@ def patell(scar: Floats, df: Floats) -> Outcome:
     scar
         (N,) CAR over its own forecast standard deviation (for one day the abnormal return over √(1 + 1/T + (Rm − mean)²/SSm) · sigma).
     df
-        (N,) degrees of freedom of sigma; events with df ≤ 2 have no finite variance and are left out.
+        (N,) degrees of freedom of sigma, infinite where it is known; events with df ≤ 2 have no finite variance and are left out.
     """
     valid = ~np.isnan(scar) & (df > 2)
     n = int(valid.sum())
     if n == 0:
         return Outcome(None, None, None, 0)
-    return normal(float(scar[valid].sum() / np.sqrt((df[valid] / (df[valid] - 2.0)).sum())), n)
+    return normal(float(scar[valid].sum() / np.sqrt((1.0 / (1.0 - 2.0 / df[valid])).sum())), n)
 
 
 def adjusted_patell(scar: Floats, df: Floats, correlation: float) -> Outcome:
@@ -168,7 +223,7 @@ def bmp(scar: Floats) -> Outcome:
     return mean_test(scar)
 
 
-def kolari_pynnonen(scar: Floats, correlation: float) -> Outcome:
+def kolari_pynnonen(scar: Floats, correlation: float, n_correlated: int | None = None) -> Outcome:
     """Kolari & Pynnönen (2010): BMP · √((1 − r) / (1 + (N − 1) r)), t(N − 1).
 
     Allows event-induced variance and cross-correlation. ``correlation`` is r, the mean correlation of two events' abnormal returns in the
@@ -181,15 +236,17 @@ def kolari_pynnonen(scar: Floats, correlation: float) -> Outcome:
         (N,) as for :func:`bmp`.
     correlation
         r; NaN (no two events share an estimation day) counts as unknown and gives null.
+    n_correlated
+        N in the correction; that of ``scar`` by default.
     """
     plain = mean_test(scar)
-    inflation = 1.0 + (plain.n_events - 1) * correlation
+    inflation = 1.0 + ((plain.n_events if n_correlated is None else n_correlated) - 1) * correlation
     if plain.statistic is None or not (inflation > 0 and correlation < 1):
         return Outcome(None, None, None, plain.n_events)
     return student(plain.statistic * math.sqrt((1.0 - correlation) / inflation), plain.n_events - 1, plain.n_events)
 
 
-def sign(car: Floats) -> Outcome:
+def sign(car: Floats, scale: float = 1.0) -> Outcome:
     """Sign test: (w − N/2) / √(N/4), standard normal; w of N non-zero CARs are positive.
 
     Assumes a median of zero, hence symmetry; daily abnormal returns are skewed to the right, which makes it reject downwards
@@ -199,15 +256,17 @@ def sign(car: Floats) -> Outcome:
     ----------
     car
         (N,) cumulative abnormal returns.
+    scale
+        Factor on w; 1 by the papers.
     """
     moved = car[~np.isnan(car) & (car != 0)]
     n = len(moved)
     if n == 0:
         return Outcome(None, None, None, 0)
-    return normal((float((moved > 0).sum()) - n / 2.0) / math.sqrt(n / 4.0), n)
+    return normal((scale * float((moved > 0).sum()) - n / 2.0) / math.sqrt(n / 4.0), n)
 
 
-def generalized_sign(car: Floats, share: Floats) -> Outcome:
+def generalized_sign(car: Floats, share: Floats, scale: float = 1.0) -> Outcome:
     """Generalised sign test of Cowan (1992): (w − N p) / √(N p (1 − p)), standard normal.
 
     p is the mean over events of the share of positive abnormal returns in the estimation window, so that skewness does no harm.
@@ -219,6 +278,8 @@ def generalized_sign(car: Floats, share: Floats) -> Outcome:
         (N,) cumulative abnormal returns.
     share
         (N,) from :func:`positive_share`.
+    scale
+        Factor on w; 1 by the papers.
     """
     valid = ~np.isnan(car) & ~np.isnan(share)
     n = int(valid.sum())
@@ -227,7 +288,7 @@ def generalized_sign(car: Floats, share: Floats) -> Outcome:
     p = float(share[valid].mean())
     if not 0.0 < p < 1.0:
         return Outcome(None, None, None, n)
-    return normal((float((car[valid] > 0).sum()) - n * p) / math.sqrt(n * p * (1.0 - p)), n)
+    return normal((scale * float((car[valid] > 0).sum()) - n * p) / math.sqrt(n * p * (1.0 - p)), n)
 
 
 def wilcoxon(car: Floats) -> Outcome:
@@ -249,7 +310,7 @@ def wilcoxon(car: Floats) -> Outcome:
     ranks = average_ranks(np.abs(moved)[None, :])[0]
     _, ties = np.unique(ranks, return_counts=True)
     statistic = float(ranks[moved > 0].sum())
-    if n < _EXACT and n == len(valid) and ties.max() == 1:
+    if n < EXACT and n == len(valid) and ties.max() == 1:
         return _exact(n, statistic)
     distance = abs(statistic - n * (n + 1) / 4.0)
     variance = n * (n + 1) * (2 * n + 1) / 24.0 - float((ties**3 - ties).sum()) / 48.0
@@ -271,6 +332,18 @@ def positive_share(residuals: Floats) -> Floats:
     """Return (N,) the share of valid estimation days with a positive residual; NaN where no day is valid."""
     days = (~np.isnan(residuals)).sum(axis=1)
     return np.asarray((residuals > 0).sum(axis=1) / np.where(days > 0, days, np.nan), dtype=np.float64)
+
+
+def _crude(aar: Floats, forecast_error: Floats, series: Floats, abnormal: Floats, df: float | None) -> Outcome:
+    """Return ΣAAR/√f over √L times the spread of ``series``."""
+    series = series[~np.isnan(series)]
+    used = int((~np.isnan(abnormal)).any(axis=1).sum())
+    days = int((~np.isnan(aar)).sum())
+    deviation = spread(series)
+    if deviation is None or days == 0:
+        return Outcome(None, None, None, used)
+    total = float(np.nansum(aar / np.sqrt(forecast_error)))
+    return student(total / (math.sqrt(days) * deviation), len(series) - 1 if df is None else df, used)
 
 
 def _exact(n: int, statistic: float) -> Outcome:

@@ -42,6 +42,12 @@ class GarchFit:
         Whether the optimiser came to an end; where not, :func:`garch_market` keeps the line of least squares.
     inside
         Whether the variance is inside its boundary: arch and garch above 1e-6, their sum below one.
+    log_likelihood
+        Of returns in percent.
+    last_std
+        Conditional standard deviation of the last estimation day, a fraction.
+    n_obs
+        Days fitted.
     """
 
     alpha: float
@@ -51,6 +57,9 @@ class GarchFit:
     garch: float
     converged: bool
     inside: bool
+    log_likelihood: float
+    last_std: float
+    n_obs: int
 
 
 def garch_fit(realized: Floats, market: Floats) -> GarchFit:
@@ -83,7 +92,9 @@ def garch_fit(realized: Floats, market: Floats) -> GarchFit:
         )
     const, beta, omega, arch, garch = (float(value) for value in np.asarray(fitted.params))
     inside = omega > 0 and min(arch, garch) > 1e-6 and arch + garch < 1.0 - 1e-6
-    return GarchFit(const / _SCALE, beta, omega / _SCALE**2, arch, garch, fitted.convergence_flag == 0, inside)
+    last = float(np.asarray(fitted.conditional_volatility)[-1]) / _SCALE
+    told = (fitted.convergence_flag == 0, inside, float(fitted.loglikelihood), last, int(kept.sum()))
+    return GarchFit(const / _SCALE, beta, omega / _SCALE**2, arch, garch, *told)
 
 
 def garch_market(realized: Floats, regressors: Floats) -> NormalModel:

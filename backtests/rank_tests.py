@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 #: rows ranked at once: their arrays stay in the processor's cache
 _BLOCK = 2048
@@ -47,7 +48,7 @@ _BLOCK = 2048
 _ROUNDING = 1e-12
 
 
-def corrado_rank(z: Floats, columns: slice, n_events: int) -> Outcome:
+def corrado_rank(z: Floats, columns: slice | Ints, n_events: int, n_days: float | None = None) -> Outcome:
     """Rank test of Corrado (1989), in the form that admits missing returns (Corrado & Zivney 1992), standard normal.
 
     With Z of :func:`rank_sums` and S² the mean of Z² over all D estimation and event days, a day's statistic is Z(t) / S and that of a
@@ -63,17 +64,20 @@ def corrado_rank(z: Floats, columns: slice, n_events: int) -> Outcome:
     z
         (D,) from :func:`rank_sums` or :func:`median_signs`, estimation days before event days; NaN where no event is valid.
     columns
-        The tested days among the D.
+        The tested days among the D, as a slice or as positions.
     n_events
         Events with a valid return on a tested day.
+    n_days
+        What ΣZ² is divided by; D by default.
     """
-    tested, deviation, _ = _tested(z, columns)
+    tested, deviation, days = _tested(z, columns)
     if deviation is None or not len(tested):
         return Outcome(None, None, None, n_events)
+    deviation *= math.sqrt(days / n_days) if n_days else 1.0
     return normal(float(tested.sum()) / (math.sqrt(len(tested)) * deviation), n_events)
 
 
-def campbell_wasley(z: Floats, columns: slice, n_events: int) -> Outcome:
+def campbell_wasley(z: Floats, columns: slice | Ints, n_events: int) -> Outcome:
     """Cumulated rank test of Campbell & Wasley (1993) with the exact variance of a sum of ranks: t(D − 2).
 
     Ranks of one event add to a constant, so that days are correlated by −1/(D − 1) and ΣZ over L of D days has the variance
@@ -222,7 +226,7 @@ def _window_ranks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Floats, Floats
     return sums - 0.5 * counts, counts, zero, n, float(((days - 1.0) / (12.0 * (days + 1.0))).sum())
 
 
-def _tested(z: Floats, columns: slice) -> tuple[Floats, float | None, int]:
+def _tested(z: Floats, columns: slice | Ints) -> tuple[Floats, float | None, int]:
     """Return the known Z of the tested days, the root mean square of all of them (None when it vanishes), and their number."""
     known = z[~np.isnan(z)]
     tested = z[columns][~np.isnan(z[columns])]
@@ -254,13 +258,15 @@ def restandardised(residuals: Floats, sigma: Floats, abnormal: Floats, forecast_
     return np.concatenate([residuals / sigma[:, None], scaled / np.where(deviation > 0, deviation, 1.0)], axis=1)
 
 
-def median_signs(series: Floats) -> Floats:
+def median_signs(series: Floats, scaled: bool = False) -> Floats:
     """Return (D,) Σ sign(x − the event's median) / √N(t) of each day; NaN where no event is valid.
 
     Parameters
     ----------
     series
         (N, D) abnormal returns, estimation and event days together.
+    scaled
+        Take N times the mean of the valid signs for their sum.
     """
     sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
     for start in range(0, len(series), _BLOCK):
@@ -272,10 +278,11 @@ def median_signs(series: Floats) -> Floats:
         median[some] = np.median(block, axis=1) if complete else np.nanmedian(block[some], axis=1)
         sums += np.where(valid, np.sign(block - median[:, None]), 0.0).sum(axis=0)
         counts += valid.sum(axis=0)
-    return np.asarray(sums / np.sqrt(np.where(counts > 0, counts, np.nan)))
+    some = np.where(counts > 0, counts, np.nan)
+    return np.asarray(sums * (len(series) / some if scaled else 1.0) / np.sqrt(some))
 
 
-def rank_sums(series: Floats, raw: bool = False) -> Floats:
+def rank_sums(series: Floats, raw: bool = False, scaled: bool = False) -> Floats:
     """Return (D,) the sum of a day's centred ranks over the √ of its number of valid events; NaN where there is none.
 
     The rank of an event's day among its M valid days is centred as rank / (M + 1) − 1/2.
@@ -287,6 +294,8 @@ def rank_sums(series: Floats, raw: bool = False) -> Floats:
     raw
         Centre as rank − (M + 1)/2 and divide by the number of events, the letter of Corrado (1989): an event of a longer estimation
         window weighs more.
+    scaled
+        Take N times the mean of the valid ranks for their sum.
     """
     sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
     for start in range(0, len(series), _BLOCK):
@@ -298,6 +307,8 @@ def rank_sums(series: Floats, raw: bool = False) -> Floats:
         sums += np.where(valid, scores, 0.0).sum(axis=0)
         counts += valid.sum(axis=0)
     some = np.where(counts > 0, counts, np.nan)
+    if scaled:
+        sums *= len(series) / some
     return np.asarray(sums / some if raw else sums / np.sqrt(some))
 
 

@@ -21,32 +21,30 @@ import polars as pl
 from backtests import event_tests
 from backtests.conventions import CONVENTIONS
 from backtests.event_windows import Clock
-from backtests.multiple_testing import benjamini_hochberg, holm
+from backtests.multiple_testing import benjamini_hochberg, benjamini_yekutieli, bonferroni, hochberg, holm, hommel
 from backtests.normal_returns import AbnormalReturns
 from backtests.outcomes import Outcome, student
 from backtests.study_inputs import read_table
-from backtests.study_tests import Sample, default_windows
+from backtests.study_tests import Sample, default_windows, distribution
 
-__all__ = ["clustered_mean", "given_clusters", "given_matrix", "given_residuals"]
+__all__ = ["clustered_mean", "clustered_variance", "given_clusters", "given_matrix", "given_residuals"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 #: tests that need neither realised returns nor calendar days
 _ON_RESIDUALS = (
-    "cross_sectional", "skewness_adjusted", "time_series", "patell", "adjusted_patell", "bmp", "kolari_pynnonen", "sign",
-    "generalized_sign", "corrado_rank", "corrado_zivney_rank", "corrado_zivney_sign", "campbell_wasley", "grank_t", "grank_z", "wilcoxon",
+    "cross_sectional", "skewness_adjusted", "brown_warner", "time_series", "lamb", "patell", "adjusted_patell", "bmp", "kolari_pynnonen",
+    "sign", "generalized_sign", "corrado_rank", "corrado_zivney_rank", "corrado_zivney_sign", "campbell_wasley", "grank_t", "grank_z",
+    "wilcoxon",
 )  # fmt: skip
 
 
-def clustered_mean(values: Floats, clusters: list[Ints]) -> Outcome:
-    """Student's t of a mean with errors clustered in one or two ways; df = the smaller number of clusters less one.
+def clustered_variance(values: Floats, clusters: list[Ints]) -> float:
+    """Return the variance of a mean with errors clustered in one or two ways; NaN with one cluster.
 
-    The variance is Σ over clusters of (Σ deviations)² / N² · G/(G − 1); in two ways that of each, less that of their intersection
-    (Cameron, Gelbach & Miller 2011). Null with one cluster, or where the two-way variance is not positive.
-
-    For standardised abnormal returns of many months and firms (Dutta, Knif, Kolari & Pynnönen 2018). Not with fewer than about ten
-    clusters.
+    Σ over clusters of (Σ deviations)² / N² · G/(G − 1); in two ways that of each, less that of their intersection (Cameron, Gelbach &
+    Miller 2011).
 
     Parameters
     ----------
@@ -55,24 +53,37 @@ def clustered_mean(values: Floats, clusters: list[Ints]) -> Outcome:
     clusters
         One or two arrays (N,) of cluster numbers.
     """
-    n = len(values)
-    sizes = [len(np.unique(cluster)) for cluster in clusters]
-    if n < 2 or min(sizes) < 2:
-        return Outcome(None, None, None, n)
+    if min(len(np.unique(cluster)) for cluster in clusters) < 2:
+        return math.nan
     deviation = values - values.mean()
 
     def variance(cluster: Ints) -> float:
         _, number = np.unique(cluster, return_inverse=True)
         sums = np.bincount(number, deviation)
-        return float(np.square(sums).sum()) / n**2 * len(sums) / (len(sums) - 1.0)
+        return float(np.square(sums).sum()) / len(values) ** 2 * len(sums) / (len(sums) - 1.0)
 
     total = sum(variance(cluster) for cluster in clusters)
     if len(clusters) == 2:
-        first, second = clusters
-        total -= variance(np.unique(np.stack([first, second]), axis=1, return_inverse=True)[1].ravel())
+        total -= variance(np.unique(np.stack(clusters), axis=1, return_inverse=True)[1].ravel())
+    return total
+
+
+def clustered_mean(values: Floats, clusters: list[Ints]) -> Outcome:
+    """Student's t of a mean over the root of :func:`clustered_variance`; df = the smaller number of clusters less one.
+
+    Null with one cluster, or where the two-way variance is not positive. For standardised abnormal returns of many months and firms (Dutta,
+    Knif, Kolari & Pynnönen 2018). Not with fewer than about ten clusters.
+
+    Parameters
+    ----------
+    values, clusters
+        As for :func:`clustered_variance`.
+    """
+    total = clustered_variance(values, clusters)
     if not total > 0:
-        return Outcome(None, None, None, n)
-    return student(float(values.mean()) / math.sqrt(total), min(sizes) - 1, n)
+        return Outcome(None, None, None, len(values))
+    size = min(len(np.unique(cluster)) for cluster in clusters)
+    return student(float(values.mean()) / math.sqrt(total), size - 1, len(values))
 
 
 def given_residuals(folder: Path) -> dict[str, Any]:
@@ -131,63 +142,115 @@ def given_residuals(folder: Path) -> dict[str, Any]:
 def given_matrix(folder: Path) -> dict[str, Any]:
     """Test a matrix of abnormal returns, ``ar_matrix.csv``: ``event_id``, then a column a day.
 
-    Of each day and of the sum of all days (``day`` null): Student's t, the sign test with its exact binomial p-value, and the signed-rank
-    test exact, by the normal distribution and with continuity correction; p-values adjusted over the days.
+    Of each day, of the sum of all days (``day`` null) and, in ``cumulated``, of the days up to each: Student's t, the sign test with its
+    exact binomial p-value, and the signed-rank test exact, by the normal distribution and with continuity correction; p-values adjusted
+    over the days.
     """
-    from scipy import stats
-
     table = read_table(folder / "ar_matrix.csv").drop("event_id").cast(pl.Float64)
     matrix = table.to_numpy()
     half = matrix.shape[1] // 2
-    rows: list[dict[str, Any]] = []
-    for day, values in [(j - half, matrix[:, j]) for j in range(matrix.shape[1])] + [(None, np.nansum(matrix, axis=1))]:
-        known = values[~np.isnan(values)]
-        moved = known[known != 0]
-        positive = int((moved > 0).sum())
-        rank = event_tests.wilcoxon(known)
-        row: dict[str, Any] = {"day": day, "n_events": len(known), "mean": float(known.mean()), "n_positive": positive}
-        t = event_tests.cross_sectional(known)
-        row |= {"t": t.statistic, "t_df": t.df, "t_p_value": t.p_value, "t_p_greater": t.one_sided()[0], "t_p_less": t.one_sided()[1]}
-        row |= {"sign_z": event_tests.sign(known).statistic, "sign_p_value": event_tests.sign(known).p_value}
-        row["binomial_p_value"] = float(stats.binomtest(positive, len(moved), 0.5).pvalue) if len(moved) else None
-        row |= {"wilcoxon": rank.statistic, "wilcoxon_p_value": rank.p_value}
-        if len(moved):
-            for name, correction in (("normal", False), ("corrected", True)):
-                row[f"wilcoxon_{name}_p_value"] = float(stats.wilcoxon(moved, method="approx", correction=correction).pvalue)
-        rows.append(row)
-    for name in ("t", "binomial", "wilcoxon", "sign"):
-        p_values = np.array([np.nan if row[f"{name}_p_value"] is None else row[f"{name}_p_value"] for row in rows[:-1]])
-        raw = {"bonferroni": np.minimum(1.0, p_values * len(p_values)), "holm": holm(p_values)}
-        for method, adjusted in {**raw, "benjamini_hochberg": benjamini_hochberg(p_values)}.items():
-            for row, value in zip(rows[:-1], adjusted, strict=True):
-                row[f"{name}_p_{method}"] = float(value)
-    return {"window": [-half, matrix.shape[1] - 1 - half], "days": rows}
+    known = ~np.isnan(matrix)
+    sums = np.where(np.maximum.accumulate(known, axis=1), np.where(known, matrix, 0.0).cumsum(axis=1), np.nan)
+    days = [{"day": j - half, **_column(matrix[:, j])} for j in range(matrix.shape[1])]
+    cumulated = [{"window_start": -half, "window_end": j - half, **_column(sums[:, j])} for j in range(matrix.shape[1])]
+    for rows in (days, cumulated):
+        _adjust(rows)
+    days.append({"day": None, **_column(sums[:, -1])})
+    return {"window": [-half, matrix.shape[1] - 1 - half], "days": days, "cumulated": cumulated}
+
+
+def _column(values: Floats) -> dict[str, Any]:
+    """Return the tests of one column."""
+    from scipy import stats
+
+    known = values[~np.isnan(values)]
+    moved = known[known != 0]
+    positive, n = int((moved > 0).sum()), len(moved)
+    t, sign, rank = event_tests.cross_sectional(known), event_tests.sign(known), event_tests.wilcoxon(known)
+    mean = float(known.mean()) if len(known) else None
+    row: dict[str, Any] = {"n_events": len(known), "mean": mean, "n_positive": positive, "n_not_zero": n}
+    greater, less = t.one_sided()
+    row |= {"t": t.statistic, "t_df": t.df, "t_p_value": t.p_value, "t_p_greater": greater, "t_p_less": less}
+    row["std_error"] = mean / t.statistic if mean and t.statistic else None
+    row |= {"sign_z": sign.statistic, "sign_p_value": sign.p_value}
+    for name, side in _SIDES.items():
+        row[f"binomial_{name}"] = float(stats.binomtest(positive, n, 0.5, alternative=side).pvalue) if n else None
+    row |= {"wilcoxon": rank.statistic, "wilcoxon_p_value": rank.p_value}
+    for method, options in _SIGNED_RANK.items():
+        for name, side in _SIDES.items():
+            row[f"wilcoxon_{method}_{name}"] = float(stats.wilcoxon(moved, alternative=side, **options).pvalue) if n else None
+    if n < len(known) or len(np.unique(np.abs(moved))) < n:
+        # ties and zeros have no exact distribution
+        row |= {f"wilcoxon_exact_{name}": None for name in ("p_value", "p_greater", "p_less")}
+    return row
+
+
+def _adjust(rows: list[dict[str, Any]]) -> None:
+    """Write the p-values adjusted over ``rows`` into them."""
+    for name in ("t", "binomial", "sign", "wilcoxon", *(f"wilcoxon_{method}" for method in _SIGNED_RANK)):
+        p_values = np.array([np.nan if row[f"{name}_p_value"] is None else row[f"{name}_p_value"] for row in rows])
+        for adjust in (bonferroni, holm, hochberg, hommel, benjamini_hochberg, benjamini_yekutieli):
+            for row, value in zip(rows, adjust(p_values), strict=True):
+                row[f"{name}_p_{adjust.__name__}"] = float(value)
+
+
+#: the name of each p-value, and the alternative it is against
+_SIDES: dict[str, Any] = {"p_value": "two-sided", "p_greater": "greater", "p_less": "less"}
+
+#: the three forms of the signed-rank test
+_SIGNED_RANK: dict[str, dict[str, Any]] = {
+    "exact": {"method": "exact"},
+    "normal": {"method": "approx", "correction": False},
+    "corrected": {"method": "approx", "correction": True},
+}
 
 
 def given_clusters(folder: Path) -> dict[str, Any]:
     """Test standardised abnormal returns in ``share_repurchases.csv`` (code, date, ars) by clustered errors.
 
-    ``returns.csv``, where it stands beside (date, the event firm, its control firm), gives the pair's abnormal and standardised returns.
+    ``returns.csv``, where it stands beside (date, the event firm, its control firm), gives the pair's abnormal returns: ``ar`` the
+    difference, ``sar`` that over its standard deviation, both also of log returns (``log_ar``, ``log_sar``), and ``asr``, the difference of
+    the log returns each over its own standard deviation (Dutta, Knif, Kolari & Pynnönen 2018).
     """
     table = read_table(folder / "share_repurchases.csv").drop_nulls("ars").cast({"ars": pl.Float64})
     values = table["ars"].to_numpy()
     firm, day = (table[name].cast(pl.String).rank("dense").to_numpy().astype(np.int64) for name in ("code", "date"))
-    found = {"firm": clustered_mean(values, [firm]), "date": clustered_mean(values, [day]), "two_way": clustered_mean(values, [firm, day])}
-    tests = [{"clusters": name, **_outcome(o)} for name, o in found.items()]
+    tests = [{"clusters": name, **_clustered(values, each)} for name, each in (("firm", [firm]), ("date", [day]), ("two_way", [firm, day]))]
     tests.append({"clusters": "none", **_outcome(event_tests.cross_sectional(values))})
     result: dict[str, Any] = {"mean": float(values.mean()), "n": len(values), "tests": tests}
     if (folder / "returns.csv").exists():
         pair = read_table(folder / "returns.csv").drop_nulls()
         event, control = pair.columns[1:3]
-        abnormal = pair[event].to_numpy() - pair[control].to_numpy()
-        deviation = float(abnormal.std(ddof=1))
-        columns = {"date": pair["date"].cast(pl.String).to_list(), "ar": abnormal, "sar": abnormal / deviation}
-        result["pair"] = {"event": event, "control": control, "sigma": deviation, **columns}
+        simple = pair.select(event, control).cast(pl.Float64).to_numpy()
+        logs = np.log1p(simple)
+        abnormal, compounded = simple[:, 0] - simple[:, 1], logs[:, 0] - logs[:, 1]
+        deviations = logs.std(axis=0, ddof=1)
+        result["pair"] = {
+            "event": event,
+            "control": control,
+            "sigma": float(abnormal.std(ddof=1)),
+            "log_sigma": float(compounded.std(ddof=1)),
+            "date": pair["date"].cast(pl.String).to_list(),
+            "ar": abnormal,
+            "sar": abnormal / abnormal.std(ddof=1),
+            "log_ar": compounded,
+            "log_sar": compounded / compounded.std(ddof=1),
+            "asr": logs[:, 0] / deviations[0] - logs[:, 1] / deviations[1],
+        }
     return result
 
 
+def _clustered(values: Floats, clusters: list[Ints]) -> dict[str, Any]:
+    """Return the outcome of :func:`clustered_mean`, its variance, and its p-value with as many degrees of freedom as clusters."""
+    found = clustered_mean(values, clusters)
+    sizes = [len(np.unique(cluster)) for cluster in clusters]
+    by_clusters = None if found.statistic is None else student(found.statistic, min(sizes), found.n_events).p_value
+    return {**_outcome(found), "variance": clustered_variance(values, clusters), "n_clusters": sizes, "p_value_df_clusters": by_clusters}
+
+
 def _row(test: str, first: int, last: int, o: Outcome) -> dict[str, Any]:
-    return {"group": "all", "test": test, "window_start": first, "window_end": last, **_outcome(o)}
+    where = {"group": "all", "test": test, "window_start": first, "window_end": last}
+    return {**where, **_outcome(o), "distribution": distribution(test, o.df, o.n_events)}
 
 
 def _outcome(o: Outcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Event-study cases on disk: a folder of CSV files, read into the frames :meth:`backtests.event_study.EventStudy.fit_returns` takes.
+"""What goes into a study: weights and market-wide events; and cases on disk, folders of CSV files read into frames.
 
 The layouts are described in ``docs/event_study.md``. Files are recognised by name, columns by the names those layouts use.
 """
@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from research.errors import DataError, SchemaError
+from backtests.event_windows import mark
+from research.errors import DataError, SchemaError, UsageError
 
-__all__ = ["Case", "read_case", "read_table"]
+__all__ = ["Case", "market_wide", "read_case", "read_table", "weighed"]
 
 Window = tuple[int, int]
 
@@ -67,6 +68,32 @@ class Case:
     log: bool
     models: tuple[str, ...]
     volume: pl.DataFrame | None
+
+
+def weighed(frame: pl.DataFrame, events: pl.DataFrame, weights: str | None) -> pl.DataFrame:
+    """Add ``weight`` to events that were read; null without weights, and a reason where it is not positive.
+
+    Raises
+    ------
+    UsageError
+        When ``events`` have no such column of numbers.
+    """
+    if weights is None:
+        return frame.with_columns(weight=pl.lit(None, dtype=pl.Float64))
+    if weights not in events.columns or not events.schema[weights].is_numeric():
+        raise UsageError(f"Weights came as {weights!r}; expected a column of numbers, one of {', '.join(events.columns)}.")
+    table = events.select("event_id", "symbol", weight=pl.col(weights).cast(pl.Float64)).unique(["event_id", "symbol"], keep="first")
+    joined = frame.join(table, on=["event_id", "symbol"], how="left", nulls_equal=True, maintain_order="left")
+    bad = pl.col("weight").is_null() | ~pl.col("weight").is_finite() | (pl.col("weight") <= 0)
+    return mark(joined, bad, "weight not positive")
+
+
+def market_wide(events: pl.DataFrame, benchmarks: Sequence[str]) -> pl.DataFrame:
+    """Give events without a symbol that of the benchmark, one row for each of several."""
+    if "symbol" not in events.columns or not events["symbol"].null_count():
+        return events
+    wide = events.filter(pl.col("symbol").is_null())
+    return pl.concat([events.filter(pl.col("symbol").is_not_null()), *(wide.with_columns(symbol=pl.lit(name)) for name in benchmarks)])
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -14,14 +14,19 @@ import polars as pl
 
 from backtests.bootstrap_tests import cluster_flips
 from backtests.calendar_time import portfolio as calendar_portfolio
+from backtests.car_regression import Regression, regress, with_features
 from backtests.conventions import Conventions, conventions_of
 from backtests.event_windows import Clock
 from backtests.group_tests import permutation, welch
+from backtests.joint_tests import apart, joint_tests
 from backtests.multiple_testing import benjamini_hochberg, holm
 from backtests.multiple_testing import romano_wolf as adjust_romano_wolf
-from backtests.normal_returns import AbnormalReturns, take, window_car
+from backtests.normal_returns import AbnormalReturns, take, window_bhar, window_car
 from backtests.outcomes import Outcome
+from backtests.robust_errors import Errors
 from backtests.schemas import EVENT_TESTS
+from backtests.study_estimation import Inputs
+from backtests.study_tables import event_windows
 from backtests.study_tests import DRAWS, RESAMPLED, TESTS, Sample, blocks_of, default_windows
 from research.errors import UsageError
 
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from backtests.event_study import EventStudy
+    from backtests.placebo import Placebo
+    from backtests.sensitivity import Leakage
 
 __all__ = ["EventStudyResult"]
 
@@ -65,6 +72,8 @@ class EventStudyResult:
         Sentences about what this sample does to the tests.
     arrays, clock
         The same as arrays, a row for each row of ``events``.
+    inputs
+        What the study was fitted on, for :meth:`backtests.event_study.EventStudy.again`; ``None`` where it cannot be fitted again.
     """
 
     study: EventStudy
@@ -75,6 +84,7 @@ class EventStudyResult:
     warnings: tuple[str, ...]
     arrays: AbnormalReturns
     clock: Clock
+    inputs: Inputs | None = None
 
     def __repr__(self) -> str:
         """Say what was studied, in a line."""
@@ -85,6 +95,15 @@ class EventStudyResult:
     def conventions(self) -> Conventions:
         """The conventions the study was done by."""
         return conventions_of(self.study.conventions)
+
+    @property
+    def source(self) -> Inputs:
+        """What the study was fitted on; :class:`~research.errors.UsageError` where that is not held."""
+        if self.inputs is None or self.inputs.events.height < self.events.height:
+            raise UsageError(
+                "This study was put together from several and cannot be fitted again: call fit or fit_returns with other settings."
+            )
+        return self.inputs
 
     def tests(self, windows: Sequence[Window] | None = None, tests: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the ``event_tests`` table: every test of every sub-window and group.
@@ -199,14 +218,102 @@ class EventStudyResult:
         }
         return pl.DataFrame(rows, schema=schema, orient="row").sort("group_a", "group_b", "test", "window_start", "window_end")
 
+    def by_group(self) -> list[tuple[str, AbnormalReturns]]:
+        """Return each group's name and arrays, in order."""
+        groups = self.events["group"]
+        names = groups.unique().sort().to_list()
+        return [(name, self.arrays if len(names) == 1 else take(self.arrays, (groups == name).to_numpy())) for name in names]
+
+    def volatility(self, windows: Sequence[Window] | None = None, tests: Sequence[str] | None = None) -> pl.DataFrame:
+        """Test whether the variance changed (:func:`backtests.activity.abnormal_volatility`); windows as for :meth:`tests`."""
+        from backtests.activity import abnormal_volatility
+
+        return abnormal_volatility(self, self._windows(windows), None if tests is None else list(tests))
+
     def car(self, window: Window) -> Floats:
         """Return (E,) the CAR of each row of ``events`` over a sub-window; NaN where it has no return."""
         return window_car(self.arrays, *self._columns(window))[0]
+
+    def by_event(self, windows: Sequence[Window] | None = None) -> pl.DataFrame:
+        """Return each event's CAR and BHAR over each sub-window; null where it has no return.
+
+        Columns event_id, symbol, group, window_start, window_end, n_days, car, car_std_error, t, p_value, bhar. Windows as for
+        :meth:`tests`.
+        """
+        settings = self.study.window, self.study.returns == "log", self.events, self.arrays
+        return event_windows(*settings, self._windows(windows), self.conventions.event_forecast_error)
 
     def scar(self, window: Window) -> Floats:
         """Return (E,) the CAR over its exact forecast standard deviation."""
         car, std_error, _ = window_car(self.arrays, *self._columns(window))
         return np.asarray(car / std_error)
+
+    def regression(
+        self,
+        columns: Sequence[str],
+        features: pl.DataFrame | None = None,
+        window: Window | None = None,
+        *,
+        response: Literal["car", "scar", "bhar"] = "car",
+        errors: Errors = "HC1",
+        clusters: Sequence[str] = (),
+        weights: str | None = None,
+        intercept: bool = True,
+    ) -> Regression:
+        """Regress the CARs of ``window`` on features of the events.
+
+        Parameters
+        ----------
+        columns
+            Names of features: columns of ``features`` or of ``events``.
+        features
+            ``event_id``, optionally ``symbol``, and a column a feature, one row a key; an event without a row has nulls, and is dropped
+            with the reason.
+        window
+            Sub-window; the whole event window by default.
+        response
+            ``car``, ``scar`` (CAR over its forecast standard deviation) or ``bhar``.
+        errors, weights, intercept
+            As for :func:`backtests.car_regression.regress`.
+        clusters
+            One or two of ``symbol``, ``day0``, ``group`` and the columns of ``features``.
+
+        Raises
+        ------
+        UsageError, EstimationError
+            As for :func:`backtests.car_regression.regress`; for a window outside the event window, or features without a key.
+        """
+        first, last = window or self.study.window
+        self._windows([(first, last)])
+        data = with_features(self.events, features)
+        match response:
+            case "car":
+                values = self.car((first, last))
+            case "scar":
+                values = self.scar((first, last))
+            case "bhar":
+                values = window_bhar(self.arrays, *self._columns((first, last)), self.study.returns == "log")
+            case _:
+                raise UsageError(f"Response came as {response!r}; expected car, scar or bhar.")
+        data = data.with_columns(pl.Series(response, values))
+        return regress(data, response, columns, errors=errors, clusters=clusters, weights=weights, intercept=intercept)
+
+    def joint(self, windows: Sequence[Window] | None = None, clusters: Sequence[str] = ()) -> pl.DataFrame:
+        """Test several windows, and several groups, at once (Hotelling's T², with clusters its robust form).
+
+        Columns hypothesis, group (null: over all), window_start, window_end (null: over all windows), statistic (F), p_value, df,
+        df_error, n_events. Hypotheses: ``windows zero``, that a group's mean CAR is zero in every window; ``groups zero``, that every
+        group's is in one window; ``groups equal``, that the groups' are equal in one window; and the latter two over all windows together.
+
+        Parameters
+        ----------
+        windows
+            First and last tau of each; by default windows that share no day. Windows whose CARs add up to each other's cannot be tested
+            together and are null.
+        clusters
+            One or two of ``symbol`` and ``day0``; events are independent by default.
+        """
+        return joint_tests(self, self._windows(apart(self.study.window) if windows is None else windows), clusters)
 
     def portfolio(self, window: Window) -> pl.DataFrame:
         """Return the calendar-time portfolio of each group: group, session, abnormal_return (equally weighted, fraction), n_events."""
@@ -259,6 +366,39 @@ class EventStudyResult:
             rows += [((group, name, *window), found[window][number]) for number, name in enumerate(names) for window in asked]
         return rows
 
+    def sensitivity(
+        self,
+        estimations: Sequence[Window] | None = None,
+        windows: Sequence[Window] | None = None,
+        models: Sequence[str] | None = None,
+        test: str = "kolari_pynnonen",
+    ) -> pl.DataFrame:
+        """Fit the study again over a grid of models and estimation windows: :func:`backtests.sensitivity.sensitivity`."""
+        from backtests.sensitivity import sensitivity
+
+        asked = None if windows is None else self._windows(windows)
+        return sensitivity(self, estimations=estimations, windows=asked, models=models, test=test)
+
+    def leakage(self, days: int = 30, test: str = "kolari_pynnonen") -> Leakage:
+        """Measure the drift before day 0: :func:`backtests.sensitivity.leakage`."""
+        from backtests.sensitivity import leakage
+
+        return leakage(self, days, test)
+
+    def placebo(
+        self,
+        windows: Sequence[Window] | None = None,
+        tests: Sequence[str] | None = None,
+        effects: Sequence[float] = (0.0,),
+        draws: int = 200,
+        how: Literal["independent", "shift"] = "independent",
+    ) -> Placebo:
+        """Test the same securities on dates without events: :func:`backtests.placebo.placebo`; the seed is the study's."""
+        from backtests.placebo import PLACEBO_TESTS, placebo
+
+        names = PLACEBO_TESTS if tests is None else tests
+        return placebo(self, self._windows(windows), tests=names, effects=effects, draws=draws, how=how, seed=self.study.seed)
+
     def plot(self) -> Figure:
         """Return the cumulative average abnormal return with its 95 % band, a line a group."""
         from backtests import study_plots
@@ -276,3 +416,21 @@ class EventStudyResult:
         from backtests import study_plots
 
         return study_plots.cars(self.events)
+
+    def plot_fan(self) -> Figure:
+        """Return how the events' cumulative abnormal returns spread from day to day, a panel a group."""
+        from backtests import study_plots
+
+        return study_plots.fan(self.event_returns, self.events)
+
+    def plot_distribution(self) -> Figure:
+        """Return the distribution of CARs, a histogram a group."""
+        from backtests import study_plots
+
+        return study_plots.car_distribution(self.events)
+
+    def plot_groups(self) -> Figure:
+        """Return each group's mean CAR with its 95 % interval."""
+        from backtests import study_plots
+
+        return study_plots.groups(self.events)

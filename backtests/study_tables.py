@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -11,9 +13,10 @@ from backtests.event_windows import Clock
 from backtests.normal_returns import AbnormalReturns, window_bhar, window_car
 from backtests.schemas import EVENT_RETURNS, EVENT_STUDY
 
-__all__ = ["average", "cautions", "event_returns", "event_rows", "unusable"]
+__all__ = ["average", "cautions", "event_returns", "event_rows", "event_windows", "limit_cautions", "spaced", "unusable"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Window = tuple[int, int]
 
 #: share of events on one day 0 that is called a cluster
@@ -42,7 +45,7 @@ def event_rows(
     log
         Whether returns are log returns, which compound by their sum.
     used
-        ``event_id, symbol, group`` of the events, in the order of the arrays.
+        ``event_id, symbol, group`` of the events, in the order of the arrays; ``day0`` where it is not the day the clock has for tau 0.
     arrays, clock
         Their returns and their place in calendar time.
     factors
@@ -71,8 +74,51 @@ def event_rows(
         "t": t,
         "p_value": 2.0 * special.stdtr(arrays.df, -np.abs(t)),
     }
-    day0 = pl.Series("day0", clock.sessions[clock.days(0, 0)[:, 0]]).cast(pl.Date)
-    return used.select("event_id", "symbol", "group").with_columns(day0, *(_series(name, values) for name, values in columns.items()))
+    day0 = used["day0"] if "day0" in used.columns else pl.Series("day0", clock.sessions[clock.days(0, 0)[:, 0]]).cast(pl.Date)
+    extra = [name for name in ("weight", "n_locked", "n_carried") if name in used.columns and used[name].null_count() < used.height]
+    frame = used.select("event_id", "symbol", "group").with_columns(day0, *(_series(name, values) for name, values in columns.items()))
+    return frame.with_columns(used[name] for name in extra)
+
+
+def event_windows(
+    window: Window, log: bool, events: pl.DataFrame, arrays: AbnormalReturns, windows: Sequence[Window], forecast_error: bool = True
+) -> pl.DataFrame:
+    """Return one row an event and sub-window: n_days, car, car_std_error, t, p_value (Student's t with the event's df), bhar.
+
+    Parameters
+    ----------
+    window, log, arrays, forecast_error
+        As for :func:`event_rows`.
+    events
+        ``event_id, symbol, group`` in the order of the arrays.
+    windows
+        Sub-windows inside ``window``.
+    """
+    from scipy import special
+
+    parts = []
+    for start, end in windows:
+        first, last = start - window[0], end - window[0]
+        car, std_error, n_days = window_car(arrays, first, last)
+        if not forecast_error:
+            std_error = arrays.sigma * np.sqrt(np.where(n_days > 0, n_days, np.nan))
+        t = car / std_error
+        columns = {
+            "car": car,
+            "car_std_error": np.where(np.isnan(car), np.nan, std_error),
+            "t": t,
+            "p_value": 2.0 * special.stdtr(arrays.df, -np.abs(t)),
+            "bhar": window_bhar(arrays, first, last, log),
+        }
+        parts.append(
+            events.select("event_id", "symbol", "group").with_columns(
+                window_start=pl.lit(start, dtype=pl.Int32),
+                window_end=pl.lit(end, dtype=pl.Int32),
+                n_days=pl.Series(n_days.astype(np.int32)),
+                **{name: _series(name, values) for name, values in columns.items()},
+            )
+        )
+    return pl.concat(parts).sort("event_id", "symbol", "window_start", "window_end")
 
 
 def event_returns(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, clock: Clock) -> pl.DataFrame:
@@ -91,44 +137,66 @@ def event_returns(window: Window, events: pl.DataFrame, arrays: AbnormalReturns,
     return frame.filter(pl.Series(days >= 0)).select(*EVENT_RETURNS.schema)
 
 
-def average(window: Window, events: pl.DataFrame, abnormal: Floats) -> pl.DataFrame:
+def average(window: Window, events: pl.DataFrame, abnormal: Floats, weights: Floats | None = None) -> pl.DataFrame:
     """Return the ``event_study`` table.
 
     ``aar`` is over the events with a return on the day; ``caar`` and ``std_error`` are over the events that have had one since the window
     began: a day without a return adds nothing to an event's sum and does not remove the event. It is null on a day without any return.
+    With ``weights`` w, (E,), means are Σwx / Σw and the standard error is √(n/(n − 1) Σw²(x − mean)²) / Σw.
     """
     groups = events["group"].unique().sort().to_list()
-    return EVENT_STUDY.validate(pl.concat([_average(window, group, abnormal[(events["group"] == group).to_numpy()]) for group in groups]))
+    parts = []
+    for group in groups:
+        own = (events["group"] == group).to_numpy()
+        parts.append(_average(window, group, abnormal[own], None if weights is None else weights[own]))
+    return EVENT_STUDY.validate(pl.concat(parts))
 
 
-def _average(window: Window, group: str, abnormal: Floats) -> pl.DataFrame:
+def _average(window: Window, group: str, abnormal: Floats, weights: Floats | None) -> pl.DataFrame:
     valid = ~np.isnan(abnormal)
     kept = np.where(valid, abnormal, 0.0)
     n_events = valid.sum(axis=0)
     entered = np.maximum.accumulate(valid, axis=1)
     cars = np.where(entered, kept.cumsum(axis=1), 0.0)
     n_cars = entered.sum(axis=0)
-    some, several = np.where(n_events > 0, n_cars, np.nan), np.where((n_events > 0) & (n_cars > 1), n_cars, np.nan)
-    caar = cars.sum(axis=0) / some
-    spread = np.sqrt(np.where(entered, np.square(cars - caar), 0.0).sum(axis=0) / (several - 1.0))
+    if weights is None:
+        w: Floats | float = 1.0
+        on_day, so_far = n_events.astype(np.float64), n_cars.astype(np.float64)
+    else:
+        w = weights[:, None]
+        on_day, so_far = (w * valid).sum(axis=0), (w * entered).sum(axis=0)
+    some, several = np.where(n_events > 0, so_far, np.nan), np.where((n_events > 0) & (n_cars > 1), n_cars, np.nan)
+    caar = (w * cars).sum(axis=0) / some
+    spread = np.sqrt(np.where(entered, np.square(w * (cars - caar)), 0.0).sum(axis=0) * several / (several - 1.0))
     return pl.DataFrame(
         {
             "group": pl.Series([group] * len(n_events), dtype=pl.String),
             "tau": np.arange(window[0], window[1] + 1, dtype=np.int32),
             "n_events": n_events.astype(np.int32),
-            "aar": _series("aar", kept.sum(axis=0) / np.where(n_events > 0, n_events, np.nan)),
+            "aar": _series("aar", (w * kept).sum(axis=0) / np.where(n_events > 0, on_day, np.nan)),
             "caar": _series("caar", caar),
-            "std_error": _series("std_error", spread / np.sqrt(several)),
+            "std_error": _series("std_error", spread / some),
         }
     )
 
 
-def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, clock: Clock) -> tuple[str, ...]:
-    """Return sentences on what in the sample breaks independence, each with the tests that bear it."""
+def cautions(
+    window: Window, events: pl.DataFrame, arrays: AbnormalReturns, clock: Clock, used: pl.DataFrame | None = None
+) -> tuple[str, ...]:
+    """Return sentences on what in the sample breaks independence, each with the tests that bear it.
+
+    Parameters
+    ----------
+    window, events, arrays, clock
+        Of the result.
+    used
+        ``symbol``, ``market``, ``row`` of the same events, where day 0 stands on the market's own sessions; by the clock without it.
+    """
     told = []
     n = events.height
     order = ["symbol", "market", "row"]
-    ordered = pl.DataFrame({"symbol": events["symbol"], "market": clock.market, "row": clock.row}).sort(order)
+    place = pl.DataFrame({"symbol": events["symbol"], "market": clock.market, "row": clock.row}) if used is None else used.select(order)
+    ordered = place.sort(order)
     close = ordered.select((pl.col("row").diff().over("symbol", "market") <= window[1] - window[0]).fill_null(False)).to_series()
     touching = int((close | close.shift(-1, fill_value=False)).sum())
     if touching:
@@ -148,12 +216,59 @@ def cautions(window: Window, events: pl.DataFrame, arrays: AbnormalReturns, cloc
     return tuple(told)
 
 
+def limit_cautions(events: pl.DataFrame, carried: bool) -> tuple[str, ...]:
+    """Return a sentence on the events that met a price limit, if there are any."""
+    if "n_locked" not in events.columns:
+        return ()
+    met = events.filter(pl.col("n_locked") > 0)
+    if not met.height:
+        return ()
+    told = f"{met.height} of {events.height} events have sessions locked at the price limit from day 0 on ({met['n_locked'].sum()}); "
+    if not carried:
+        return (told + "their abnormal returns stop short of what the news was worth: study them with locked='carry'.",)
+    longest = events["n_carried"].max()
+    return (told + f"their abnormal returns are carried on to the next free close, and windows end up to {longest!s} sessions later.",)
+
+
+def spaced(name: Ints, row: Ints, length: int) -> npt.NDArray[np.bool_]:
+    """Return which of sorted events to keep so that no two of one name lie less than ``length`` sessions apart, the earliest first.
+
+    Parameters
+    ----------
+    name, row
+        (N,) sorted by name, then row.
+    length
+        Sessions between day 0 of two kept events, at least.
+    """
+    kept = np.zeros(len(row), dtype=bool)
+    # the next event that may be kept after each; following it from each name's first is a walk over kept events only
+    first = np.flatnonzero(np.diff(name, prepend=-1))
+    key = name * (int(row.max(initial=0)) + length + 1) + row
+    following = np.searchsorted(key, key + length)
+    current = first
+    while len(current):
+        kept[current] = True
+        after = following[current]
+        inside = after < len(row)
+        after, before = after[inside], current[inside]
+        current = after[name[after] == name[before]]
+    return kept
+
+
 def unusable(arrays: AbnormalReturns, min_obs: int) -> pl.Series:
     """Return why an event's arrays cannot be used, null where they can."""
     short = (arrays.n_obs < min_obs) | (arrays.df <= 0)
-    frame = pl.DataFrame({"short": short, "flat": ~np.isfinite(arrays.sigma), "absent": np.isnan(arrays.abnormal).all(axis=1)})
+    frame = pl.DataFrame(
+        {
+            "short": short,
+            "flat": ~np.isfinite(arrays.sigma),
+            "collinear": ~np.isfinite(arrays.alpha),
+            "absent": np.isnan(arrays.abnormal).all(axis=1),
+        }
+    )
     reason = (
         pl.when("short").then(pl.lit("estimation window too short"))
+        .when("collinear").then(pl.lit("regressors that do not vary or are collinear"))
         .when("flat").then(pl.lit("zero variance"))
         .when("absent").then(pl.lit("no return in the event window"))
         .otherwise(pl.lit(None, dtype=pl.String))

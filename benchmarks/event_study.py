@@ -1,12 +1,15 @@
 """Event study of 100,000 events × (250 + 21) days, against bare numpy batched regressions in the same run.
 
 Run: python benchmarks/event_study.py [--events N] [--symbols N] [--sessions N] [--repeat N]
+     python benchmarks/event_study.py --scale N      time and memory of N/10 and of N events, in processes of their own
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -22,7 +25,7 @@ from backtests.event_study import EventStudy
 from backtests.study_tests import RESAMPLED
 
 PARAMETRIC = (
-    "cross_sectional", "skewness_adjusted", "time_series", "patell", "adjusted_patell", "bmp", "kolari_pynnonen", "calendar_time", "bhar",
+    "cross_sectional", "skewness_adjusted", "brown_warner", "time_series", "lamb", "patell", "adjusted_patell", "bmp", "kolari_pynnonen", "calendar_time", "bhar",
 )  # fmt: skip
 RANKED = (
     "sign", "generalized_sign", "corrado_rank", "corrado_zivney_rank", "corrado_zivney_sign", "campbell_wasley", "grank_t", "grank_z", "wilcoxon",
@@ -103,7 +106,54 @@ def others(returns: np.ndarray, market: np.ndarray, symbol: np.ndarray, day: np.
                 f"S{s:05d}", "M", np.datetime64(days[int(d)]), event_window=(-10, 10), estimation_size=250, buffer_size=1
             )
         found.append(("eventstudy, abnormal returns only", 50 / (time.perf_counter() - start)))
+    if find_spec("event_study_toolkit"):
+        found.append(("event-study-toolkit, t, sign, Patell", toolkit_speed(returns, market, symbol, day)))
     return found
+
+
+def toolkit_speed(returns: np.ndarray, market: np.ndarray, symbol: np.ndarray, day: np.ndarray) -> float:
+    """Return events a second of event-study-toolkit; it takes one event a security, on days of the New York calendar."""
+    import pandas as pd
+    from event_study_toolkit.eventstudy import eventstudy as toolkit
+    from pandas_market_calendars import get_calendar
+
+    days = get_calendar("NYSE").schedule("2005-01-01", "2023-06-30").index[: returns.shape[1]].to_numpy()
+    _, first = np.unique(symbol, return_index=True)
+    chosen = np.sort(first)[:50]
+    width = returns.shape[1]
+    panel = pd.DataFrame(
+        {
+            "permno": np.repeat(symbol[chosen], width),
+            "date": np.tile(days, len(chosen)),
+            "ret_dlst_adj": returns[symbol[chosen]].ravel(),
+            "vwretd": np.tile(market, len(chosen)),
+        }
+    )
+    events = pd.DataFrame({"permno": symbol[chosen], "EVT_DATE": days[day[chosen]], "all": 1})
+    length = ESTIMATION[1] - ESTIMATION[0] + 1
+    start = time.perf_counter()
+    toolkit(length, WINDOW[0] - ESTIMATION[1] - 1, *WINDOW, panel, events, groups=["all"]).getFullSampleTestStatistic("market")
+    return len(chosen) / (time.perf_counter() - start)
+
+
+def used() -> tuple[float, float]:
+    """Return seconds of processor time so far, and peak memory in GB."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
+
+
+def scale(n_events: int, n_symbols: int, n_sessions: int) -> None:
+    """Print what fit and parametric tests of so many events take."""
+    _, _, long, index = panel(n_symbols, n_sessions, seed=1)
+    events, _, _ = draw(n_events, n_symbols, long, n_sessions, seed=2)
+    steps = [(time.perf_counter(), *used())]
+    result = EventStudy(estimation=ESTIMATION, window=WINDOW).fit_returns(events, long, index)
+    steps.append((time.perf_counter(), *used()))
+    result.tests(tests=PARAMETRIC)
+    steps.append((time.perf_counter(), *used()))
+    for name, before, after in zip(("fit, all tables", "parametric tests"), steps[:-1], steps[1:], strict=True):
+        wall, processor = after[0] - before[0], after[1] - before[1]
+        print(f"{n_events:9,d} events  {name:18s} {wall:7.2f} s  {processor:7.2f} s of processors, peak {after[2]:5.2f} GB", flush=True)
 
 
 def main() -> None:
@@ -112,7 +162,16 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=1_000)
     parser.add_argument("--sessions", type=int, default=2_500)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--scale", type=int, help="measure this many events and a tenth of them")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.scale and args.alone:
+        return scale(args.scale, args.symbols, args.sessions)
+    if args.scale:
+        for count in (args.scale // 10, args.scale):
+            own = ["--scale", str(count), "--alone", "--symbols", str(args.symbols), "--sessions", str(args.sessions)]
+            subprocess.run([sys.executable, __file__, *own], check=True)
+        return None
     market, returns, long, index = panel(args.symbols, args.sessions, seed=1)
     events, symbol, day = draw(args.events, args.symbols, long, args.sessions, seed=2)
     study = EventStudy(estimation=ESTIMATION, window=WINDOW)
@@ -138,6 +197,7 @@ def main() -> None:
     rate = args.events / (fitted + tested)
     for name, speed in others(returns, market, symbol, day, index["session"]):
         print(f"{name:36s} {speed:7.0f} events/s; this one, with every parametric test, {rate:,.0f}: {rate / speed:,.0f} x")
+    return None
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from research.calendar import session_after, session_at, sessions
 from research.errors import DataError, TidingsError, UsageError
 from research.prices import returns
-from research.reconcile import reconcile
+from research.reconcile import agreement, reconcile
 from research.schemas import TABLES, Column, Table
 from research.store import Store
+from research.universe import survivorship, universe
 
 if TYPE_CHECKING:
     from research.annotation import Annotation, annotate
@@ -29,6 +30,7 @@ __all__ = [
     "Table",
     "TidingsError",
     "UsageError",
+    "agreement",
     "annotate",
     "reconcile",
     "returns",
@@ -36,6 +38,8 @@ __all__ = [
     "session_at",
     "sessions",
     "shipped",
+    "survivorship",
+    "universe",
 ]
 
 #: the reader compiles its grammars when it is imported: that waits until somebody reads

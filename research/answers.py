@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from research.event_types import taxonomy
 
-__all__ = ["PROMPT_VERSION", "Malformed", "checked", "content", "prompt", "schema"]
+__all__ = ["PROMPT_VERSION", "Malformed", "Tally", "checked", "content", "prompt", "schema"]
 
 #: version of the prompt and of the checks on answers; part of the annotator's name and of every cache key
 PROMPT_VERSION = 1
@@ -29,6 +30,40 @@ event_date is the day it happened (YYYY-MM-DD) where the text names it, else nul
 evidence is copied from the text character by character, one sentence at most.
 Event types:
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What happened to the documents and to the rows of the answers.
+
+    ``documents`` came in; ``cached`` were answered from the cache; ``requests`` were made; ``malformed`` answers did not fit the schema;
+    ``quarantined`` documents have no answer. Dropped rows: ``invented_quotes`` are not in the text, ``invented_symbols`` were not offered.
+    ``invented_dates`` are not named by the text: the event is kept without one. ``left_out`` documents were not shown to the model, which
+    may have been trained on them (:func:`research.llm.over_rules`).
+    """
+
+    documents: int = 0
+    cached: int = 0
+    requests: int = 0
+    malformed: int = 0
+    quarantined: int = 0
+    invented_quotes: int = 0
+    invented_symbols: int = 0
+    invented_dates: int = 0
+    left_out: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the sum of two tallies."""
+        return Tally(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Tally)))
+
+    def __str__(self) -> str:
+        """One line: what the model read and what was dropped."""
+        read = self.documents - self.quarantined
+        return (
+            f"llm          {read:>8,} of {self.documents + self.left_out:,} documents read ({self.cached:,} from the cache), "
+            f"{self.left_out:,} left to the rules, {self.quarantined:,} quarantined; rows dropped: {self.invented_symbols:,} symbols, "
+            f"{self.invented_quotes:,} quotes not in the text"
+        )
 
 
 class Malformed(ValueError):

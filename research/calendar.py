@@ -1,15 +1,18 @@
 """Trading calendars: which sessions a market holds, and when each opens and closes.
 
-The dates come from ``exchange_calendars``; this module turns them into frames, guards the end of what is known, and says
-which market a symbol trades on.
+The dates come from ``exchange_calendars``, or for the release the project pins from ``data/sessions_<release>.parquet``, which holds the
+same sessions ready made; this module turns them into frames, guards the end of what is known, and says which market a symbol trades on.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from importlib import resources
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,8 +24,11 @@ from research.schemas import INSTANT, SESSIONS
 
 __all__ = [
     "MARKETS",
+    "SHIPPED_YEARS",
+    "built",
     "followed",
     "known_span",
+    "markets",
     "mic_of",
     "parse_date",
     "session_after",
@@ -31,6 +37,9 @@ __all__ = [
     "sessions_within",
     "zone_of",
 ]
+
+#: first and last year of the sessions that come with this package
+SHIPPED_YEARS = (1990, 2029)
 
 #: market name on the command line -> market identifier
 MARKETS = MappingProxyType({"cn": "XSHG", "hk": "XHKG", "us": "XNYS"})
@@ -149,6 +158,11 @@ def mic_of(symbol: str) -> str:
     return _SUFFIXES.get(symbol.rpartition(".")[2], "XNYS") if "." in symbol else "XNYS"
 
 
+def markets() -> tuple[str, ...]:
+    """Return the identifiers of all markets known, sorted."""
+    return tuple(sorted(_ZONES))
+
+
 def followed(mic: str) -> str:
     """Return the market whose calendar ``mic`` follows: itself for most.
 
@@ -192,7 +206,7 @@ def sessions(mic: str, start: date | str, end: date | str) -> pl.DataFrame:
         )
     if earliest is not None and first < earliest:
         raise CalendarError(f"Sessions of {mic} were asked from {first}; its calendar is known only from {earliest}: start there.")
-    # A whole decade at a time: few distinct calendars are built, whatever dates are asked for.
+    # Whole decades at a time: few distinct calendars are built, whatever dates are asked for.
     frame = _calendar(followed(mic), first.year // 10 * 10, last.year // 10 * 10 + 9)
     inside = frame.filter(pl.col("session").is_between(first, last)).with_columns(mic=pl.lit(mic))
     return SESSIONS.validate(inside.select(*SESSIONS.schema))
@@ -205,6 +219,9 @@ def known_span(mic: str) -> tuple[date | None, date | None]:
     (None, None)
     """
     zone_of(mic)
+    shipped = _shipped(followed(mic))
+    if shipped is not None:
+        return shipped.earliest, shipped.latest
     factory = _factory(followed(mic))
     earliest, latest = factory.bound_min(), factory.bound_max()
     return (None if earliest is None else earliest.date()), (None if latest is None else latest.date())
@@ -215,7 +232,10 @@ def sessions_within(mic: str, start: date, end: date) -> pl.DataFrame:
     earliest, latest = known_span(mic)
     first = start if earliest is None else max(start, earliest)
     last = end if latest is None else min(end, latest)
-    return sessions(mic, first, last) if first <= last else SESSIONS.empty()
+    try:
+        return sessions(mic, first, last) if first <= last else SESSIONS.empty()
+    except CalendarError:
+        return SESSIONS.empty()
 
 
 def session_after(sessions: pl.DataFrame, instants: pl.Series, mic: str | None = None) -> pl.DataFrame:
@@ -255,8 +275,53 @@ def _factory(mic: str) -> Any:
     return exchange_calendars.calendar_utils._default_calendar_factories[mic]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """Sessions of one market as they come with this package, and the span its calendar is known for."""
+
+    frame: pl.DataFrame
+    earliest: date | None
+    latest: date | None
+
+
+@lru_cache(maxsize=1)
+def _shipped_table() -> pl.DataFrame | None:
+    """Return what ``data/build_sessions.py`` stored for the installed exchange_calendars; ``None`` for another release of it.
+
+    Building a decade of one calendar takes 0.02 to 1.5 s, and importing what builds it half a second: longer than reading a day's news.
+    """
+    stored = resources.files("research.data").joinpath(f"sessions_{version('exchange_calendars')}.parquet")
+    return pl.read_parquet(stored.read_bytes()) if stored.is_file() else None
+
+
+@lru_cache(maxsize=64)
+def _shipped(mic: str) -> _Shipped | None:
+    table = _shipped_table()
+    rows = None if table is None else table.filter(pl.col("mic") == mic)
+    if rows is None or rows.is_empty():
+        return None
+    session = pl.col("gap").cast(pl.Int32).cum_sum().cast(pl.Date)
+    midnight = session.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    frame = rows.select(session=session, open_at=midnight + pl.duration(minutes="opens"), close_at=midnight + pl.duration(minutes="closes"))
+    return _Shipped(frame.cast({"open_at": INSTANT, "close_at": INSTANT}), rows["known_from"][0], rows["known_to"][0])
+
+
 @lru_cache(maxsize=64)
 def _calendar(mic: str, first_year: int, last_year: int) -> pl.DataFrame:
+    shipped = _shipped(mic)
+    if shipped is not None and first_year >= SHIPPED_YEARS[0] and last_year <= SHIPPED_YEARS[1]:
+        return shipped.frame.filter(pl.col("session").dt.year().is_between(first_year, last_year))
+    return built(mic, first_year, last_year)
+
+
+def built(mic: str, first_year: int, last_year: int) -> pl.DataFrame:
+    """Return ``session, open_at, close_at`` of whole years as ``exchange_calendars`` has them now; ``mic`` follows no other market.
+
+    Raises
+    ------
+    CalendarError
+        When ``exchange_calendars`` fails on its own rules, as release 4.13 does for Tel Aviv across its change of week in 2026.
+    """
     import pandas as pd
 
     factory = _factory(mic)
@@ -267,7 +332,13 @@ def _calendar(mic: str, first_year: int, last_year: int) -> pl.DataFrame:
     with warnings.catch_warnings():
         # exchange_calendars reads values of zoned pandas columns, which pandas 3.1 announces to change; the values are right.
         warnings.simplefilter("ignore", DeprecationWarning)
-        schedule = factory(start=start, end=end).schedule
+        try:
+            schedule = factory(start=start, end=end).schedule
+        except ValueError as error:
+            raise CalendarError(
+                f"exchange_calendars cannot build the sessions of {mic} from {first_year} to {last_year} ({str(error)[:80]} …); "
+                "expected a calendar: ask for other years, or update exchange_calendars."
+            ) from None
     frame = pl.DataFrame(
         {
             "session": [stamp.date() for stamp in schedule.index],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,10 @@ import typer
 
 from research.console import progress, say
 from research.errors import DataError, SourceError, StoreError, UsageError
+from research.store_cli import store_app
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from research.store import Store
+    from research.llm import Reader
 
 __all__ = ["Home", "mount"]
 
@@ -36,9 +36,11 @@ instruments_app = typer.Typer(help="The security master of a home.", no_args_is_
 def mount(app: typer.Typer) -> None:
     """Add these commands to the console script."""
     app.command("ingest")(ingest_command)
+    app.command("archive")(archive_command)
     app.add_typer(prices_app, name="prices")
     app.add_typer(sentiment_app, name="sentiment")
     app.add_typer(instruments_app, name="instruments")
+    app.add_typer(store_app, name="store")
 
 
 def ingest_command(
@@ -56,6 +58,18 @@ def ingest_command(
     instruments: Annotated[
         Path | None, typer.Option(help="Parquet file of the security master for a new home (default: the shipped one).")
     ] = None,
+    llm: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible server: its model reads tone and events of new documents.")
+    ] = None,
+    llm_model: Annotated[str | None, typer.Option(help="Name of the model there.")] = None,
+    llm_trained_until: Annotated[
+        str | None, typer.Option(help="Last day of the model's training data, YYYY-MM-DD: texts up to then are left to the rules.")
+    ] = None,
+    llm_allow_lookahead: Annotated[
+        bool, typer.Option("--llm-allow-lookahead", help="Show the model older texts too; rows are marked +seen, unfit for a backtest.")
+    ] = False,
+    llm_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the server's key.")] = None,
+    llm_cache: Annotated[Path | None, typer.Option(help="Folder of the answers (default: llm-cache in the home).")] = None,
     home: Home = _HOME,
 ) -> None:
     """Read documents into documents, mentions, events and facts; running it twice adds nothing."""
@@ -63,6 +77,7 @@ def ingest_command(
     from research.store import Store, as_instant
 
     files = expand(paths)
+    reader = _reader(llm, llm_model, llm_trained_until, llm_allow_lookahead, llm_key_env, llm_cache or home / "llm-cache")
     store = Store(home)
     done = ingestion.ingest(
         store,
@@ -74,14 +89,33 @@ def ingest_command(
         columns=mapping(column or []),
         zone=zone,
         latency=timedelta(seconds=latency),
+        reader=reader,
         progress=progress,
     )
-    say(done.written)
+    say([*done.written, *([done.tally] if done.tally else [])])
     if done.unreadable:
         for reason in done.unreadable:
             print(f"unreadable   {reason}", file=sys.stderr)
         n = len(done.unreadable)
         raise SourceError(f"{n} of {len(files)} files could not be read and stand in the quarantine table; the first: {done.unreadable[0]}")
+
+
+def archive_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of the archive; `tidings ingest` reads it.")],
+    wire: Annotated[list[str] | None, typer.Option(help="cls, eastmoney, sina, futu or ths; repeat for more (default: all).")] = None,
+    symbol: Annotated[list[str] | None, typer.Option(help="A mainland share whose last items are wanted; repeat for more.")] = None,
+) -> None:
+    """Append what news wires without a history hold now, with the time it was first seen; run it every few minutes."""
+    from research.sources import news_feeds
+
+    wires = list(wire if wire is not None else ([] if symbol else news_feeds.WIRES))
+    with progress("asking wires", len(wires) + len(symbol or [])) as advance:
+        found = news_feeds.fetch(wires, symbol or [], now=lambda: datetime.now(UTC), advance=advance)
+    for name, reason in found.failures.rows():
+        print(f"failed       {name}: {reason}", file=sys.stderr)
+    if found.items.is_empty():
+        raise SourceError("None of the wires gave an item; see the reasons above.")
+    say(str(news_feeds.archive(found.items, folder)))
 
 
 @instruments_app.command("refresh")
@@ -118,35 +152,28 @@ def prices_files(
     home: Home = _HOME,
 ) -> None:
     """Load bars from files of your own."""
-    import polars as pl
-
-    from research import schemas
     from research.calendar import parse_date
-    from research.sources import files
+    from research.sources import files, incremental
     from research.store import Store
 
-    store = Store(home)
-    lower, upper = parse_date(start or "1900-01-01"), parse_date(end or "2999-12-31")
-    set_aside: list[str] = []
-    left_out: list[str] = []
+    names = mapping(column or [])
     chosen = expand(paths)
     with progress("loading bars", len(chosen)) as advance:
-        for path in chosen:
-            try:
-                loaded = files.read_bars([path], columns=mapping(column or []), symbol=symbol, currency=currency, lot=lot, source=source)
-            except DataError as error:
-                left_out.append(str(error))
-                advance(1)
-                continue
-            stored = store.read(schemas.BARS) if store.home.exists() else schemas.BARS.empty()
-            inside = loaded.bars.filter(pl.col("session").is_between(lower, upper))
-            left_out += _write_bars(store, stored, inside, loaded.quarantine, loaded.flags)
-            set_aside += loaded.quarantine["reason"].to_list()
-            advance(1)
-    if left_out:
-        raise DataError(f"{len(left_out)} files or symbols were left out, the rest was kept; the first: {left_out[0]}")
-    if set_aside:
-        raise DataError(f"{len(set_aside)} rows were set aside in the quarantine table, the rest was kept; the first: {set_aside[0]}")
+        done = incremental.load(
+            Store(home),
+            chosen,
+            lambda path: files.read_bars([path], columns=names, symbol=symbol, currency=currency, lot=lot, source=source),
+            parse_date(start or "1900-01-01"),
+            parse_date(end or "2999-12-31"),
+            advance=advance,
+        )
+    say(done.lines())
+    if done.left_out.height:
+        first = done.left_out["reason"][0]
+        raise DataError(f"{done.left_out.height} files or symbols were left out, the rest was kept; the first: {first}")
+    if done.set_aside:
+        n = len(done.set_aside)
+        raise DataError(f"{n} rows were set aside in the quarantine table, the rest was kept; the first: {done.set_aside[0]}")
 
 
 @prices_app.command("yahoo")
@@ -156,10 +183,10 @@ def prices_yahoo(
     end: _End = None,
     home: Home = _HOME,
 ) -> None:
-    """Fetch bars with yfinance."""
+    """Fetch bars with yfinance: what is missing, and an overlap that shows whether the past was changed."""
     from research.sources import yahoo
 
-    _fetch(yahoo.bars, symbols, start, end, home, splits_until=datetime.now(UTC).date())
+    _fetch(yahoo.bars, "yahoo", symbols, start, end, home, splits_until=datetime.now(UTC).date())
 
 
 @prices_app.command("akshare")
@@ -169,10 +196,10 @@ def prices_akshare(
     end: _End = None,
     home: Home = _HOME,
 ) -> None:
-    """Fetch bars with akshare."""
+    """Fetch bars with akshare: what is missing, and an overlap that shows whether the past was changed."""
     from research.sources import akshare
 
-    _fetch(akshare.bars, symbols, start, end, home)
+    _fetch(akshare.bars, "akshare", symbols, start, end, home)
 
 
 @sentiment_app.command("train")
@@ -204,6 +231,23 @@ def sentiment_score(
     say(f"scores       {len(scored):>8,} lines   {out}")
 
 
+def _reader(url: str | None, model: str | None, until: str | None, lookahead: bool, key_env: str | None, cache: Path) -> Reader | None:
+    """Return the language model the options of ``ingest`` describe, ``None`` without one."""
+    if url is None:
+        if model or until or lookahead or key_env:
+            raise UsageError("Options of a language model came without --llm; name its server's address there.")
+        return None
+    if not model:
+        raise UsageError("--llm came without --llm-model; name the model as its server does.")
+    key = None if key_env is None else os.environ.get(key_env)
+    if key_env is not None and not key:
+        raise UsageError(f"The environment variable {key_env} of --llm-key-env is empty; put the server's key there.")
+    from research.calendar import parse_date
+    from research.llm import Endpoint, Reader
+
+    return Reader(Endpoint(url, model, key), cache, None if until is None else parse_date(until), lookahead)
+
+
 def expand(paths: list[Path]) -> list[Path]:
     """Return the files among ``paths`` and below folders of them, sorted within each folder; hidden files are passed over."""
     found: list[Path] = []
@@ -233,42 +277,27 @@ def mapping(pairs: list[str]) -> dict[str, str] | None:
     return {ours: theirs for ours, _, theirs in split}
 
 
-def _fetch(vendor: Any, symbols: list[str], start: str | None, end: str | None, home: Path, **options: Any) -> None:
-    import polars as pl
+def _fetch(vendor: Any, source: str, symbols: list[str], start: str | None, end: str | None, home: Path, **options: Any) -> None:
+    from functools import partial
 
-    from research import schemas
     from research.calendar import parse_date
+    from research.sources import incremental
     from research.store import Store
 
-    store = Store(home)
     now = datetime.now(UTC)
     last = parse_date(end) if end else now.date()
     first = parse_date(start) if start else last.replace(year=last.year - 3, day=min(last.day, 28))
-    stored = store.read(schemas.BARS).filter(pl.col("symbol").is_in(symbols)) if store.home.exists() else schemas.BARS.empty()
-    fetched = vendor(symbols, first, last, seen_at=now, **options)
-    for reason in _write_bars(store, stored, fetched.bars, fetched.quarantine, fetched.flags):
-        print(f"failed       {reason}", file=sys.stderr)
-    for symbol, reason in fetched.failures.select("symbol", "reason").rows():
+    if last < first:
+        raise UsageError(f"Bars were asked from {first} to {last}; expected the start not to be after the end.")
+    with progress("fetching bars", len(symbols)) as advance:
+        done = incremental.fetch(
+            Store(home), partial(vendor, seen_at=now, **options), symbols, first, last, source=source, seen_at=now, advance=advance
+        )
+    say(done.lines())
+    for symbol, reason in done.left_out.rows():
         print(f"failed       {symbol}: {reason}", file=sys.stderr)
-    if fetched.bars.is_empty():
+    if done.left_out["symbol"].n_unique() >= len(set(symbols)):
         raise SourceError(f"None of the {len(symbols)} symbols gave bars; see the reasons above.")
-
-
-def _write_bars(store: Store, stored: pl.DataFrame, bars: pl.DataFrame, quarantine: pl.DataFrame, flags: pl.DataFrame) -> list[str]:
-    """Append bars on the base of the stored ones, say what was flagged, and return why the symbols left out were left out."""
-    from research import schemas
-    from research.prices import apart, chain
-
-    lines: list[object] = []
-    if quarantine.height:
-        lines.append(store.append(schemas.QUARANTINE, quarantine))
-    lost = apart(stored, bars)
-    lines.append(store.append(schemas.BARS, chain(stored, bars.join(lost, on="symbol", how="anti"))))
-    if flags.height:
-        counted = flags.group_by("rule").len().sort("rule").rows()
-        lines.append("flagged      " + ", ".join(f"{rule} {n:,}" for rule, n in counted) + "   (kept; see `tidings check`)")
-    say(lines)
-    return lost["reason"].to_list()
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:

@@ -39,6 +39,8 @@ _EARLY = re.compile(r"凌晨|清晨|早间|早間|今晨|今早|\bearly (?:on )?
 _LATE = re.compile(r"晚间|晚間|晚上|今晚|深夜|当晚|當晚|日晚|周[一二三四五六日]晚|\bevening\b", re.IGNORECASE)
 _CHINA_FUTURES = ("SHFE:", "DCE:", "CZCE:", "INE:", "GFEX:")
 _BEIJING_ZONE = "Asia/Shanghai"
+#: trades nearly around the clock, though its exchange's shares do not: its days are those of the futures
+_AS_FUTURES = frozenset({"DX-Y.NYB"})
 #: an article whose publication is looser than this cannot date a move that the text does not date
 _LOOSEST = timedelta(days=3)
 
@@ -95,7 +97,8 @@ def session_of(
 
     Notes
     -----
-    1. 夜盘 of Chinese futures: the session after the evening it starts on (Friday night belongs to Monday).
+    1. 夜盘 of Chinese futures: the session after the evening it starts on (Friday night belongs to Monday); of New York's shares (the
+       trading from 20:00 to 04:00) the session it leads to.
     2. A Beijing day or part of a day (北京时间20日凌晨) for a market elsewhere: the last session open by that instant.
     3. A day: that session, or the last one before it; stepped back while it cannot have happened at publication
        (a closing move needs the close, an intraday one the open, a pre-market one the day).
@@ -106,7 +109,7 @@ def session_of(
     clue = f"{first.text} {phrase}" if isinstance(first, DateSpan) else phrase
     if published_at.tzinfo is None or earliest.tzinfo is None:
         raise CalendarError(f"published_at came without a zone ({published_at}); expected an aware datetime, such as one in UTC.")
-    mic = mic_of(symbol)
+    mic = "CMES" if symbol in _AS_FUTURES else mic_of(symbol)
     market = zone_of(mic)
     spoken = ZoneInfo(first.zone) if isinstance(first, DateSpan) else market
     if day is not None and day > max(published_at.astimezone(z).date() for z in (market, spoken, ZoneInfo(_BEIJING_ZONE))):
@@ -116,6 +119,8 @@ def session_of(
             return _around_the_clock(day, mic, published_at, earliest)
         if symbol.startswith(_CHINA_FUTURES) and _NIGHT_SESSION.search(clue):
             return _night_session(day, clue, published_at, mic)
+        if day is None and mic in ("XNYS", "XNAS") and _NIGHT_SESSION.search(clue):
+            return _overnight(published_at, mic)
         return _exchange_session(day, clue, published_at, earliest, mic, spoken, isinstance(first, DateSpan))
     except CalendarError:
         return None
@@ -163,6 +168,17 @@ def _night_session(day: date | None, clue: str, published_at: datetime, mic: str
     # No night session starts on a day without a day session: fall back to the last evening that had one.
     held = days.at(days.on_or_before(evening))
     return None if held is None else days.at(days.after(held))
+
+
+def _overnight(published_at: datetime, mic: str) -> date | None:
+    """Return the New York session that the trading of the night leads to: the next one to close, if its day has begun in Beijing."""
+    days = _days(mic, published_at.year)
+    ahead = days.at(days.closed(published_at) + 1)
+    return (
+        ahead
+        if ahead is not None and ahead <= published_at.astimezone(ZoneInfo(_BEIJING_ZONE)).date()
+        else days.at(days.closed(published_at))
+    )
 
 
 def _around_the_clock(day: date | None, mic: str, latest: datetime, earliest: datetime) -> date | None:

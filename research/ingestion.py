@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from research import documents, schemas, stories
+from research import documents, llm, schemas, stories
 from research.annotation import annotate
 from research.errors import SourceError, UsageError
 from research.instruments import in_effect, shipped
@@ -50,10 +50,11 @@ _TABLES = (schemas.INSTRUMENTS, schemas.QUARANTINE, schemas.MENTIONS, schemas.EV
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a run did: one :class:`~research.store.Written` a table, and why files could not be read."""
+    """What a run did: one :class:`~research.store.Written` a table, why files could not be read, what a language model read."""
 
     written: tuple[Written, ...]
     unreadable: tuple[str, ...]
+    tally: llm.Tally | None = None
 
 
 def ingest(
@@ -67,6 +68,7 @@ def ingest(
     columns: Mapping[str, str] | None = None,
     zone: str = "Asia/Shanghai",
     latency: timedelta = timedelta(0),
+    reader: llm.Reader | None = None,
     progress: Progress = lambda label, total: nullcontext(lambda n: None),
 ) -> Ingested:
     """Read files of documents into ``documents``, ``mentions``, ``events``, ``facts``; doing it twice adds nothing.
@@ -83,6 +85,9 @@ def ingest(
         As :func:`research.sources.reader.read_documents`.
     seen_at, latency
         As :func:`research.documents.build`.
+    reader
+        A language model whose mentions and events replace the rules' for every new document it answers for; a document it gives no valid
+        answer for keeps the rules' reading and has a row in ``quarantine``. Stored documents are not read again.
     progress
         Called with a label and a total; gives a context whose value is called with the work done since the last call.
 
@@ -103,6 +108,8 @@ def ingest(
     ------
     StoreError
         When the home cannot be written; before anything is read.
+    SourceError
+        When the model's server answers nothing at all. What is stored is whole, the answers so far are in its cache: run it again.
     """
     written = _Sum(store)
     written.append(schemas.INSTRUMENTS, master)
@@ -124,8 +131,8 @@ def ingest(
         linker = Linker.build(in_effect(master))
         with progress("reading documents", spill.height) as advance:
             for first, last in spill.cuts():
-                _batch(written, spill.between(first, last), linker, advance)
-    return Ingested(written.tables(), tuple(unreadable))
+                _batch(written, spill.between(first, last), linker, reader, advance)
+    return Ingested(written.tables(), tuple(unreadable), written.tally if reader else None)
 
 
 def security_master(store: Store, instruments: Path | None = None) -> pl.DataFrame:
@@ -184,7 +191,7 @@ def _gathered(reading: Iterable[tuple[list[Article], list[Rejected]]]) -> Iterat
     yield articles, rejected
 
 
-def _batch(written: _Sum, batch: pl.DataFrame, linker: Linker, advance: Callable[[int], object]) -> None:
+def _batch(written: _Sum, batch: pl.DataFrame, linker: Linker, reader: llm.Reader | None, advance: Callable[[int], object]) -> None:
     """Give the documents of one batch their stories, read them, and append what was found, the documents last."""
     store = written.store
     fresh = batch
@@ -198,7 +205,12 @@ def _batch(written: _Sum, batch: pl.DataFrame, linker: Linker, advance: Callable
     known = store.scan(DOCUMENTS).filter(near).select("doc_id", "available_at", "headline", "body", "story_id").collect()
     told = fresh.join(stories.assign(fresh, known), on="doc_id", how="left", maintain_order="left").select(*DOCUMENTS.schema)
     del known
-    found = annotate(told, linker, progress=advance)
+    found = annotate(told, linker, progress=None if reader else advance)
+    if reader is not None:
+        found, reading = llm.over_rules(found, told, linker.spans(told), reader, progress=advance)
+        advance(reading.tally.left_out)
+        written.tally += reading.tally
+        written.append(schemas.QUARANTINE, reading.quarantine)
     written.append(schemas.MENTIONS, found.mentions)
     written.append(schemas.EVENTS, found.events)
     written.append(schemas.FACTS, found.facts)
@@ -267,10 +279,11 @@ def _instant(microseconds: int) -> pl.Expr:
 
 @dataclass(slots=True)
 class _Sum:
-    """Appends, summed by table."""
+    """Appends, summed by table, and what a language model read."""
 
     store: Store
     done: dict[str, Written] = field(default_factory=dict)
+    tally: llm.Tally = field(default_factory=llm.Tally)
 
     def append(self, table: schemas.Table, frame: pl.DataFrame) -> None:
         """Append to the store."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import islice
@@ -27,15 +27,15 @@ import polars as pl
 
 from research import dates
 from research.annotation import Annotation
-from research.answers import PROMPT_VERSION, Malformed, checked, content, prompt, schema
+from research.answers import PROMPT_VERSION, Malformed, Tally, checked, content, prompt, schema
 from research.cleaning import plain
 from research.endpoint import Completion, Endpoint, NoAnswer, poster
-from research.errors import LookAheadError, SourceError, StoreError
+from research.errors import LookAheadError, SourceError, StoreError, UsageError
 from research.linking import mentions as gathered
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, QUARANTINE, content_id
 from research.store import write_atomically
 
-__all__ = ["PROMPT_VERSION", "Endpoint", "Reading", "Tally", "annotate", "preferred"]
+__all__ = ["PROMPT_VERSION", "Endpoint", "Reader", "Reading", "Tally", "annotate", "over_rules", "preferred"]
 
 #: a longer quote is no evidence, it is the text
 _LONGEST_QUOTE = 300
@@ -44,22 +44,35 @@ _BLOCK = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """What happened to the documents and to the rows of the answers.
+class Reader:
+    """A model as an annotator of a whole ingest.
 
-    ``documents`` came in; ``cached`` were answered from the cache; ``requests`` were made; ``malformed`` answers did not fit the schema;
-    ``quarantined`` documents have no answer. Dropped rows: ``invented_quotes`` are not in the text, ``invented_symbols`` were not offered.
-    ``invented_dates`` are not named by the text: the event is kept without one.
+    Parameters
+    ----------
+    endpoint, cache
+        As :func:`annotate`.
+    trained_until
+        Last day of the model's training data (UTC). May only be left out with ``allow_seen``.
+    allow_seen
+        Show the model texts from before that day as well; the annotator then ends in ``+seen``.
+
+    Raises
+    ------
+    UsageError
+        When neither says which texts the model may read.
     """
 
-    documents: int = 0
-    cached: int = 0
-    requests: int = 0
-    malformed: int = 0
-    quarantined: int = 0
-    invented_quotes: int = 0
-    invented_symbols: int = 0
-    invented_dates: int = 0
+    endpoint: Endpoint
+    cache: Path
+    trained_until: date | None = None
+    allow_seen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.trained_until is None and not self.allow_seen:
+            raise UsageError(
+                "A language model came without the last day of its training data; expected that day, as its makers state it: "
+                "it may know what happened after the texts it was trained on."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +163,28 @@ def annotate(
     return _tables(documents, spans, outcomes, annotator)
 
 
+def over_rules(
+    rules: Annotation, documents: pl.DataFrame, spans: pl.DataFrame, reader: Reader, *, progress: Callable[[int], object] | None = None
+) -> tuple[Annotation, Reading]:
+    """Return ``rules`` with the model's reading of every document it may and did answer for, and that reading.
+
+    Documents the model may have been trained on are not shown to it: the rules' reading of them stands, and ``tally.left_out`` counts
+    them. Parameters and errors as :func:`annotate` and :func:`preferred`.
+    """
+    shown = documents if reader.allow_seen else documents.filter(pl.col("published_not_before") >= _first_unseen(reader.trained_until))
+    reading = annotate(
+        shown,
+        spans,
+        reader.endpoint,
+        cache=reader.cache,
+        trained_until=reader.trained_until or date.min,
+        allow_seen=reader.allow_seen,
+        progress=progress,
+    )
+    tally = replace(reading.tally, left_out=documents.height - shown.height)
+    return preferred(rules, reading), replace(reading, tally=tally)
+
+
 def preferred(rules: Annotation, reading: Reading) -> Annotation:
     """Return ``rules`` with the mentions and events of every document the model answered for replaced by the model's; facts stay.
 
@@ -164,8 +199,7 @@ def preferred(rules: Annotation, reading: Reading) -> Annotation:
 
 
 def _refuse_seen(documents: pl.DataFrame, trained_until: date) -> None:
-    first = datetime.combine(trained_until + timedelta(days=1), time(0), tzinfo=UTC)
-    seen = documents.filter(pl.col("published_not_before") < first).sort("published_not_before", "doc_id")
+    seen = documents.filter(pl.col("published_not_before") < _first_unseen(trained_until)).sort("published_not_before", "doc_id")
     if seen.height:
         example = seen.row(0, named=True)
         raise LookAheadError(
@@ -173,6 +207,10 @@ def _refuse_seen(documents: pl.DataFrame, trained_until: date) -> None:
             f"for example {example['doc_id']} of {example['published_not_before']:%Y-%m-%d}; expected later ones only, for the model may "
             "know what happened next: leave them to the rules, or allow seen texts and have every row marked +seen."
         )
+
+
+def _first_unseen(trained_until: date | None) -> datetime:
+    return datetime.combine((trained_until or date.min) + timedelta(days=1), time(0), tzinfo=UTC)
 
 
 def _candidates(spans: pl.DataFrame | None) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ __all__ = [
     "FRAME",
     "HYPOTHETICAL",
     "JOINER",
+    "OF_CURRENCY",
     "OTHER_NOUN",
     "PERCENT_SIGN",
     "PERIODS",
@@ -34,6 +35,7 @@ __all__ = [
     "before_open",
     "day_part",
     "expressions",
+    "last_day_word",
 ]
 
 
@@ -44,15 +46,20 @@ def _any(words: str) -> str:
 
 # ---------------------------------------------------------------- words of motion
 _UP = _any(
-    "上涨 收涨 大涨 暴涨 狂涨 飙涨 微涨 累涨 领涨 涨幅 升幅 涨 飙升 飚升 急升 收升 收高 高开 反弹 走高 走强 "
-    "拉升 冲高 攀升 回升 上升 上行 升"
+    "上涨 收涨 大涨 暴涨 狂涨 飙涨 微涨 累涨 领涨 跳涨 急涨 猛涨 疯涨 劲涨 开涨 续涨 反涨 回涨 普涨 齐涨 涨幅 升幅 涨势 涨 "
+    "飙升 飚升 急升 劲升 跃升 蹿升 窜升 跳升 反升 收升 收高 高开 反弹 走高 走强 拉升 冲高 狂飙 上扬 攀升 回升 上升 上行 升值 升"
 )
 _DOWN = _any(
-    "下跌 收跌 大跌 暴跌 狂跌 急跌 微跌 累跌 领跌 崩跌 跌幅 降幅 跌 重挫 下挫 收挫 挫 跳水 收低 低开 回撤 回调 "
-    "走低 走弱 回落 下滑 下行 下探"
+    "下跌 收跌 大跌 暴跌 狂跌 急跌 微跌 累跌 领跌 崩跌 猛跌 闪跌 开跌 续跌 反跌 普跌 齐跌 阴跌 跌幅 降幅 跌势 跌 "
+    "重挫 下挫 收挫 急挫 暴挫 大挫 挫 跳水 闪崩 崩盘 插水 俯冲 狂泻 暴泻 急泻 收低 低开 回撤 回调 "
+    "走低 走弱 走软 回落 下滑 滑落 下行 下探 贬值"
 )
 #: words that move numbers of any kind; they count only right behind an instrument or the word for its price
-WEAK = frozenset(["攀升", "回升", "上升", "上行", "升", "升幅", "降幅", "回落", "下滑", "下行", "回撤", "走高", "走低", "走强", "走弱"])
+WEAK = frozenset(
+    ["攀升", "回升", "上升", "上行", "升", "升幅", "降幅", "回落", "下滑", "下行", "回撤", "走高", "走低", "走强", "走弱", "走软", "滑落"]
+)
+#: words that move a currency only
+OF_CURRENCY = frozenset(["升值", "贬值"])
 
 _EN_UP = _any(
     "rose rises rise rising risen gained gains gain gaining jumped jumps jump jumping surged surges surge surging climbed climbs climb "
@@ -66,20 +73,31 @@ _EN_DOWN = _any(
     "down lower"
 )
 _EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
-CUE = re.compile(rf"{_UP}|{_DOWN}|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
-PERCENT_SIGN = re.compile(r"%|个点|per\s?cent", re.IGNORECASE)
+CUE = re.compile(rf"{_UP}|{_DOWN}|[涨跌]停|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
+PERCENT_SIGN = re.compile(r"%|个点|0cm|per\s?cent", re.IGNORECASE)
 
 # ---------------------------------------------------------------- expressions
 _MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"
 _POINTS = rf"(?:{NUMBER}(?:个?点|{_MONEY})(?:/[盎司桶吨克股]+)?[,或、\s(]*(?:涨幅|跌幅|升幅|幅度)?)?"
-_REACH = _any("了 幅 度 已 均 都 已经 分别 依次 各 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度")
+_REACH = _any("了 去 掉 出 幅 度 已 均 都 已经 分别 依次 各 仅 只有 只 不足 不到 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度")
+#: "跌幅最小,仅0.3%"
+_RANK = r"(?:(?<=幅)(?:最[大小高深]|居[前首]|垫底),)?"
 _ADVERB = rf"(?:{_REACH}|{QUALIFIERS}|\s)*"
 _LIST = rf"(?:(?:、|,|和|与|及|以及)\s*(?:和|及)?\s*{QUALIFIERS}?[-+]?{NUMBER}{PERCENT})*"
 _ZH = re.compile(
-    rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_ADVERB}{_POINTS}{_ADVERB})"
+    rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_RANK}{_ADVERB}{_POINTS}{_ADVERB})"
     rf"(?P<values>[-+−]?{NUMBER}{PERCENT}{_LIST})(?P<after>以上|左右|上下|多)?"
 )
+#: "12.4%的单日暴跌", "录得近3%的涨幅"
+_NOUN = re.compile(
+    rf"(?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})(?P<after>以上|左右|上下)?的(?:单日|日内|当日|盘中|盘后|盘前|收盘|最大|巨大|惊人)*"
+    r"(?P<verb>[暴大下急崩]跌|[暴大上急]涨|[涨跌]幅|闪崩|跳水|回调|反弹)(?!的?(?:空间|风险|概率|可能|目标|预期|潜力|门槛|限制|上限|股票|个股))"
+)
+_LIMIT = re.compile(rf"(?:(?P<values>{NUMBER}{PERCENT})|(?<!\d)(?P<board>[123]0)[cC][mM])\s?(?P<verb>[涨跌]停)(?!板?[的价幅限制线])")
 _BRACKET = re.compile(rf"[(](?P<inner>[^()%]{{0,24}}?)(?P<sign>[-+−]|涨|跌)(?P<word>超|近|约|逾)?(?P<digits>{NUMBER}){PERCENT}[)]")
+_SHORT_OF = re.compile(r"不足|不到")
+_SIZE = re.compile(r"([涨跌升降])幅")
+_FALLS = re.compile(r"跌|崩|跳水|回调")
 _ONE = re.compile(rf"[-+−]?({NUMBER}){PERCENT}")
 _EN = re.compile(
     rf"\b(?P<verb>{_EN_UP}|{_EN_DOWN})"
@@ -97,13 +115,17 @@ _EN_AFTER = re.compile(
 _PLACE = r"(?:个?点|美元|港元|人民币|元|欧元|英镑|日元|美分|便士)"
 FILLER = re.compile(
     _any(
-        "股价 股份 股票 价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 夜盘 日盘 亚盘 盘中 盘前 "
-        "盘后 尾盘 早盘 午盘 午后 开盘 收盘 收市后? 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 "
-        "全线 普遍 多数 分别 依次 各 纷纷 日内 当日 当天 当周 今日 今天 昨日 昨天 昨夜 昨晚 今早 隔夜 一夜 一日 近日 "
-        "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 最高 "
-        "最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 由跌转涨 "
-        "转涨 转跌 转 率先 小 大 劲 狂 暴 猛 崩 收报?于? 报收?于? 报价 每[吨桶盎司克股] (?:较|比)?(?:前|上)一?个?交易日 较 集团 控股 "
-        "公司 有限 最终 至少 [两三四五六七八九十][日天] 午间 半日 中午 涨停 跌停 封板 幅度? 扩大 收窄 逆[市势]"
+        "探底回升 触底反弹 冲高回落 高开高走 低开低走 高开低走 低开高走 延续[涨跌]势 窄幅 迅速 快速 盘初 绩后 最新 目前 当前 现(?!货) "
+        "反而 同样 更是 甚至 倒是 依[然旧] 自[身己家] 它们? 其中? 代币 优先股 普通股 [小大中]盘股 次一?日 翌日 首日 当晚 凌晨 晚间 "
+        "录得 创下 (?:常规|正式|正常)?交易时段 常规时段 24小时内? "
+        "(?:纽约|伦敦|东京|亚[洲市太]|欧[洲市]|美[市国])(?:[尾早午夜]盘|时段|盘中|盘初) 仅 只 才 便 就 先 后 曾 竟 更 股价 股份 股票 "
+        "价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 夜盘 日盘 亚盘 盘中 盘前 盘后 尾盘 "
+        "早盘 午盘 午后 开盘 收盘 收市后? 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 全线 "
+        "普遍 多数 分别 依次 各 纷纷 日内 当日 当天 当周 今日 今天 昨日 昨天 昨夜 昨晚 今早 隔夜 一夜 一日 近日 "
+        "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 "
+        "最高 最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 "
+        "由跌转涨 转涨 转跌 转 率先 小 大 劲 狂 暴 猛 崩 收报?于? 报收?于? 报价 每[吨桶盎司克股] (?:较|比)?(?:前|上)一?个?交易日 较 "
+        "集团 控股 公司 有限 最终 至少 [两三四五六七八九十][日天] 午间 半日 中午 涨停 跌停 封板 幅度? 扩大 收窄 逆[市势]"
     )
     + rf"|(?:上涨|下跌|涨|跌){NUMBER}(?:个?点|美元|港元|元|美分)|{NUMBER}\s?{_PLACE}?(?:/(?:盎司|桶|吨|克|股))?"
     + r"|[(][^()]*[)]?|[月年点时分许号]|[\s,.:、\"“”'‘’《》/)+\-•·]"
@@ -120,9 +142,12 @@ EN_FILLER = re.compile(
     + r")\b|'s?|[\s,.()\d%:;\"“”+-]",
     re.IGNORECASE,
 )
-PREPOSITION = re.compile(r"(?:的?股价)?(?:在|因|受|于|自|从|随|将|由|较|比|经|以|继|遭|创|被|凭|借|伴|跟随|距)")
+PREPOSITION = re.compile(
+    r"(?:的?股价)?(?:已经?|则|却|也|均|都|便|更|仍|又|反而)?(?:在|因|受|于|自|从|随|将|由|较|比|经|"
+    r"以(?![太色及来下上外内])|继|遭|创|被|凭|借|伴|跟随|距)"
+)
 PRICE_NOUN = re.compile(r"(?:股价|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
-PRICE_ONLY = re.compile(r"该股|其股价|公司股价|该公司|股价|股票|币价|the stock|its shares|the shares|shares", re.IGNORECASE)
+PRICE_ONLY = re.compile(r"该[股行]|其股价|公司股价|该公司|股价|股票|币价|它|后者|the stock|its shares|the shares|shares", re.IGNORECASE)
 OTHER_NOUN = re.compile(
     r"(?P<noun>[^\s,.:、()\"“”。;•]{1,24}?(?:指数|板块|概念股?|行业|ETF|股市|大盘|股指|全A|个股|类股|期货|合约))"
     r"(?=$|[^一-龥]|[收盘午早尾一日本当周今昨隔累全由集普]|[涨跌下上大暴])"
@@ -171,9 +196,9 @@ PERIODS = (
         "other",
         re.compile(
             rf"从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后)|"
-            rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌)|"
+            rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌|升|贬|下|上|收|反|跳|急|猛|挫|崩|泻)|"
             rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
-            rf"(?:过去|最近|近)\s?{_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
+            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |over the past|in the past|\d+-(?:day|month|year)",
             re.IGNORECASE,
         ),
@@ -181,14 +206,14 @@ PERIODS = (
     (
         "ytd",
         re.compile(
-            r"年内|年初至今|今年以来|今年迄今|今年累计|年初以来|year[- ]to[- ]date|this year|so far in 20\d\d|ytd",
+            r"年内|从年初|自年初|年初至今|今年以来|今年迄今|今年累计|年初以来|year[- ]to[- ]date|this year|so far in 20\d\d|ytd",
             re.IGNORECASE,
         ),
     ),
     (
         "month",
         re.compile(
-            r"(?<![\d年])1?\d月份?(?=[,:]|累|$)|^1?\d月份?(?![\d初上中下末底])(?![^,]{0,10}(?:期货|合约|主力))|"
+            r"(?<![\d年])1?\d月份?(?=[,:]|累|狂|暴|飙|大[涨跌]|$)|(?<![\d年])1?\d月份(?=[涨跌])|^1?\d月份?(?![\d初上中下末底])(?![^,]{0,10}(?:期货|合约|主力))|"
             r"本月|当月|月内|上月|上个月|全月|月线|月累计|this month|last month|for the month|monthly",
             re.IGNORECASE,
         ),
@@ -201,20 +226,21 @@ PERIODS = (
             re.IGNORECASE,
         ),
     ),
-    ("other", re.compile(r"累[计涨跌]|平均")),
+    ("other", re.compile(r"累[计涨跌]|平均(?!指数|工业)")),
 )
 DAYS = (
     (
         "after_hours",
         re.compile(
-            r"盘后|盘前|美股夜盘|after[- ]hours|extended trading|(?:post|pre)-?market|after the (?:bell|close)|before the (?:bell|open)",
+            r"(?<!开)盘后|盘前|美股夜盘|"
+            r"after[- ]hours|extended trading|(?:post|pre)-?market|after the (?:bell|close)|before the (?:bell|open)",
             re.IGNORECASE,
         ),
     ),
     (
         "intraday",
         re.compile(
-            r"盘中|一度|(?:午间|午盘|早盘|半日|中午)收|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|高开|低开|开盘|日内|"
+            r"盘中|一度|(?:午间|午盘|早盘|半日|中午)收|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|[高低]开(?![高低]走)|开盘|日内|"
             r"intraday|early trading|as much as|at one point|briefly|midday|morning trad",
             re.IGNORECASE,
         ),
@@ -222,13 +248,13 @@ DAYS = (
     (
         "close",
         re.compile(
-            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收[涨跌挫升高低])|收报|报收|收于|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
+            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收[涨跌挫升高低报于])|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
             re.IGNORECASE,
         ),
     ),
 )
 DAY_WORD = re.compile(
-    r"(?:周|星期)[一二三四五六日天]|今日|昨日|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
+    r"(?:周|星期)[一二三四五六日天]|24小时|次日|翌日|第二天|今日|昨日|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
     r"on (?:mon|tues|wednes|thurs|fri)day",
     re.IGNORECASE,
 )
@@ -240,8 +266,25 @@ def day_part(said: str) -> str | None:
     >>> day_part("美国芯片股盘前上涨。AMD"), day_part("美股收盘,纳指跌1%。阿里"), day_part("阿里")
     ('after_hours', 'close', None)
     """
-    last = [(match.start(), name) for name, pattern in (*DAYS, *_WOUND_UP) for match in pattern.finditer(said)]
-    return max(last)[1] if last else None
+    return _last((*DAYS, *_WOUND_UP), said)
+
+
+def last_day_word(said: str) -> str | None:
+    """Return the part of the day named last, as :func:`day_part` does, without the headlines that sum up a month or week.
+
+    >>> last_day_word("开盘一字涨停,收盘"), last_day_word("盘后一度")
+    ('close', 'after_hours')
+    """
+    return _last(DAYS, said)
+
+
+def _last(words: tuple[tuple[str, re.Pattern[str]], ...], said: str) -> str | None:
+    found = [(match.start(), name, match.group()) for name, pattern in words for match in pattern.finditer(said)]
+    # "盘后一度": at some moment of the trading named before
+    sure = [one for one in found if not _AT_SOME_MOMENT.fullmatch(one[2])]
+    if sure and max(sure)[1] == "after_hours":
+        return "after_hours"
+    return max(found)[1] if found else None
 
 
 def before_open(said: str) -> bool:
@@ -252,9 +295,10 @@ def before_open(said: str) -> bool:
 
 
 #: a headline that sums up a month or week speaks of it throughout
+_AT_SOME_MOMENT = re.compile(r"一度|最多|as much as|at one point|briefly", re.IGNORECASE)
 _WOUND_UP = (("month", re.compile(r"1?\d月收官|月线")), ("week", re.compile(r"周收官|周线")))
 _BEFORE_OPEN = re.compile(r"盘前|pre-?market|before the (?:bell|open)", re.IGNORECASE)
-_AFTER_CLOSE = re.compile(r"盘后|after[- ]hours|post-?market|after the (?:bell|close)", re.IGNORECASE)
+_AFTER_CLOSE = re.compile(r"(?<!开)盘后|after[- ]hours|post-?market|after the (?:bell|close)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +318,21 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
     """Return the expressions of a sentence in order, not overlapping."""
     found: list[Expression] = []
     for match in _ZH.finditer(plain, sentence.start, sentence.end):
-        sign = -1.0 if re.fullmatch(_DOWN, match["verb"]) else 1.0
+        # 上扬至59.20美元,跌幅收窄至0.3%: the last word says which way the number goes
+        size = _SIZE.findall(match["adverb"])
+        sign = -1.0 if (size[-1] in "跌降" if size else re.fullmatch(_DOWN, match["verb"])) else 1.0
         words = "over" if plain[match.start() - 2 : match.start()] == "至少" else qualifier(match["adverb"], match["after"] or "")
+        words = "near" if _SHORT_OF.search(match["adverb"]) else words
         found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"], False))
+    for match in _NOUN.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if _FALLS.search(match["verb"]) else 1.0
+        words = qualifier(match["adverb"], match["after"] or "")
+        found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"], False))
+    for match in _LIMIT.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if match["verb"] == "跌停" else 1.0
+        digits = "values" if match["values"] else "board"
+        value = ((_fraction(match[digits].rstrip("% "), sign), match.start(digits)),)
+        found.append(Expression(match.start(), match.end(), value, "limit", match["verb"], False))
     for match in _BRACKET.finditer(plain, sentence.start, sentence.end):
         sign = -1.0 if match["sign"] in {"-", "−", "跌"} else 1.0
         value = ((_fraction(match["digits"], sign), match.start("digits")),)

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["NUMBER", "PERCENT", "QUALIFIERS", "amount", "amount_pattern", "number", "qualifier"]
+__all__ = [
+    "NUMBER",
+    "PERCENT",
+    "QUALIFIERS",
+    "Measure",
+    "amount",
+    "amount_pattern",
+    "english_amount",
+    "english_amount_pattern",
+    "number",
+    "qualifier",
+]
 
 #: fragment of a regular expression: digits with optional thousands separators and decimals
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
@@ -44,12 +56,90 @@ _SCALE = "|".join(sorted((s for s in _SCALES if not s.isascii()), key=len, rever
 _UNIT = "|".join(sorted((re.escape(u) for u in _UNITS if u), key=len, reverse=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One stated number; ``start, end`` bound the quote, ``at`` is where its digits stand."""
+
+    kind: str
+    subject: str
+    symbol: str | None
+    value: float
+    unit: str
+    qualifier: str
+    start: int
+    end: int
+    at: int
+
+
 def amount_pattern(name: str = "") -> str:
     """Return a fragment with the groups ``sign, digits, scale, unit`` (each followed by ``name``).
 
     The Chinese full forms only: ``114.2亿元``, ``-46.9亿``, ``24.8亿份``, ``39.00美元/片``, ``13.4倍``.
     """
     return rf"(?P<sign{name}>[-+−]?)(?P<digits{name}>{NUMBER})\s?(?P<scale{name}>{_SCALE}|)(?P<unit{name}>{_UNIT}|)"
+
+
+#: what stands before a number and names its currency; a bare ¥ is yuan or yen and is therefore not among them
+_BEFORE = MappingProxyType(
+    {
+        "US$": "USD", "HK$": "HKD", "NT$": "TWD", "A$": "AUD", "C$": "CAD", "S$": "SGD", "NZ$": "NZD", "R$": "BRL", "$": "USD", "€": "EUR",
+        "£": "GBP", "₹": "INR", "Rs": "INR", "Rs.": "INR", "₩": "KRW", "USD": "USD", "CNY": "CNY", "RMB": "CNY", "HKD": "HKD", "EUR": "EUR",
+        "GBP": "GBP", "JPY": "JPY", "KRW": "KRW", "TWD": "TWD", "INR": "INR", "AUD": "AUD", "CAD": "CAD", "CHF": "CHF", "SGD": "SGD",
+    }
+)  # fmt: skip
+
+#: what stands behind a number: (unit, worth of one in that unit)
+_BEHIND = MappingProxyType(
+    {
+        "yuan": ("CNY", 1.0), "renminbi": ("CNY", 1.0), "rmb": ("CNY", 1.0), "us dollars": ("USD", 1.0), "u.s. dollars": ("USD", 1.0),
+        "hong kong dollars": ("HKD", 1.0), "australian dollars": ("AUD", 1.0), "canadian dollars": ("CAD", 1.0),
+        "singapore dollars": ("SGD", 1.0), "taiwan dollars": ("TWD", 1.0), "dollars": ("USD", 1.0), "euros": ("EUR", 1.0),
+        "euro": ("EUR", 1.0), "pounds sterling": ("GBP", 1.0), "pounds": ("GBP", 1.0), "yen": ("JPY", 1.0), "won": ("KRW", 1.0),
+        "rupees": ("INR", 1.0), "swiss francs": ("CHF", 1.0), "us cents": ("USD", 0.01), "u.s. cents": ("USD", 0.01),
+        "cents": ("USD", 0.01), "pence": ("GBP", 0.01), "shares": ("shares", 1.0), "vehicles": ("pieces", 1.0), "cars": ("pieces", 1.0),
+        "units": ("pieces", 1.0), "phones": ("pieces", 1.0), "smartphones": ("pieces", 1.0), "aircraft": ("pieces", 1.0),
+        "users": ("persons", 1.0), "jobs": ("persons", 1.0), "people": ("persons", 1.0), "workers": ("persons", 1.0),
+        "subscribers": ("accounts", 1.0), "accounts": ("accounts", 1.0), "customers": ("accounts", 1.0), "members": ("accounts", 1.0),
+        "tonnes": ("tonnes", 1.0), "metric tons": ("tonnes", 1.0), "metric tonnes": ("tonnes", 1.0), "barrels": ("barrels", 1.0),
+        "times": ("times", 1.0), "points": ("points", 1.0),
+    }
+)  # fmt: skip
+_ENGLISH_SCALES = MappingProxyType({"bln": 1e9, "trn": 1e12, "mln": 1e6, "t": 1e12})
+_PREFIX = "|".join(sorted((re.escape(sign) for sign in _BEFORE), key=len, reverse=True))
+_SUFFIX = "|".join(sorted((re.escape(word).replace(r"\ ", r"[\s-]") for word in _BEHIND), key=len, reverse=True))
+
+
+def english_amount_pattern(name: str = "") -> str:
+    """Return a fragment with the groups ``currency, digits, scale, unit`` (each followed by ``name``), to be used without regard to case.
+
+    ``$1.1bn``, ``HK$3.2 billion``, ``31 million yuan``, ``RMB 2.5 trillion``, ``45 cents``, ``206,000 jobs``. Of what it matches
+    :func:`english_amount` tells whether it is an amount.
+    """
+    return (
+        rf"(?<![\w$€£¥.,-])(?P<currency{name}>{_PREFIX}|)\s?(?P<digits{name}>{NUMBER})"
+        rf"(?:[\s-]?(?P<scale{name}>trillion|billion|million|thousand|trn|bln|mln|bn|tn|mn|[tbmk])(?![a-z]))?"
+        rf"(?:\s(?P<unit{name}>{_SUFFIX})(?![a-z]))?"
+    )
+
+
+def english_amount(currency: str, digits: str, scale: str | None, unit: str | None) -> tuple[float, str] | None:
+    """Return (value in base units, unit) of the groups of :func:`english_amount_pattern`; ``None`` for a number without a unit.
+
+    A letter is a scale only behind a currency (``5m`` may be metres), and pounds are money only in millions and more.
+
+    >>> english_amount("$", "1.1", "bn", None), english_amount("", "31", "million", "yuan")
+    ((1100000000.0, 'USD'), (31000000.0, 'CNY'))
+    >>> english_amount("", "5,900", None, "pounds") is None
+    True
+    """
+    unit = unit and re.sub(r"[\s-]", " ", unit.lower())
+    letter = scale is not None and len(scale) == 1
+    if not currency and (not unit or letter or (unit == "pounds" and not scale)):
+        return None
+    factor = 1.0 if scale is None else _ENGLISH_SCALES.get(scale.lower()) or _SCALES[scale.lower()]
+    signs = {sign.lower(): code for sign, code in _BEFORE.items()}
+    base, worth = (signs[currency.lower()], 1.0) if currency else _BEHIND[unit or ""]
+    return float(f"{number(digits) * factor * worth:.12g}"), base
 
 
 def number(digits: str) -> float:

@@ -53,6 +53,8 @@ _ZONE_AFTER_GAP = re.compile(
     r"(?:[\s,(]|at|凌晨|上午|下午|晚间?|早间?|[ap]\.?m\.?|\d{1,2}[:点时]\d\d(?::\d\d)?分?|\d{1,2}点?)*", re.IGNORECASE
 )
 _NEAR = 30
+#: how long after a month of a given year the day that goes on from it may lie
+_GOES_ON = timedelta(days=120)
 _AFTER = 6  # a market word before a date (its subject) is worth this many characters more than one after it
 
 
@@ -81,7 +83,8 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
 
     Notes
     -----
-    A month or day without a year is its most recent past occurrence; a bare or 本周 weekday the most recent one, today included; 上周五
+    A month or day without a year is its most recent past occurrence, or the one after a month of a given year in the same sentence
+    (2024年7月底…8月5日); a bare or 本周 weekday the most recent one, today included; 上周五
     the Friday of the previous week (Monday to Sunday). Where a word such as 将于, 预计在, "will … on" or a following 前 says future, it is
     the next occurrence, unless that is over nine months away. A period under way ends at the reference day.
     """
@@ -94,6 +97,7 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
         return []
     zones = _Zones(plain, words, zone)
     spans = []
+    years: tuple[int, date] | None = None  # where a sentence begins that has named a month of a given year, and when that month began
     for phrase in phrases:
         name, start, end, explicit = zones.of(phrase)
         bound = reference.astimezone(ZoneInfo(name)).date()
@@ -104,6 +108,10 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
         if days is None:
             continue
         first, last, rule = days
+        if years is not None and zones.sentence(start) == years[0] and _yearless(phrase):
+            first, last, rule = _in_the_year_above(phrase, first, last, rule, years[1], bound)
+        if phrase.unit in ("day", "month") and phrase.year is not None:
+            years = (zones.sentence(start), first)
         if not explicit and first > reference.astimezone(ZoneInfo(name)).date() and not future:
             name = zone  # the market has not reached that day: it is the writer's
         if phrase.unit in ("day", "weekday") and first == last and (rule == "week-ending" or lexis.week_ending(plain, start, end)):
@@ -278,6 +286,19 @@ def _range_days(phrase: Phrase, bound: date, future: bool) -> tuple[date, date, 
     if begin is None or begin[0] > end[1]:
         return None
     return begin[0], end[1], phrase.rule + ("+future" if begin[0] > bound else "")
+
+
+def _yearless(phrase: Phrase) -> bool:
+    return phrase.unit == "day" and phrase.month is not None and phrase.year is None and phrase.shift is None and phrase.until is None
+
+
+def _in_the_year_above(phrase: Phrase, first: date, last: date, rule: str, named: date, bound: date) -> tuple[date, date, str]:
+    """Return the day that goes on from a month of a given year in the same sentence: 2023年7月底加息,引发8月5日的暴跌."""
+    options = (_valid(year, phrase.month or 0, phrase.day or 0) for year in (named.year, named.year + 1))
+    told = next((d for d in options if d is not None and named <= d <= min(bound, named + _GOES_ON)), None)
+    if told is None or told == first or first != last:
+        return first, last, rule
+    return told, told, f"{rule}+year-above"
 
 
 def _valid(year: int, month: int, day: int) -> date | None:

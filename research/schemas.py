@@ -333,7 +333,7 @@ BARS = Table(
         Column("high", pl.Float64, "highest price", null=True, above=0),
         Column("low", pl.Float64, "lowest price", null=True, above=0),
         Column("close", pl.Float64, "last price; the previous close on a suspended day", above=0),
-        Column("volume", pl.Float64, "shares or contracts traded", low=0),
+        Column("volume", pl.Float64, "shares or contracts traded; null where the vendor gives none", null=True, low=0),
         Column("amount", pl.Float64, "currency units traded", null=True, low=0),
         Column(
             "adj_factor",
@@ -363,4 +363,33 @@ QUARANTINE = Table(
     ),
 )
 
-TABLES = MappingProxyType({t.name: t for t in (DOCUMENTS, MENTIONS, EVENTS, FACTS, INSTRUMENTS, SESSIONS, BARS, QUARANTINE)})
+BAR_FLAGS = Table(
+    "bar_flags",
+    ("flag_id",),
+    (
+        Column("flag_id", pl.String, "hash of source, symbol, session, rule and reason"),
+        Column("symbol", pl.String, "instrument"),
+        Column("session", pl.Date, "session of the bar; null where the whole symbol is meant", null=True),
+        Column("rule", pl.String, "what was checked; see research.bar_checks, research.sources.bars and research.sources.revisions"),
+        Column("reason", pl.String, "one sentence: what is odd"),
+        Column("source", pl.String, "vendor or file the bar came from"),
+        Column("first_seen_at", INSTANT, "when the bar was fetched; null for a file", null=True),
+    ),
+)
+
+FETCHES = Table(
+    "fetches",
+    ("fetch_id",),
+    (
+        Column("fetch_id", pl.String, "hash of the other columns"),
+        Column("symbol", pl.String, "instrument"),
+        Column("source", pl.String, "vendor that was asked"),
+        Column("start_date", pl.Date, "first day asked for"),
+        Column("end_date", pl.Date, "last day asked for that was over when the vendor answered"),
+        Column("fetched_at", INSTANT, "when it was asked"),
+    ),
+)
+
+TABLES = MappingProxyType(
+    {t.name: t for t in (DOCUMENTS, MENTIONS, EVENTS, FACTS, INSTRUMENTS, SESSIONS, BARS, BAR_FLAGS, FETCHES, QUARANTINE)}
+)

@@ -1,13 +1,13 @@
-"""A home folder of Delta Lake tables: insert-only, versioned, read as of an instant.
+"""A home folder of Delta Lake tables: insert-only, versioned, read as of an instant or as of a version.
 
 ::
 
     home/
       tidings.json          says the folder is ours, and in which layout
-      documents/  …         one Delta table each, partition-free
+      documents/  …         one Delta table each, laid out as in :mod:`research.store_layout`
 
 Every write is one atomic commit. A row whose key is already there is left alone, so a job that is run twice adds nothing, and a job
-that was killed half-way is finished by running it again.
+that was killed half-way is finished by running it again. Upkeep (compaction, vacuum, history, replay) is in :mod:`research.maintenance`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,6 +28,8 @@ import polars as pl
 from research import schemas
 from research.errors import StoreError, UsageError
 from research.schemas import INSTANT, Table
+from research.store_files import written
+from research.store_layout import conform, differences, refuse_misfit, unseen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -33,7 +38,9 @@ __all__ = ["Store", "Written", "as_instant"]
 
 _MARKER = "tidings.json"
 _LAYOUT = 1
-_ATTEMPTS = 8
+_ATTEMPTS = 64
+#: a checkpoint sums up the log every so many commits, so that opening a table reads few files
+_CHECKPOINT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +88,19 @@ class Store:
 
     def __init__(self, home: str | Path) -> None:
         self.home = Path(home)
+        self._pins: Mapping[str, int] | None = None
         if self.home.exists():
             self._check_ours()
+
+    def at(self, versions: Mapping[str, int] | None = None) -> Store:
+        """Return a view for reading that stays at ``versions`` (default: the newest ones now), whatever others write meanwhile.
+
+        A table that is not among them reads as empty, as it did when the versions were taken: a view at the ``table_versions`` of a
+        run reads exactly what the run read.
+        """
+        view = Store(self.home)
+        view._pins = MappingProxyType(dict(self.versions() if versions is None else versions))
+        return view
 
     def append(self, table: Table, frame: pl.DataFrame) -> Written:
         """Insert the rows of ``frame`` whose key is not stored yet, in one commit; existing rows never change.
@@ -91,18 +109,24 @@ class Store:
         ------
         SchemaError
             If the frame does not fit the table; nothing is written then.
+        StoreError
+            If the table cannot be written, or was made by a version of tidings whose columns hold other kinds of values.
         """
-        from deltalake.exceptions import CommitFailedError, DeltaError
+        from deltalake.exceptions import CommitFailedError
 
+        if self._pins is not None:
+            raise UsageError(f"A view of {self.home} at fixed versions is for reading; append through a Store of its own.")
         frame = table.validate(frame)
         self._claim()
         path = self._path(table)
         for attempt in range(_ATTEMPTS):
             stored = self._open(table)
-            new = frame if stored is None else _unseen(stored, table, frame)
-            if new.is_empty() and stored is not None:
-                break
+            if stored is not None:
+                refuse_misfit(table, pl.scan_delta(stored).collect_schema(), str(self.home))
             try:
+                new = frame if stored is None else unseen(stored, table, frame)
+                if new.is_empty() and stored is not None:
+                    break
                 self._commit(stored, table, new)
                 break
             except CommitFailedError:
@@ -112,16 +136,17 @@ class Store:
                         f"Table {table.name} in {self.home} was being written by others for {_ATTEMPTS} attempts in a row; "
                         "run the command again."
                     ) from None
-            except (DeltaError, OSError) as error:
+            except (MemoryError, UsageError, StoreError):
+                raise
+            except Exception as error:  # delta-rs raises the bare class for some failures of the disk
                 if stored is None and self._open(table) is not None:
                     continue  # another writer made the table first
                 raise StoreError(
-                    f"Table {table.name} in {self.home} could not be written ({_first_line(error)}); nothing was added: "
-                    "check the disk and the folder's permissions, then run again."
+                    f"Table {table.name} in {self.home} could not be written ({_first_line(error)}); nothing of this write was added and "
+                    "what was there is whole: check the disk's space and the folder's permissions, then run again."
                 ) from error
         order = table.clock or table.key[-1]
         span = (new[order].min(), new[order].max()) if new.height else (None, None)
-        # A commit moves the open table on to its own version.
         return Written(table.name, new.height, frame.height, *span, path, 0 if stored is None else int(stored.version()))
 
     def read(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.DataFrame:
@@ -137,10 +162,12 @@ class Store:
         try:
             frame = lazy.collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise StoreError(
-                f"Table {declared.name} of {self.home} cannot be read ({_first_line(error)}); a file of it is damaged: "
-                "restore the folder from a copy, or read an older version."
-            ) from error
+            wrong = (
+                "files of it are gone: they were vacuumed away (read a newer version) or lost (restore the folder)"
+                if "No such file" in str(error)
+                else "a file of it is damaged: restore the folder from a copy, or read an older version"
+            )
+            raise StoreError(f"Table {declared.name} of {self.home} cannot be read ({_first_line(error)}); {wrong}.") from error
         return frame.sort(declared.key)
 
     def scan(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.LazyFrame:
@@ -155,41 +182,42 @@ class Store:
         version
             Delta version to read (time travel); the newest by default.
         """
-        from deltalake.exceptions import DeltaError
-
         declared = self._table(table)
         if not self.home.exists():
             raise StoreError(
                 f"There is no home folder at {self.home}; run `tidings ingest` or `tidings prices` with --home {self.home} first."
             )
-        if self.version(declared) is None:
-            frame = declared.empty().lazy()
-        else:
-            try:
-                frame = pl.scan_delta(str(self._path(declared)), version=version)
-            except DeltaError as error:
-                raise StoreError(
-                    f"Table {declared.name} of {self.home} has no version {version} ({_first_line(error)}); "
-                    f"the newest is {self.version(declared)}."
-                ) from error
-            frame = frame.cast({name: dtype for name, dtype in declared.schema.items()})
+        if version is None and self._pins is not None:
+            version = self._pins.get(declared.name, -1)
+        stored = None if version == -1 else self._open(declared, version)
+        frame = declared.empty().lazy() if stored is None else conform(pl.scan_delta(stored), declared, str(self.home))
         if asof is not None:
             if declared.clock is None:
                 raise UsageError(f"Table {declared.name} has no clock, so it cannot be read as of {asof}; read it whole.")
             frame = frame.filter(pl.col(declared.clock) < pl.lit(as_instant(asof), dtype=INSTANT))
         return frame
 
+    def differences(self, table: str | Table) -> list[str]:
+        """Return one sentence for each column in which the stored table and its declaration differ; none when it was never written."""
+        declared = self._table(table)
+        stored = self._open(declared)
+        return [] if stored is None else differences(declared, pl.scan_delta(stored).collect_schema())
+
     def version(self, table: str | Table) -> int | None:
-        """Return the newest version of a table, or ``None`` when it was never written."""
+        """Return the newest version of a table (of a view: the one it stays at), or ``None`` when it was never written."""
+        if self._pins is not None:
+            return self._pins.get(self._table(table).name)
         stored = self._open(self._table(table))
         return None if stored is None else int(stored.version())
 
     def versions(self) -> dict[str, int]:
-        """Return the version of every table of :mod:`research` that was written."""
+        """Return the version of every table of :mod:`research` that was written (of a view: those it stays at)."""
+        if self._pins is not None:
+            return dict(self._pins)
         found = {name: self.version(name) for name in schemas.TABLES}
         return {name: version for name, version in found.items() if version is not None}
 
-    def _open(self, table: Table) -> DeltaTable | None:
+    def _open(self, table: Table, version: int | None = None) -> DeltaTable | None:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
@@ -197,20 +225,39 @@ class Store:
         try:
             if not (path / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(path)):
                 return None
-            return DeltaTable(str(path))
+            newest = DeltaTable(str(path))
         except DeltaError as error:
             raise StoreError(
                 f"Table {table.name} of {self.home} cannot be opened ({_first_line(error)}); its log is damaged: restore the folder."
             ) from error
+        if version is None or version == newest.version():
+            return newest
+        try:
+            return DeltaTable(str(path), version=version)
+        except (DeltaError, OverflowError) as error:
+            raise StoreError(
+                f"Table {table.name} of {self.home} has no version {version} ({_first_line(error)}); the newest is {newest.version()}."
+            ) from error
 
     def _commit(self, stored: DeltaTable | None, table: Table, rows: pl.DataFrame) -> None:
         """Commit ``rows`` as the version after the one their keys were compared with, or fail: no other commit lies between."""
-        from deltalake import CommitProperties
+        from deltalake import Schema
+        from deltalake.transaction import create_table_with_add_actions
 
-        if stored is None:
-            rows.write_delta(str(self._path(table)), mode="error")
-        else:
-            rows.write_delta(stored, mode="append", delta_write_options={"commit_properties": CommitProperties(max_commit_retries=0)})
+        schema, path, settings = Schema.from_arrow(rows.schema), self._path(table), commit_settings("append", rows.height)
+        with written(path, table, rows) as files:
+            if stored is None:
+                create_table_with_add_actions(str(path), schema, files, mode="error", **settings)  # type: ignore[arg-type]
+                return
+            came = {field.name for field in stored.schema().fields}
+            if new := [field for field in schema.fields if field.name not in came]:
+                stored.alter.add_columns(new, **commit_settings("add columns", 0))
+            stored.create_write_transaction(files, "append", schema, **settings)
+        stored.update_incremental()
+        if stored.version() % _CHECKPOINT == 0:
+            # Without it the table is whole, only slower to open.
+            with suppress(Exception):
+                stored.create_checkpoint()
 
     def _path(self, table: Table) -> Path:
         return self.home / table.name
@@ -228,7 +275,8 @@ class Store:
             raise StoreError(f"Home {self.home} is a file; expected a folder: name another one with --home.")
         marker = self.home / _MARKER
         if not marker.exists():
-            if any(self.home.iterdir()):
+            # A writer that was killed while it claimed the folder leaves the marker's temporary file.
+            if any(not path.name.startswith(f".{_MARKER}.") for path in self.home.iterdir()):
                 raise StoreError(
                     f"Folder {self.home} is not a tidings home (it holds other things and no {_MARKER}); "
                     "name an empty or new folder with --home."
@@ -255,6 +303,19 @@ class Store:
             write_atomically(marker, json.dumps({"layout": _LAYOUT}) + "\n")
         except OSError as error:
             raise StoreError(f"Home {self.home} cannot be made ({_first_line(error)}); name a folder you may write with --home.") from error
+
+
+def commit_settings(what: str, rows: int) -> dict[str, Any]:
+    """Return the settings of every commit: it is the next version or it fails, and it touches no older one.
+
+    A checkpoint that fails must not look like a commit that failed, and a log that is cleaned up can no longer be read as it was.
+    """
+    from deltalake import CommitProperties, PostCommitHookProperties
+
+    return {
+        "commit_properties": CommitProperties(custom_metadata={"tidings": what, "rows": rows}, max_commit_retries=0),
+        "post_commithook_properties": PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+    }
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -288,13 +349,6 @@ def as_instant(value: datetime | str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"The instant {value.isoformat()} has no offset; expected one, such as {value.isoformat()}+08:00.")
     return value.astimezone(UTC)
-
-
-def _unseen(stored: DeltaTable, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of ``frame`` whose key is not in the version of the table that is open."""
-    key = list(table.key)
-    taken = pl.scan_delta(stored).select(key).join(frame.lazy().select(key), on=key, how="semi").collect(engine="streaming")
-    return frame.join(taken, on=key, how="anti", maintain_order="left")
 
 
 def _short(value: object) -> str:

@@ -11,6 +11,7 @@
    name       the target's own words, its place, its count, and how it stands to the other names
    letters    runs of 3 to 5 letters inside English words
    outline    runs of what is left when only names, lexicon words (as + or −), marks and joining words stay
+   figures    which way two stated figures go (English, :mod:`research.tone_figures`)
    ========== ==========================================================================================
 
 Nothing here is learned; :mod:`research.tone_model` weighs the features.
@@ -31,14 +32,15 @@ import numpy.typing as npt
 from research import cleaning
 from research.errors import DataError
 from research.sentiment import lexicon, lexicon_terms
+from research.tone_figures import comparisons
 
-__all__ = ["BLOCKS", "Features", "features"]
+__all__ = ["BLOCKS", "Features", "features", "name_units"]
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-BLOCKS = ("whole", "near", "after", "before", "name", "letters", "outline")
+BLOCKS = ("whole", "near", "after", "before", "name", "letters", "outline", "figures")
 
 _TARGET, _OTHER = "\ue000", "\ue001"
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -50,44 +52,9 @@ _ENDS_EN = frozenset(
     [",", ";", ":", "?", "!", "-", ".", "but", "while", "as", "amid", "whereas", "however", "although", "though", "despite"]
 )
 _JOINING_EN = frozenset(
-    [
-        ",",
-        ":",
-        ";",
-        "?",
-        "-",
-        "but",
-        "as",
-        "while",
-        "on",
-        "after",
-        "from",
-        "to",
-        "over",
-        "against",
-        "vs",
-        "and",
-        "despite",
-        "for",
-        "by",
-        "in",
-        "of",
-        "with",
-        "at",
-        "than",
-        "ahead",
-        "not",
-        "no",
-        "may",
-        "could",
-        "if",
-        "says",
-        "said",
-        "unlike",
-        "like",
-        "instead",
-    ]
-)
+    [",", ":", ";", "?", "-", "but", "as", "while", "on", "after", "from", "to", "over", "against", "vs", "and", "despite", "for", "by",
+     "in", "of", "with", "at", "than", "ahead", "not", "no", "may", "could", "if", "says", "said", "unlike", "like", "instead"]
+)  # fmt: skip
 _REACH = {True: 12, False: 8}
 #: block -> lengths of its runs, in Chinese characters and in English words
 _ORDERS: Mapping[str, Mapping[bool, tuple[int, ...]]] = {
@@ -180,6 +147,14 @@ def features(rows: Sequence[Mapping[str, Any]], *, batch: int = 2_000) -> Iterat
         yield part, _of(_seen(rows[part], ordered))
 
 
+def name_units(label: str) -> Hashes:
+    """Return the hashes by which the single units of a label's name stand in the block ``whole``: characters (Chinese) or words."""
+    name = _normal(label)
+    codes = _spread(np.array(list(map(ord, name)), dtype=np.uint32)) if _HAN.search(name) else [_code(word) for word in _WORD.findall(name)]
+    hashes: Hashes = np.array(codes, dtype=np.uint64) + _SALTS[1]
+    return hashes
+
+
 def _normal(text: str) -> str:
     return _SPACE.sub(" ", cleaning.plain(text)).strip().lower()
 
@@ -216,6 +191,7 @@ def _of(seen: Sequence[_Seen]) -> Features:
                 if not chinese:
                     _letters(units, found)
     _names(seen, found)
+    _figures(seen, found)
     return found.done()
 
 
@@ -364,6 +340,11 @@ def _kinds_zh(units: _Units) -> Hashes:
     inside = units.row[starts] == units.row[ends - 1]
     codes[starts[inside]] = np.where(terms[inside, 2] > 0, np.uint64(_code("\1+")), np.uint64(_code("\1-")))
     return codes
+
+
+def _figures(seen: Sequence[_Seen], found: _Found) -> None:
+    said = [(place, _code("\3" + way)) for place, one in enumerate(seen) if not one.chinese for way in comparisons(one.text)]
+    found.add("figures", np.array([place for place, _ in said], dtype=np.int64), np.array([code for _, code in said], dtype=np.uint64))
 
 
 def _names(seen: Sequence[_Seen], found: _Found) -> None:

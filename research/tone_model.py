@@ -24,11 +24,15 @@ from research.errors import SourceError
 from research.sentiment import lexicon
 from research.tone_features import BLOCKS, features
 
-__all__ = ["ToneModel", "Vocabulary", "lexicon_digest", "load"]
+__all__ = ["PARTS", "ToneModel", "Vocabulary", "lexicon_digest", "load"]
 
-_FORMAT = "tidings tone model 2"
+_FORMAT = "tidings tone model 3"
 #: length of a row in each block where it is not 1: runs of the outline are few and would outweigh the words themselves
 _LENGTHS = {"outline": 0.5}
+#: what a unit of a label's name is worth where it stands in the text, before the mixture weighs it
+_NAMED = 0.1
+#: blocks of a model: those of the features, and the units of ``whole`` that stand in a label's name
+PARTS = (*BLOCKS, "label")
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -88,13 +92,17 @@ class Vocabulary:
     def matrix(self, rows: Ints, columns: Ints, n_rows: int, block: str) -> Any:
         """Return occurrences (``columns`` from :meth:`find`) as a CSR matrix (n_rows, n_features) with rows of equal length.
 
-        A value is ``(1 + log count) · idf``; in the block ``name`` every feature present is worth the same.
+        A value is ``(1 + log count) · idf``; in the block ``name`` every feature present is worth the same. In the block ``label`` a value
+        is ``0.1 · (idf - 1)`` and rows keep their length: a name of two words in the text is worth more than a name of one.
         """
         from scipy.sparse import csr_matrix
 
         known = columns >= 0
         ones = np.ones(int(known.sum()), dtype=np.float32)
         matrix = csr_matrix((ones, (rows[known], columns[known])), shape=(n_rows, len(self.hashes)))
+        if block == "label":
+            matrix.data = (_NAMED * (self.idf[matrix.indices] - 1)).astype(np.float32)
+            return matrix
         if block != "name":
             matrix.data = (1 + np.log(matrix.data)) * self.idf[matrix.indices]
         else:
@@ -134,8 +142,9 @@ class ToneModel:
         total = np.tile(self.intercept, (len(rows), 1))
         for part, read in features(rows):
             for block, words in self.vocabulary.items():
-                columns = words.find(read.hashes[block])
-                matrix = words.matrix(read.rows[block], columns, part.stop - part.start, block)
+                source = "whole" if block == "label" else block
+                columns = words.find(read.hashes[source])
+                matrix = words.matrix(read.rows[source], columns, part.stop - part.start, block)
                 total[part] += matrix @ self.weights[block]
         return total
 
@@ -161,7 +170,7 @@ class ToneModel:
             "format": np.array(_FORMAT), "lexicon": np.array(lexicon_digest()), "labels": np.array(self.labels),
             "intercept": self.intercept, "temperature": np.array(self.temperature),
         }  # fmt: skip
-        for block in BLOCKS:
+        for block in PARTS:
             arrays[f"{block}_hashes"] = self.vocabulary[block].hashes
             arrays[f"{block}_idf"] = self.vocabulary[block].idf
             arrays[f"{block}_weights"] = self.weights[block]
@@ -186,8 +195,8 @@ def load(path: str | Path) -> ToneModel:
                 raise SourceError(f"{path} was trained with other lexicons than this version has; train it again with this version.")
             return ToneModel(
                 tuple(str(label) for label in stored["labels"]),
-                {block: Vocabulary.of(stored[f"{block}_hashes"], stored[f"{block}_idf"]) for block in BLOCKS},
-                {block: stored[f"{block}_weights"] for block in BLOCKS},
+                {block: Vocabulary.of(stored[f"{block}_hashes"], stored[f"{block}_idf"]) for block in PARTS},
+                {block: stored[f"{block}_weights"] for block in PARTS},
                 stored["intercept"],
                 float(stored["temperature"]),
             )

@@ -2,15 +2,18 @@
 
 1. Features in at least two rows make the vocabulary.
 2. Two linear machines are fitted one label against the rest, classes weighted to equal mass: a support vector machine, and one on
-   features scaled by their log-count ratio (Wang and Manning, 2012, "Baselines and bigrams"). Both are linear in the same features,
-   so their mean is one linear model.
-3. Folds that keep every text on one side give logits the machines have not seen. From these come one offset a label, where it lifts the
-   macro-F1 by more than chance would, and the temperature that makes the probabilities honest.
+   features scaled by their log-count ratio (Wang and Manning, 2012, "Baselines and bigrams").
+3. A third says how much of a label's own name stands in the text: a rare label is known by its name before it is known by its rows.
+4. Folds that keep every text on one side give logits the machines have not seen. :func:`research.tone_mixing.mixture` learns from them
+   one weight a machine, equal for all labels, and one bias a label; :func:`research.tone_mixing.offsets` moves a label's logits where
+   that lifts the macro-F1 by more than chance would; :func:`research.tone_mixing.temperature` makes the probabilities honest.
+
+All of it is linear in the same features, so the mixture is one linear model. Fewer than 50 texts say too little for step 4: the mean of
+the two machines stands.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from research.errors import DataError
-from research.tone_features import BLOCKS, features
+from research.tone_features import BLOCKS, features, name_units
+from research.tone_mixing import mixture, offsets, temperature
 from research.tone_model import ToneModel, Vocabulary
 
 __all__ = ["train"]
@@ -33,7 +37,7 @@ _FOLDS = 4
 _NEVER = -4.0
 
 
-def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 0.5, min_count: int = 2) -> ToneModel:
+def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 1.0, min_count: int = 2) -> ToneModel:
     """Fit a model to labelled rows.
 
     Parameters
@@ -52,6 +56,8 @@ def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 0.5,
     DataError
         When a row has no text or label, or all labels are equal.
     """
+    from scipy.sparse import hstack
+
     if not rows:
         raise DataError("No rows came to train on; expected lines with text and label.")
     for place, row in enumerate(rows):
@@ -65,23 +71,41 @@ def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 0.5,
         raise DataError(f"All {len(rows)} rows carry the label {labels[0]!r}; expected at least two labels.")
     place_of = {label: place for place, label in enumerate(labels)}
     classes = np.array([place_of[label] for label in named], dtype=np.int64)
-    vocabulary, matrix = _read(rows, min_count if len(rows) >= _LEAST_TEXTS else 1)
+    vocabulary, matrices = _read(rows, labels, min_count if len(rows) >= _LEAST_TEXTS else 1)
+    matrix = hstack([matrices[block] for block in BLOCKS], format="csr", dtype=np.float32)
     weights, intercept = _fit(matrix, classes, len(labels), penalty, seed)
-    temperature = 1.0
+    by_name = _by_name(labels, vocabulary["label"])
     texts = [str(row["text"]) for row in rows]
+    worth, bias, heat = np.array([0.5, 0.5, 0.0]), np.zeros(len(labels)), 1.0
     if len(set(texts)) >= _LEAST_TEXTS:
-        logits = _unseen(matrix, classes, len(labels), penalty, _folds(texts, classes, seed), seed)
-        offsets = _offsets(logits, classes)
-        intercept += offsets
-        temperature = _temperature(logits + offsets, classes)
+        parts = np.empty((len(rows), len(labels), 3))
+        parts[:, :, :2] = _unseen(matrix, classes, len(labels), penalty, _folds(texts, classes, seed), seed)
+        parts[:, :, 2] = matrices["label"] @ by_name
+        worth, bias = mixture(parts, classes)
+        logits = parts @ worth + bias
+        moved = offsets(logits, classes)
+        bias += moved
+        heat = temperature(logits + moved, classes)
     ends = np.cumsum([0] + [len(vocabulary[block].hashes) for block in BLOCKS])
-    parts = {block: weights[ends[i] : ends[i + 1]].astype(np.float32) for i, block in enumerate(BLOCKS)}
-    return ToneModel(labels, vocabulary, parts, intercept, temperature)
+    mixed = worth[0] * weights[0] + worth[1] * weights[1]
+    blocks = {block: mixed[ends[i] : ends[i + 1]].astype(np.float32) for i, block in enumerate(BLOCKS)}
+    blocks["label"] = (worth[2] * by_name).astype(np.float32)
+    return ToneModel(labels, vocabulary, blocks, worth[:2] @ intercept + bias, heat)
 
 
-def _read(rows: Sequence[Mapping[str, Any]], least: int) -> tuple[dict[str, Vocabulary], Any]:
-    """Return the vocabulary and the matrix (n_rows, n_features), block beside block."""
-    from scipy.sparse import csr_matrix, hstack
+def _by_name(labels: Sequence[str], words: Vocabulary) -> Floats:
+    """Return weights (n_units, n_labels): 1 for a unit of the label's name, less where several labels carry it."""
+    weights = np.zeros((len(words.hashes), len(labels)))
+    for place, label in enumerate(labels):
+        found = words.find(name_units(label))
+        weights[found[found >= 0], place] = 1
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1)
+    return weights
+
+
+def _read(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], least: int) -> tuple[dict[str, Vocabulary], dict[str, Any]]:
+    """Return the vocabulary and the matrix (n_rows, n_features) of each part of the model."""
+    from scipy.sparse import csr_matrix
 
     gathered: dict[str, list[tuple[Ints, npt.NDArray[np.uint64], Ints]]] = {block: [] for block in BLOCKS}
     for part, read in features(rows):
@@ -93,34 +117,42 @@ def _read(rows: Sequence[Mapping[str, Any]], least: int) -> tuple[dict[str, Voca
             )
             owner = np.repeat(np.arange(part.start, part.stop), np.diff(counts.indptr))
             gathered[block].append((owner, unique[counts.indices], counts.data))
-    vocabulary, matrices = {}, []
-    for block in BLOCKS:
-        owner, hashes, times = (np.concatenate(column) for column in zip(*gathered.pop(block), strict=True))
+    vocabulary: dict[str, Vocabulary] = {}
+    matrices: dict[str, Any] = {}
+    of_labels = np.unique(np.concatenate([name_units(label) for label in labels]))
+
+    def put(block: str, owner: Ints, hashes: npt.NDArray[np.uint64], times: Ints) -> None:
         unique, seen = np.unique(hashes, return_counts=True)
         kept = seen >= least
         idf = (np.log((1 + len(rows)) / (1 + seen[kept])) + 1).astype(np.float32)
         vocabulary[block] = Vocabulary.of(unique[kept], idf)
         columns = np.repeat(vocabulary[block].find(hashes), times)
-        matrices.append(vocabulary[block].matrix(np.repeat(owner, times), columns, len(rows), block))
-    return vocabulary, hstack(matrices, format="csr", dtype=np.float32)
+        matrices[block] = vocabulary[block].matrix(np.repeat(owner, times), columns, len(rows), block)
+
+    for block in BLOCKS:
+        owner, hashes, times = (np.concatenate(column) for column in zip(*gathered.pop(block), strict=True))
+        put(block, owner, hashes, times)
+        if block == "whole":
+            named = np.isin(hashes, of_labels)
+            put("label", owner[named], hashes[named], times[named])
+    return vocabulary, matrices
 
 
 def _fit(matrix: Any, classes: Ints, n_labels: int, penalty: float, seed: int) -> tuple[Floats, Floats]:
-    """Return weights (n_features, n_labels) and intercept (n_labels,) of the mean of both machines; two labels need one column."""
+    """Return weights (2, n_features, n_labels) and intercepts (2, n_labels) of the two machines; two labels need one column."""
     from sklearn.svm import LinearSVC
 
-    weights, intercept = np.zeros((matrix.shape[1], n_labels)), np.zeros(n_labels)
+    weights, intercept = np.zeros((2, matrix.shape[1], n_labels)), np.zeros((2, n_labels))
     for label in range(1 if n_labels == 2 else 0, n_labels):
         mine = classes == label
         if mine.all() or not mine.any():
-            intercept[label] = -_NEVER if mine.all() else _NEVER
+            intercept[:, label] = -_NEVER if mine.all() else _NEVER
             continue
-        ratio = _log_count_ratio(matrix, mine)
-        for scale in (None, ratio):
+        for which, scale in enumerate((None, _log_count_ratio(matrix, mine))):
             machine = LinearSVC(C=penalty, class_weight="balanced", max_iter=5_000, random_state=seed)
             machine.fit(matrix if scale is None else matrix.multiply(scale[None, :]).tocsr(), mine)
-            weights[:, label] += machine.coef_[0] * (1.0 if scale is None else scale) / 2
-            intercept[label] += float(machine.intercept_[0]) / 2
+            weights[which, :, label] = machine.coef_[0] * (1.0 if scale is None else scale)
+            intercept[which, label] = float(machine.intercept_[0])
     return weights, intercept
 
 
@@ -146,50 +178,11 @@ def _folds(texts: Sequence[str], classes: Ints, seed: int) -> Ints:
 
 
 def _unseen(matrix: Any, classes: Ints, n_labels: int, penalty: float, folds: Ints, seed: int) -> Floats:
-    """Return the logits of each row by machines that have not seen its text."""
-    logits = np.empty((len(classes), n_labels))
+    """Return the logits (n_rows, n_labels, 2) of each row by machines that have not seen its text."""
+    logits = np.empty((len(classes), n_labels, 2))
     for fold in range(_FOLDS):
         held = folds == fold
         weights, intercept = _fit(matrix[~held], classes[~held], n_labels, penalty, seed)
-        logits[held] = matrix[held] @ weights + intercept
+        for which in (0, 1):
+            logits[held, :, which] = matrix[held] @ weights[which] + intercept[which]
     return logits
-
-
-def _offsets(logits: Floats, classes: Ints) -> Floats:
-    """Return one offset a label by coordinate ascent, rarest first, on a macro-F1 that a few lucky rows cannot lift.
-
-    Each F1 is ``2 tp / (n_true + n_said + 4)``: the 4 keeps a label of a handful of rows from being chased. Offsets of common labels stay
-    0 unless they gain more than they cost (0.004 a standard deviation of the logits).
-    """
-    n_labels = logits.shape[1]
-    offsets = np.zeros(n_labels)
-    scale = float(logits.std())
-    if scale == 0:
-        return offsets
-    true = np.bincount(classes, minlength=n_labels)
-    steps = np.linspace(-1, 2, 31) * scale
-    for _ in range(2):
-        for label in np.argsort(true, kind="stable").tolist():
-            moved = logits + offsets
-            moved[:, label] = -np.inf
-            rival, strength = moved.argmax(axis=1), moved.max(axis=1)
-            gains = []
-            for step in steps.tolist():
-                said = np.where(logits[:, label] + step > strength, label, rival)
-                hit = np.bincount(classes[said == classes], minlength=n_labels)
-                gains.append(float(np.mean(2 * hit / (true + np.bincount(said, minlength=n_labels) + 4))) - 0.004 * abs(step) / scale)
-            offsets[label] = steps[int(np.argmax(gains))]
-    return offsets
-
-
-def _temperature(logits: Floats, classes: Ints) -> float:
-    """Return the temperature that minimises the log loss."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        most = scaled.max(axis=1)
-        total = most + np.log(np.exp(scaled - most[:, None]).sum(axis=1))
-        return float(np.mean(total - scaled[np.arange(len(classes)), classes]))
-
-    return math.exp(float(minimize_scalar(loss, bounds=(-4.0, 2.0), method="bounded").x))

@@ -117,15 +117,14 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
         With no written tables when a finished run for the same signal, instant and markets is stored already. A session that was
         decided before, at another instant, keeps its rows: ``note`` says so, and the run's record.
     """
-    cut, chosen = as_instant(asof), recipe(name)
+    cut, chosen, view = as_instant(asof), recipe(name), store.at()
     config = content_id(chosen.name, chosen.horizon, chosen.memory, *mics)
     run_id = content_id("signal", name, cut.isoformat(), config)
     done = store.read(RUNS).filter(pl.col("run_id") == run_id)
     if done.height:
         return Run(run_id, store.read(SIGNALS).filter(pl.col("run_id") == run_id), ())
-    versions = store.versions()
-    instruments = store.read("instruments")
-    mentions, events = (of_equities(store.read(name, asof=cut), instruments) for name in ("mentions", "events"))
+    instruments = view.read("instruments")
+    mentions, events = (of_equities(view.read(name, asof=cut), instruments) for name in ("mentions", "events"))
     scores = _latest(chosen, events, mentions, cut, mics, run_id)
     before = store.read(SIGNALS).filter((pl.col("signal") == name) & (pl.col("asof") != cut))
     taken = scores.join(before, on=SIGNALS.key, how="semi")
@@ -134,7 +133,7 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     record = {
         "run_id": run_id, "command": " ".join(["signal", name, *mics]), "asof": cut,
         "started_at": now, "finished_at": now, "status": "done",
-        "config_hash": config, "code_version": code_version(), "table_versions": json.dumps(versions, sort_keys=True),
+        "config_hash": config, "code_version": code_version(), "table_versions": json.dumps(view.versions(), sort_keys=True),
         "rows_written": signals_written.added, "error": note,
     }  # fmt: skip
     return Run(run_id, scores, (signals_written, store.append(RUNS, RUNS.frame([record]))), note)

@@ -2,7 +2,7 @@
 
 The client is pointed at the proxy by ``HTTPS_PROXY`` and trusts its throw-away authority by ``REQUESTS_CA_BUNDLE`` (``CURL_CA_BUNDLE`` for
 curl). It asks for a tunnel (CONNECT), the proxy ends TLS itself with a certificate for the host asked for, and answers. A host or
-path without an answer gets 404, and is counted in ``missed``: nothing ever leaves the machine.
+path without an answer gets 599, and is counted in ``missed``: nothing ever leaves the machine.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class _Tunnel(BaseHTTPRequestHandler):
         found = self.server.answers.get((host, url.path))
         if found is None:
             self.server.missed.append((host, url.path))
-            found = Answer("no answer is set for this path", 404, "text/plain")
+            found = Answer("no answer is set for this path", 599, "text/plain")
         answer = found if isinstance(found, Answer) else found(query)
         body = answer.payload()
         self.send_response(answer.status)

@@ -96,7 +96,7 @@ def test_nothing_below_a_cli_reads_the_wall_clock():
         f"{path.relative_to(ROOT)}: {call}"
         for package in ("research", "signals", "backtests")
         for path in sorted((ROOT / package).rglob("*.py"))
-        if path.name != "cli.py"
+        if path.name != "cli.py" and not path.name.endswith("_cli.py")
         for call in calls
         if call in path.read_text(encoding="utf-8")
     ]

@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
-from research import calendar, prices
+from research import calendar
+from research.bar_checks import validate
 from research.errors import SourceError
 from research.schemas import BARS, INSTANT, QUARANTINE, content_id
 
@@ -28,13 +30,18 @@ _PRICES = ("open", "high", "low", "close", "adj_close")
 
 #: what a symbol may look like once it is written as Yahoo does
 _SYMBOL = r"^\^?[A-Z0-9][A-Z0-9.:=&\-]*$"
+#: indices and currencies, which report no volume or one that means nothing
+_WITHOUT_VOLUME = r"^\^|=X$|^000\d{3}\.SS$|^399\d{3}\.SZ$"
 
 _SUFFIX = {"SH": "SS", "SS": "SS", "XSHG": "SS", "SSE": "SS", "SZ": "SZ", "XSHE": "SZ", "SZSE": "SZ", "BJ": "BJ", "BSE": "BJ", "BJSE": "BJ"}
 _CURRENCIES = {
     "XSHG": "CNY", "XSHE": "CNY", "BJSE": "CNY", "XHKG": "HKD", "XNYS": "USD", "XNAS": "USD", "CMES": "USD", "24/7": "USD", "XTKS": "JPY",
     "XKRX": "KRW", "XLON": "GBP", "XSWX": "CHF", "XTAI": "TWD", "XASX": "AUD", "XTSE": "CAD", "XSES": "SGD", "XBOM": "INR", "XSTO": "SEK",
-    "XCSE": "DKK", "XOSL": "NOK", "XNZE": "NZD", "BVMF": "BRL", "XMEX": "MXN",
+    "XCSE": "DKK", "XOSL": "NOK", "XNZE": "NZD", "BVMF": "BRL", "XMEX": "MXN", "XLME": "USD", "XBKK": "THB", "XIDX": "IDR",
+    "XKLS": "MYR", "XPHS": "PHP", "XSTC": "VND", "XSAU": "SAR", "XIST": "TRY", "XWAR": "PLN", "XTAE": "ILS", "XJSE": "ZAR", "24/5": "USD",
 }  # fmt: skip
+#: symbols in another currency than their market's
+_ODD_CURRENCIES = {"BDI": "USD", "NIY=F": "JPY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Bars:
         The ``quarantine`` table: rows that cannot be bars, each with a reason.
     flags
         Columns ``symbol, session, rule, reason``: rows that were kept although something about them is odd
-        (see :func:`research.prices.validate` for the rules); ``session`` is null where the whole symbol is meant.
+        (see :mod:`research.bar_checks` for the rules); ``session`` is null where the whole symbol is meant.
     failures
         Columns ``symbol, reason``: symbols a vendor gave nothing for.
     """
@@ -95,17 +102,22 @@ def _exchange_of(code: str) -> str:
 def currency_of(symbol: str) -> str:
     """Return the currency a symbol is usually quoted in.
 
-    >>> [currency_of(s) for s in ("600519.SS", "900901.SS", "200002.SZ", "0700.HK", "NVDA", "EURUSD=X", "JPY=X", "BTC-EUR")]
-    ['CNY', 'USD', 'HKD', 'HKD', 'USD', 'USD', 'JPY', 'EUR']
+    >>> [currency_of(s) for s in ("600519.SS", "900901.SS", "200002.SZ", "0700.HK", "80700.HK", "NVDA", "LME:CA", "JPY=X", "BTC-EUR")]
+    ['CNY', 'USD', 'HKD', 'HKD', 'CNY', 'USD', 'USD', 'JPY', 'EUR']
     """
+    if symbol in _ODD_CURRENCIES:
+        return _ODD_CURRENCIES[symbol]
     if symbol.endswith("=X"):
         return symbol[-5:-2]
     if match := re.fullmatch(r"[A-Z0-9]+-(USD|EUR|GBP|JPY)[TC]?", symbol):
         return match[1]
     if re.fullmatch(r"900\d{3}\.SS", symbol):
         return "USD"
-    if re.fullmatch(r"200\d{3}\.SZ", symbol):
+    if re.fullmatch(r"20\d{4}\.SZ", symbol):
         return "HKD"
+    # Hong Kong's counters in renminbi.
+    if re.fullmatch(r"8\d{4}\.HK", symbol):
+        return "CNY"
     return _CURRENCIES.get(calendar.mic_of(symbol), "EUR")
 
 
@@ -142,8 +154,8 @@ def collect(
     -------
     Bars
         Rows with a price that is not positive, without a close, without a date or with a second price for a session are in
-        ``quarantine``, the rest in ``bars``. A volume that is not given is stored as 0 and flagged once a symbol; a session
-        without volume and without any move is ``suspended``.
+        ``quarantine``, the rest in ``bars``. A volume that is not given stays null and is flagged once a symbol; a session
+        with a volume of 0 and without any move is ``suspended``.
     """
     rows = _shaped(rows, source, lot)
     if adjusted:
@@ -166,12 +178,10 @@ def collect(
         early = kept.filter(late).with_columns(_fault=pl.format(reason, "symbol", "session"))
         rejected = pl.concat([rejected, early.select(rejected.columns)])
         kept = kept.filter(~late)
-    usual = {symbol: currency or currency_of(symbol) for symbol in kept["symbol"].unique().to_list()}
-    own = pl.col("symbol").replace_strict(usual, default=None, return_dtype=pl.String)
-    bars = BARS.validate(
-        kept.with_columns(currency=pl.coalesce("currency", own), volume=pl.col("volume").fill_null(0.0)).select(*BARS.schema)
-    )
-    return Bars(bars, _quarantine(rejected, seen_at), _flags(kept, bars))
+    usual = {symbol: currency_of(symbol) for symbol in kept["symbol"].unique().to_list()}
+    own = pl.lit(currency) if currency else pl.col("symbol").replace_strict(usual, default=None, return_dtype=pl.String)
+    bars = BARS.validate(kept.with_columns(currency=pl.coalesce("currency", own)).select(*BARS.schema))
+    return Bars(bars, _quarantine(rejected, seen_at), _flags(kept, bars, {} if currency else usual))
 
 
 def _shaped(rows: pl.DataFrame, source: str, lot: float) -> pl.DataFrame:
@@ -238,7 +248,7 @@ def _with_suspension(rows: pl.DataFrame) -> pl.DataFrame:
     still = _same(pl.col("close"), before)
     # An index, a rate or a currency reports no volume: its still day is no suspension. Judged by what the symbol is, never by whether a
     # volume comes later in the file: a fetch that lies within a suspension must read as the whole history does.
-    reported = ~pl.col("symbol").str.contains(r"^\^|=X$|^000\d{3}\.SS$|^399\d{3}\.SZ$")
+    reported = ~pl.col("symbol").str.contains(_WITHOUT_VOLUME)
     return rows.with_columns(suspended=((pl.col("volume") == 0) & reported & flat & still).fill_null(False))
 
 
@@ -279,21 +289,21 @@ def _quarantine(rejected: pl.DataFrame, seen_at: datetime | None) -> pl.DataFram
     return QUARANTINE.validate(frame.with_columns(first_seen_at=pl.lit(seen_at, dtype=INSTANT)))
 
 
-def _flags(kept: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+def _flags(kept: pl.DataFrame, bars: pl.DataFrame, currencies: Mapping[str, str]) -> pl.DataFrame:
     unheld = kept.filter(~pl.col("_is_session")).select(
         "symbol",
         "session",
         rule=pl.lit("calendar"),
         reason=pl.format("{} is not a session of {}: the bar counts as known at the end of that day.", "session", "_mic"),
     )
-    # An index or a currency never has a volume: that says nothing about one session.
-    idle = kept.filter((pl.col("volume") == 0) & ~pl.col("suspended") & (pl.col("volume").max().over("symbol") > 0)).select(
+    traded = (pl.col("volume").max().over("symbol") > 0) & ~pl.col("symbol").str.contains(_WITHOUT_VOLUME)
+    idle = kept.filter((pl.col("volume") == 0) & ~pl.col("suspended") & traded).select(
         "symbol", "session", rule=pl.lit("volume"), reason=pl.lit("The price moved although no volume is recorded.")
     )
     unknown = kept.filter(pl.col("volume").is_null()).group_by("symbol").len().select(
         "symbol",
         session=pl.lit(None, dtype=pl.Date),
         rule=pl.lit("volume"),
-        reason=pl.format("{} bars came without a volume: it is stored as 0.", "len"),
+        reason=pl.lit("Bars came without a volume: it stays null, and no suspension is seen."),
     )  # fmt: skip
-    return pl.concat([unheld, idle, unknown, prices.validate(bars)]).sort("symbol", "session", "rule", nulls_last=False)
+    return pl.concat([unheld, idle, unknown, validate(bars, currencies=currencies)]).sort("symbol", "session", "rule", nulls_last=False)

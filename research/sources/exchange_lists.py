@@ -7,11 +7,7 @@ Each list is fetched on its own, for a bounded time, again after a broken answer
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from research.errors import SourceError
+from research.sources.vendor import Caller, Pace, brief, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,10 +81,15 @@ def fetch(markets: Iterable[str], *, attempts: int, wait: float, timeout: float)
     import akshare as ak
 
     failures: list[tuple[str, str]] = []
+    # A broken answer fails to parse (ValueError, BadZipFile of a workbook); errors of transport are OSErrors.
+    # Seven requests one after the other, to four hosts: no bound is needed.
+    pace = Pace(attempts, wait, timeout, workers=1, per_second=0)
+    caller = Caller(pace, passing=lambda error: isinstance(error, ValueError | OSError | BadZipFile))
 
     def rows(name: str, request: Callable[..., pd.DataFrame], *columns: str) -> list[tuple[Any, ...]]:
         try:
-            return _rows(name, _asked(name, request, attempts, wait, timeout), columns)
+            with quiet():
+                return _rows(name, _asked(name, request, caller), columns)
         except SourceError as error:
             failures.append((name, str(error)))
             return []
@@ -173,50 +175,13 @@ def _rows(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[
     return list(zip(*(frame[column].tolist() for column in columns), strict=True))
 
 
-def _asked(name: str, request: Callable[..., pd.DataFrame], attempts: int, wait: float, timeout: float) -> pd.DataFrame:
-    """Call akshare: quietly, for a bounded time, again after a broken answer; every failure becomes a sentence."""
-    import tenacity
-
-    retrying = tenacity.Retrying(
-        # A broken answer fails to parse (ValueError, BadZipFile of a workbook); errors of transport are OSErrors.
-        retry=tenacity.retry_if_exception_type((ValueError, OSError, BadZipFile)),
-        stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_exponential(multiplier=wait, max=30) + tenacity.wait_random(0, wait),
-        reraise=True,
-    )
+def _asked(name: str, request: Callable[[], pd.DataFrame], caller: Caller) -> pd.DataFrame:
+    """Call akshare; every failure becomes a sentence."""
     try:
-        return retrying(_bounded, request, timeout)
+        return caller.ask(request, bounded=True)
     except (ValueError, BadZipFile) as error:
-        raise SourceError(f"The {name} is not in the form expected ({_brief(error)}): run it again later.") from None
+        raise SourceError(f"The {name} is not in the form expected ({brief(error)}): run it again later.") from None
     except OSError as error:
-        raise SourceError(f"The {name} could not be reached ({_brief(error)}): check the connection.") from None
+        raise SourceError(f"The {name} could not be reached ({brief(error)}): check the connection.") from None
     except Exception as error:
-        raise SourceError(f"akshare failed on the {name} ({_brief(error)}); expected a table: update akshare or run it again.") from None
-
-
-def _bounded(request: Callable[..., pd.DataFrame], timeout: float) -> pd.DataFrame:
-    """Run the request in a thread of its own: most of these functions set no time-out, and would hang for ever."""
-    outcome: dict[str, Any] = {}
-
-    def run() -> None:
-        try:
-            outcome["frame"] = request()
-        except Exception as error:
-            outcome["error"] = error
-
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(timeout)
-    if thread.is_alive():
-        raise TimeoutError(f"no answer within {timeout:g} s")
-    if "error" in outcome:
-        raise outcome["error"]
-    frame: pd.DataFrame = outcome["frame"]
-    return frame
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split())[:120]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise SourceError(f"akshare failed on the {name} ({brief(error)}); expected a table: update akshare or run it again.") from None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +41,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _TEXTS = ("symbol", "currency", "source")
+#: what a price file is called, and the most a ZIP of them may unpack to
+_KINDS, _LARGEST = (".csv", ".csv.gz", ".parquet"), 4 * 2**30
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y.%m.%d", "%Y年%m月%d日")
 
 
@@ -61,7 +66,7 @@ def read_bars(
     Parameters
     ----------
     paths
-        A ``.csv``, ``.csv.gz`` or ``.parquet`` file, a folder of them, or several of either.
+        A ``.csv``, ``.csv.gz`` or ``.parquet`` file, a ``.zip`` with such files in it, a folder of them, or several of any.
     columns
         Our column to the file's, for names that are not recognised (``{"close": "px_last"}``); it wins over recognition.
     symbol
@@ -91,27 +96,52 @@ def read_bars(
     found = [file for path in ([paths] if isinstance(paths, str | Path) else paths) for file in _expand(Path(path))]
     if not found:
         raise SourceError("No price file was given; expected at least one .csv or .parquet file.")
-    tables = [_read(file, columns or {}, symbol, source) for file in found]
-    names = found[0].stem if source is None and len(found) == 1 else source or "files"
+    parts = [part for file in found for part in _parts(file)]
+    tables = [_read(path, data, columns or {}, symbol, source) for path, data in parts]
+    names = _stem(found[0]) if source is None and len(found) == 1 else source or "files"
     return collect(pl.concat(tables, how="diagonal_relaxed"), source=names, currency=currency, adjusted=adjusted, lot=lot)
 
 
 def _expand(path: Path) -> list[Path]:
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.name.lower().endswith((".csv", ".csv.gz", ".parquet")))
+        files = sorted(file for file in path.iterdir() if file.name.lower().endswith((*_KINDS, ".zip")))
         if not files:
-            raise SourceError(f"Folder {path} holds no .csv or .parquet file; expected price files: name another folder.")
+            raise SourceError(f"Folder {path} holds no .csv, .parquet or .zip file; expected price files: name another folder.")
         return files
     if not path.is_file():
         raise SourceError(f"{path} does not exist; expected a .csv or .parquet file: check the path.")
     return [path]
 
 
-def _read(path: Path, columns: Mapping[str, str], symbol: str | None, source: str | None) -> pl.DataFrame:
-    frame = _load(path)
+def _parts(path: Path) -> list[tuple[Path, bytes]]:
+    """Return the tables a file holds with the names they go by: itself, or the files inside a ZIP."""
+    try:
+        if path.suffix.lower() != ".zip":
+            return [(path, path.read_bytes())]
+        with zipfile.ZipFile(path) as archive:
+            inside = sorted(
+                (entry for entry in archive.infolist() if entry.filename.lower().endswith(_KINDS) and "__MACOSX" not in entry.filename),
+                key=lambda entry: entry.filename,
+            )
+            if sum(entry.file_size for entry in inside) > _LARGEST:
+                raise SourceError(f"{path} unpacks to more than {_LARGEST // 2**30} GiB; expected price files: unpack it and name some.")
+            parts = [(path / entry.filename, archive.read(entry)) for entry in inside]
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+        raise SourceError(f"{path} cannot be read ({error}); expected a price file, or a ZIP of some without a password.") from None
+    if not parts:
+        raise SourceError(f"{path} holds no .csv or .parquet file; expected price files: name another one.")
+    return parts
+
+
+def _stem(path: Path) -> str:
+    return re.split(r"\.(?:csv|parquet|zip)", path.name, maxsplit=1, flags=re.IGNORECASE)[0]
+
+
+def _read(path: Path, data: bytes, columns: Mapping[str, str], symbol: str | None, source: str | None) -> pl.DataFrame:
+    frame = _load(path, data)
     chosen = _recognise(path, frame, columns)
     frame = frame.select(pl.col(given).alias(name) for name, given in chosen.items())
-    stem = path.name.split(".csv")[0].removesuffix(".parquet")
+    stem = _stem(path)
     if symbol is not None:
         frame = frame.with_columns(symbol=pl.lit(symbol))
     elif "symbol" not in frame.columns:
@@ -123,11 +153,10 @@ def _read(path: Path, columns: Mapping[str, str], symbol: str | None, source: st
     return frame.with_columns(_day(frame))
 
 
-def _load(path: Path) -> pl.DataFrame:
+def _load(path: Path, data: bytes) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        data = path.read_bytes()
+            return pl.read_parquet(io.BytesIO(data))
         return _csv(_text(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data))
     except (pl.exceptions.PolarsError, OSError, EOFError, UnicodeError, csv.Error) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -84,8 +84,17 @@ def test_permutation_agrees_with_enumeration():
     assert gt.permutation(a, b, 200, seed=4) == gt.permutation(a, b, 200, seed=4)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(mt.holm, "holm"), (mt.benjamini_hochberg, "fdr_bh")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (mt.bonferroni, "bonferroni"), (mt.holm, "holm"), (mt.hochberg, "simes-hochberg"), (mt.hommel, "hommel"),
+        (mt.benjamini_hochberg, "fdr_bh"), (mt.benjamini_yekutieli, "fdr_by"),
+    ],
+)  # fmt: skip
 def test_adjusted_p_values_agree_with_statsmodels(ours, theirs):
+    for few in (1, 2, 5):
+        some = np.random.default_rng(few).random(few) ** 2
+        np.testing.assert_allclose(ours(some), multipletests(some, method=theirs)[1], rtol=1e-12)
     p_values = np.random.default_rng(5).random(30) ** 3
     expected = multipletests(p_values, method=theirs)[1]
     np.testing.assert_allclose(ours(p_values), expected)

@@ -217,7 +217,7 @@ def test_tables_fit_their_schemas_and_tests_their_arrays(model):
     EVENT_STUDY.validate(result.average)
     found = result.tests()
     EVENT_TESTS.validate(found)
-    assert found.height == 2 * 18 * 6
+    assert found.height == 2 * len(TESTS) * 6
     assert result.events["group"].value_counts().sort("group")["count"].to_list() == [4, 4]
     betas = {"constant": [None], "market_adjusted": [1.0]}.get(model)
     assert betas is None or result.events["beta"].unique().to_list() == betas

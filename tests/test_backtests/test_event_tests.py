@@ -59,6 +59,62 @@ def test_time_series_by_hand():
     assert (found.df, found.n_events) == (T - 1, 8)
 
 
+def test_brown_warner_by_hand():
+    residuals, abnormal = sample()
+    sigma = np.nanstd(residuals, axis=1, ddof=2)
+    n_obs = (~np.isnan(residuals)).sum(axis=1)
+    total, variance = 0.0, 0.0
+    for t in range(L):
+        used = [i for i in range(N) if not np.isnan(abnormal[i, t])]
+        total += sum(abnormal[i, t] for i in used) / len(used)
+        variance += sum(sigma[i] ** 2 for i in used) / len(used) ** 2
+    found = et.brown_warner(abnormal, sigma, n_obs)
+    df = np.mean([n_obs[i] for i in range(N) if i != 4]) - 1
+    assert (found.statistic, found.df, found.n_events) == (pytest.approx(total / math.sqrt(variance), rel=1e-12), pytest.approx(df), 8)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.statistic), df))
+    everyone = et.brown_warner(abnormal, sigma, n_obs, everyone=True)
+    assert everyone.statistic == pytest.approx(total / math.sqrt(L * (sigma**2).sum() / N**2), rel=1e-12)
+
+
+def test_lamb_is_crude_dependence_with_the_error_of_the_forecast():
+    residuals, abnormal = sample()
+    series = et.daily_average(residuals)
+    f = np.array([1.0, 1.2, 1.05, 2.0, 1.1])
+    daily = [et.time_series(abnormal[:, t : t + 1], series).statistic / math.sqrt(f[t]) for t in range(L)]
+    found = et.lamb(abnormal, series, f)
+    assert (found.statistic, found.df) == (pytest.approx(sum(daily) / math.sqrt(L), rel=1e-12), T - 1)
+    assert et.lamb(abnormal, series, np.ones(L)) == et.time_series(abnormal, series)
+    assert et.time_series(abnormal, series, df=12.5).df == 12.5
+
+
+def test_switches_of_other_programs_by_hand():
+    residuals, abnormal = sample()
+    car = cars(abnormal)
+    known = car[~np.isnan(car)]
+    other = et.cross_sectional(car, 0.01)
+    assert other.statistic == pytest.approx(0.01 * math.sqrt(8) / known.std(ddof=1), rel=1e-12)
+    up = (known > 0).sum()
+    assert et.sign(car, 9 / 8).statistic == pytest.approx((up * 9 / 8 - 4) / math.sqrt(2), rel=1e-12)
+    share = et.positive_share(residuals)
+    p = share[~np.isnan(car)].mean()
+    assert et.generalized_sign(car, share, 9 / 8).statistic == pytest.approx((up * 9 / 8 - 8 * p) / math.sqrt(8 * p * (1 - p)), rel=1e-12)
+    scar = np.random.default_rng(4).normal(0.3, 1, N)
+    assert et.kolari_pynnonen(scar, 0.04, 20).statistic == pytest.approx(mean_t(list(scar)) * math.sqrt(0.96 / (1 + 19 * 0.04)), rel=1e-12)
+    assert et.patell(scar, np.full(N, np.inf)).statistic == pytest.approx(scar.sum() / math.sqrt(N), rel=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_one_sided_p_values_are_the_tails(sign):
+    scar = sign * np.random.default_rng(14).normal(0.4, 1, 30)
+    t = et.bmp(scar)
+    assert t.one_sided() == (pytest.approx(stats.t.sf(t.statistic, 29), rel=1e-12), pytest.approx(stats.t.cdf(t.statistic, 29), rel=1e-12))
+    z = et.patell(scar, np.full(30, 50.0))
+    assert z.one_sided() == (pytest.approx(stats.norm.sf(z.statistic), rel=1e-12), pytest.approx(stats.norm.cdf(z.statistic), rel=1e-12))
+    w = et.wilcoxon(scar)
+    assert w.one_sided()[0] == pytest.approx(stats.wilcoxon(scar, alternative="greater", method="exact").pvalue, rel=1e-12)
+    assert et.bmp(scar[:1]).one_sided() == (None, None)
+
+
 def test_patell_by_hand():
     rng = np.random.default_rng(3)
     scar, df = rng.normal(0.2, 1, N), rng.integers(3, 90, N).astype(float)
@@ -180,7 +236,8 @@ def test_correlation_and_overlap_of_shifted_windows_by_hand():
     days, event_days = starts[:, None] + np.arange(T), starts[:, None] + np.arange(L)
     order = rng.permutation(N)
     residuals, abnormal, cohort = residuals[order], abnormal[order], cohort[order]
-    z = residuals / np.sqrt(np.nanmean(residuals**2, axis=1, keepdims=True))
+    z = residuals - np.nanmean(residuals, axis=1, keepdims=True)
+    z /= np.sqrt(np.nanmean(z**2, axis=1, keepdims=True))
     products, shares = [], []
     for i in range(N):
         for j in range(N):
@@ -193,6 +250,59 @@ def test_correlation_and_overlap_of_shifted_windows_by_hand():
                 shares.append(len(own & others) / math.sqrt(len(own) * len(others)))
     assert cc.residual_correlation(residuals, cohort, days) == pytest.approx(np.mean(products), rel=1e-10)
     assert cc.window_overlap(~np.isnan(abnormal), cohort, event_days) == pytest.approx(np.mean(shares), rel=1e-12)
+
+
+def pair_by_pair(z: np.ndarray, days: np.ndarray) -> list[float]:
+    """Products of two events' scaled residuals on the calendar days both have, an event, an event and a day at a time."""
+    products = []
+    for i in range(len(z)):
+        for j in range(len(z)):
+            if i != j:
+                other = dict(zip(days[j].tolist(), z[j].tolist(), strict=True))
+                products += [
+                    v * other[d]
+                    for d, v in zip(days[i].tolist(), z[i].tolist(), strict=True)
+                    if v == v and other.get(d, math.nan) == other.get(d)
+                ]
+    return products
+
+
+def test_correlation_of_recurring_firms_with_missing_days_pair_by_pair():
+    """Five events of two firms: windows of one firm overlap, and hold the very same returns there."""
+    rng = np.random.default_rng(15)
+    returns = rng.normal(size=(2, 200)) + 0.4 * rng.normal(size=200)
+    returns[rng.random(returns.shape) < 0.1] = np.nan
+    firm, start = np.array([0, 0, 0, 1, 1]), np.array([0, 25, 100, 10, 150])
+    days = start[:, None] + np.arange(T)
+    residuals = np.array([returns[f, d] for f, d in zip(firm, days, strict=True)])
+    z = residuals - np.nanmean(residuals, axis=1, keepdims=True)
+    z /= np.sqrt(np.nanmean(z**2, axis=1, keepdims=True))
+    found = cc.residual_correlation(residuals, np.arange(5), days)
+    assert found == pytest.approx(np.mean(pair_by_pair(z, days)), rel=1e-10)
+    # the order of events is no information, and cohorts are a shortcut only
+    order = np.array([3, 0, 4, 2, 1])
+    assert cc.residual_correlation(residuals[order], np.arange(5), days[order]) == pytest.approx(found, rel=1e-12)
+    assert cc.residual_correlation(residuals[order], np.array([0, 1, 2, 3, 4]), days[order]) == pytest.approx(found, rel=1e-12)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_pairwise_correlation_is_the_mean_of_the_pairs_own(missing):
+    rng = np.random.default_rng(16)
+    residuals = 0.3 + rng.normal(size=(N, T)) + 0.5 * rng.normal(size=T)
+    residuals[rng.random(residuals.shape) < missing] = np.nan
+    pairs = []
+    for i in range(N):
+        for j in range(i):
+            both = ~np.isnan(residuals[i]) & ~np.isnan(residuals[j])
+            pairs.append(np.corrcoef(residuals[i, both], residuals[j, both])[0, 1])
+    assert cc.pairwise_correlation(residuals) == pytest.approx(np.mean(pairs), rel=1e-10)
+    flat = np.concatenate([residuals, np.full((1, T), 0.2), np.full((1, T), np.nan)])
+    assert cc.pairwise_correlation(flat) == pytest.approx(np.mean(pairs), rel=1e-10)
+    assert math.isnan(cc.pairwise_correlation(residuals[:1]))
+    if not missing:
+        assert cc.residual_correlation(residuals, np.zeros(N, dtype=np.int64), np.arange(T)[None, :]) == pytest.approx(
+            np.mean(pairs), rel=1e-10
+        )
 
 
 def test_overlap_of_one_day_0_is_whole_and_of_distant_ones_nothing():
@@ -217,6 +327,9 @@ ONE, SAME, NONE = np.array([0.3]), np.array([0.1, 0.1, 0.1]), np.array([np.nan, 
         (et.patell(ONE, np.array([2.0])), 0),
         (et.time_series(NONE[:, None], np.arange(5.0)), 0),
         (et.time_series(ONE[:, None], np.zeros(5)), 1),
+        (et.brown_warner(NONE[:, None], np.ones(2), np.array([20, 20])), 0),
+        (et.brown_warner(ONE[:, None], np.zeros(1), np.array([20])), 1),
+        (et.lamb(ONE[:, None], np.zeros(5), np.ones(1)), 1),
         (et.sign(NONE), 0),
         (et.sign(np.zeros(3)), 0),
         (et.generalized_sign(ONE, np.array([1.0])), 1),

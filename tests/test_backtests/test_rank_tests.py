@@ -117,6 +117,27 @@ def test_raw_ranks_are_the_letter_of_corrado():
     assert statistics[0] == pytest.approx(statistics[1], rel=1e-12)
 
 
+def test_scaled_sums_by_loops():
+    """A sum is the mean of the valid events times the number of all, and the squares are divided by an event's mean number of days."""
+    residuals, abnormal, _ = sample(8)
+    series = np.concatenate([residuals, abnormal], axis=1)
+    valid = ~np.isnan(series)
+    ranks = np.array([stats.rankdata(row, nan_policy="omit") for row in series])
+    for raw, power in ((True, 1.0), (False, 0.5)):
+        daily = []
+        for t in range(T + L):
+            scores = [
+                ranks[i, t] - (valid[i].sum() + 1) / 2 if raw else ranks[i, t] / (valid[i].sum() + 1) - 0.5 for i in range(N) if valid[i, t]
+            ]
+            daily.append(np.mean(scores) * N / len(scores) ** power)
+        days = valid.sum(axis=1).mean()
+        expected = daily[T + 3] / math.sqrt(sum(v**2 for v in daily) / days)
+        found = rt.corrado_rank(rt.rank_sums(series, raw, scaled=True), slice(T + 3, T + 4), N, days)
+        assert found.statistic == pytest.approx(expected, rel=1e-12)
+    signs = [np.mean([np.sign(row[t] - np.nanmedian(row)) for row in series if row[t] == row[t]]) * N for t in range(T + L)]
+    np.testing.assert_allclose(rt.median_signs(series, scaled=True), np.array(signs) / np.sqrt(valid.sum(axis=0)), rtol=1e-12)
+
+
 def test_what_cannot_be_computed_is_null():
     nothing = Outcome(None, None, None, 1)
     ranks = rt.generalized_ranks(np.ones((1, 5)), np.ones(1))

@@ -189,3 +189,20 @@ def test_estimation_error_is_common_to_the_days_of_a_car():
     kept = ~np.isnan(exact)
     ratio = np.abs(loose[kept]).mean() / np.abs(exact[kept]).mean()
     assert 1.0 < ratio < 1.15
+
+
+def test_each_event_over_each_window():
+    r = result()
+    found = r.by_event([(0, 0), (-2, 3)])
+    whole = found.filter(pl.col("window_start") == -2).drop("window_start", "window_end")
+    assert whole.equals(r.events.select(whole.columns))
+    day = found.filter(pl.col("window_start") == 0)
+    returns = r.event_returns.filter(pl.col("tau") == 0)
+    both = day.join(returns, on=["event_id", "symbol"]).drop_nulls("car")
+    np.testing.assert_allclose(both["car"], both["abnormal_return"])
+    np.testing.assert_allclose(both["car_std_error"], both["forecast_std"])
+    np.testing.assert_allclose(both["bhar"], both["realized_return"] - both["expected_return"], atol=1e-15)
+    missing = day.filter(pl.col("n_days") == 0)
+    assert missing.select("car", "car_std_error", "t", "p_value", "bhar").null_count().sum_horizontal().item() == 5 * missing.height
+    assert day.height == r.events.height
+    assert result("sipemu").by_event([(-2, 3)])["car_std_error"].to_list() == result("sipemu").events["car_std_error"].to_list()

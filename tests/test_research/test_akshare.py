@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loopback import Answer, Vendors, vendors
+from vendor_payloads import bonus, klines
 
-from research import prices
+from research import calendar, prices
 from research.errors import UsageError
 from research.sources import akshare
+from research.sources.affine import total_return_factor
+from research.sources.vendor import Pace
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 RAW = json.loads((RECORDED / "eastmoney_raw.json").read_text())
@@ -21,6 +24,7 @@ BACK = json.loads((RECORDED / "eastmoney_hfq.json").read_text())
 LINES = [line.split(",") for line in RAW["data"]["klines"]]
 FIRST, LAST = date(2024, 1, 2), date(2024, 2, 2)
 KLINE = "/api/qt/stock/kline/get"
+BONUS = ("datacenter-web.eastmoney.com", "/api/data/v1/get")
 MAINLAND, HONG_KONG, AMERICA = "push2his.eastmoney.com", "33.push2his.eastmoney.com", "63.push2his.eastmoney.com"
 
 
@@ -39,7 +43,8 @@ def web(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Vendors]:
 
 
 def fetch(*symbols: str, **options: object) -> akshare.Bars:
-    return akshare.bars(symbols, options.pop("start", FIRST), options.pop("end", LAST), wait=0.0, **options)  # type: ignore[arg-type]
+    pace = Pace(attempts=options.pop("attempts", 3), wait=0.0, timeout=options.pop("timeout", 30.0), workers=2, per_second=0)  # type: ignore[arg-type]
+    return akshare.bars(symbols, options.pop("start", FIRST), options.pop("end", LAST), pace=pace, **options)  # type: ignore[arg-type]
 
 
 def test_a_mainland_share(web: Vendors) -> None:
@@ -52,7 +57,7 @@ def test_a_mainland_share(web: Vendors) -> None:
     assert found.bars["amount"].to_list() == [float(line[6]) for line in LINES]
     assert found.bars["currency"].unique().to_list() == ["CNY"]
     assert found.bars["available_at"][0] == datetime(2024, 1, 2, 7, 0, tzinfo=UTC)
-    assert [query["secid"] for _, _, query in web.seen] == ["1.600999", "1.600999"]
+    assert [(query["secid"], query["fqt"]) for _, path, query in web.seen if path == KLINE] == [("1.600999", "0"), ("1.600999", "2")]
 
 
 def test_distributions_are_steps_of_the_factor(web: Vendors) -> None:
@@ -90,7 +95,7 @@ def test_the_factor_against_a_simulated_history(start: float, multiplied: bool, 
         first, last = price * np.exp(rng.normal(0, 0.006)), price * np.exp(rng.normal(0, 0.02))
         row = np.round([first, max(first, last) * 1.004, min(first, last) * 0.996, last], 2)
         raw[day], back[day], price = row, np.round(slope * row + offset, 2), row[3]
-    found = akshare.total_return_factor(raw, back)
+    found = total_return_factor(raw, back)
     assert found == pytest.approx(truth, rel=6e-3)
     assert set(np.flatnonzero(np.diff(found)) + 1) == set(days)
 
@@ -101,8 +106,8 @@ def test_other_markets_ask_their_own_services(web: Vendors) -> None:
     found = fetch("0700.HK", "510300.SS", "000300.SS")
     assert found.failures.is_empty()
     assert found.bars["symbol"].unique(maintain_order=True).to_list() == ["000300.SS", "0700.HK", "510300.SS"]
-    asked = [query["secid"] for _, _, query in web.seen]
-    assert asked == ["116.00700", "116.00700", "1.510300", "1.510300", "1.000300"]
+    asked = sorted(query["secid"] for _, path, query in web.seen if path == KLINE)
+    assert asked == ["1.000300", "1.510300", "1.510300", "116.00700", "116.00700"]
     volumes = {symbol: found.bars.filter(symbol=symbol)["volume"][0] for symbol in ("000300.SS", "0700.HK", "510300.SS")}
     lots = float(LINES[0][5])
     assert volumes == {"000300.SS": lots * 100, "0700.HK": lots, "510300.SS": lots * 100}
@@ -172,3 +177,92 @@ def test_symbols_it_has_no_history_for(web: Vendors, symbol: str) -> None:
 def test_dates_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(UsageError, match="not to be after"):
         akshare.bars(["600999.SS"], LAST, FIRST)
+
+
+def test_stated_distributions_make_the_steps_exact(web: Vendors) -> None:
+    """Total returns by hand from the raw closes and what was paid, to 1e-12; the estimate alone is within 6e-4."""
+    web.answers[MAINLAND, KLINE] = both
+    web.answers[BONUS] = bonus([("2024-01-24", None, 10.0), ("2024-01-12", 5.0, None)])
+    found = fetch("600999.SS")
+    closes = [float(line[2]) for line in LINES]
+    by_hand = [closes[i] / (closes[i - 1] - 0.5 if i == 8 else closes[i - 1] / 2 if i == 16 else closes[i - 1]) - 1 for i in range(1, 24)]
+    assert prices.returns(found.bars)["realized_return"].to_list()[1:] == pytest.approx(by_hand, abs=1e-12)
+    assert found.flags.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "steps"),
+    [
+        (Answer("<html>", 500, "text/html"), "The distributions did not come", 1),
+        (bonus([("2024-01-12", 9.0, None), ("2024-01-24", None, 10.0)]), "the former was taken", 1),
+        (bonus([("2024-01-24", None, 10.0)]), "by 1.00000", 1),
+        (bonus([("2024-01-12", 5.0, None), ("2024-01-18", 6.0, None), ("2024-01-24", None, 10.0)]), "step by 1.00000", 1),
+        (Answer({"result": None}), "by 1.00000", 2),
+    ],
+)
+def test_a_step_nobody_states_stays_an_estimate_and_is_flagged(web: Vendors, answer: Answer, says: str, steps: int) -> None:
+    web.answers[MAINLAND, KLINE] = both
+    web.answers[BONUS] = answer
+    found = fetch("600999.SS", attempts=1)
+    assert found.flags["rule"].to_list() == ["distribution"] * steps
+    assert says in found.flags["reason"][0]
+    last = found.bars["adj_factor"][-1]
+    assert last == pytest.approx(2 * 18.03 / 17.53, rel=2e-3)
+
+
+def test_a_share_that_goes_ex_while_suspended(web: Vendors) -> None:
+    """Suspended on the ex-day: the step is on the first session it trades again."""
+    days = [
+        day
+        for day in calendar.sessions("XSHG", "2024-03-01", "2024-05-31")["session"].to_list()
+        if not date(2024, 3, 28) <= day <= date(2024, 4, 10)
+    ]
+    raw = [20.0 + (n * 7 % 11) / 10 - (2.0 if day > date(2024, 4, 1) else 0.0) for n, day in enumerate(days)]
+    back = [3 * price + (6.0 if day > date(2024, 4, 1) else 0.0) for price, day in zip(raw, days, strict=True)]
+    web.answers[MAINLAND, KLINE] = lambda query: klines(
+        days, back if query["fqt"] == "2" else raw, query, spread=0.15 if query["fqt"] == "2" else 0.05
+    )
+    web.answers[BONUS] = bonus([("2024-04-03", 20.0, None)])
+    found = fetch("600999.SS", start=date(2024, 3, 1), end=date(2024, 5, 31))
+    assert found.failures.is_empty(), found.failures["reason"].to_list()
+    before = max(n for n, day in enumerate(days) if day < date(2024, 4, 1))
+    assert found.bars["adj_factor"].to_list() == pytest.approx(
+        [1.0] * (before + 1) + [raw[before] / (raw[before] - 2.0)] * (len(days) - before - 1), rel=1e-12
+    )
+    assert found.flags["rule"].to_list() == ["gap"] and "8 sessions without a bar" in found.flags["reason"][0]
+
+
+def test_a_new_column_does_no_harm_and_one_that_is_gone_is_named(web: Vendors) -> None:
+    """Eastmoney's line is told apart by place: one field more or fewer and akshare cannot name the columns."""
+    longer, shorter = deepcopy(RAW), deepcopy(RAW)
+    longer["data"]["klines"] = [line + ",1,2" for line in longer["data"]["klines"]]
+    shorter["data"]["klines"] = [",".join(line.split(",")[:5]) for line in shorter["data"]["klines"]]
+    extra = deepcopy(RAW)
+    extra["data"]["news"] = extra["hint"] = "new"
+    answers = {"1.600998": longer, "1.600997": shorter, "1.600996": extra}
+    web.answers[MAINLAND, KLINE] = lambda query: Answer(answers[query["secid"]])
+    found = fetch("600998.SS", "600997.SS", "600996.SS", attempts=1)
+    assert found.failures["symbol"].to_list() == ["600998.SS", "600997.SS"]
+    assert all("not in the form expected" in reason for reason in found.failures["reason"])
+    assert found.bars["symbol"].unique().to_list() == ["600996.SS"]
+
+
+def test_days_come_as_dates_or_as_text_and_holidays_are_no_gap(web: Vendors) -> None:
+    """US dates are text in akshare; the weeks hold Good Friday and the change of the clocks."""
+    days = calendar.sessions("XNYS", "2024-03-01", "2024-04-05")["session"].to_list()
+    closes = [100.0 + n for n in range(len(days))]
+    web.answers[AMERICA, KLINE] = lambda query: klines(days, closes, query, code="QXMP")
+    found = fetch("QXMP", start=date(2024, 3, 1), end=date(2024, 4, 5))
+    assert found.bars["session"].to_list() == days and date(2024, 3, 29) not in days
+    assert found.flags.is_empty()
+    closing = dict(found.bars.select("session", "available_at").rows())
+    assert closing[date(2024, 3, 8)].hour == 21 and closing[date(2024, 3, 11)].hour == 20
+
+
+def test_prices_of_nothing_are_set_aside(web: Vendors) -> None:
+    payload = deepcopy(RAW)
+    payload["data"]["klines"][3] = "2024-01-05,0.00,0.00,0.00,0.00,0,0.00,0.00,0.00,0.00,0.00"
+    web.answers[MAINLAND, KLINE] = lambda query: Answer(payload if query["fqt"] == "0" else BACK)
+    found = fetch("510999.SS")
+    assert found.quarantine.height == 1 and "2024-01-05" in found.quarantine["reason"][0]
+    assert found.bars.height == len(LINES) - 1

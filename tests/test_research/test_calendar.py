@@ -140,3 +140,46 @@ def test_sessions_after_and_at_an_instant() -> None:
     assert after["session"].to_list() == [date(2024, 1, 4), date(2024, 1, 8), date(2024, 1, 2), None, None]
     at = calendar.session_at(week, instants)
     assert at["session"].to_list() == [date(2024, 1, 3), date(2024, 1, 5), None, date(2024, 1, 9), None]
+
+
+@pytest.mark.parametrize("mic", ["XSHG", "XHKG", "XNYS", "CMES", "24/5", "XNZE"])
+@pytest.mark.parametrize("years", [(2000, 2009), (2020, 2029)])
+def test_the_sessions_shipped_are_those_of_the_pinned_release(mic: str, years: tuple[int, int]) -> None:
+    first, last = max(calendar.known_span(mic)[0] or date.min, date(years[0], 1, 1)), date(years[1], 12, 31)
+    shipped = calendar.sessions_within(mic, first, last)
+    assert shipped.drop("mic").equals(calendar.built(mic, *years))
+    assert shipped.height > 1500
+
+
+def test_the_span_shipped_is_that_of_the_pinned_release() -> None:
+    for mic in ("XSHG", "XHKG", "XKRX", "XSES"):
+        bounds = calendar._factory(mic)
+        assert calendar.known_span(mic) == (bounds.bound_min().date(), bounds.bound_max().date())
+
+
+def test_another_release_of_exchange_calendars_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = calendar.sessions("XSHG", "2024-01-01", "2024-12-31")
+    asked = []
+    real = calendar.built
+    caches = (calendar._shipped_table, calendar._shipped, calendar._calendar)
+    for cache in caches:
+        cache.cache_clear()
+    monkeypatch.setattr(calendar, "version", lambda name: "0.0.0")
+    monkeypatch.setattr(calendar, "built", lambda *words: asked.append(words) or real(*words))
+    try:
+        assert calendar.sessions("XSHG", "2024-01-01", "2024-12-31").equals(expected)
+    finally:
+        for cache in caches:
+            cache.cache_clear()
+    assert asked == [("XSHG", 2020, 2029)]
+
+
+def test_years_beyond_those_shipped_are_built() -> None:
+    week = calendar.sessions("XPAR", "2031-03-03", "2031-03-07")
+    assert week["session"].to_list() == [date(2031, 3, day) for day in range(3, 8)]
+
+
+def test_a_calendar_that_cannot_be_built_is_one_sentence_and_no_sessions() -> None:
+    with pytest.raises(CalendarError, match=r"cannot build the sessions of XTAE .* update exchange_calendars"):
+        calendar.sessions("XTAE", "2025-01-05", "2025-01-09")
+    assert calendar.sessions_within("XTAE", date(2025, 1, 5), date(2025, 1, 9)).is_empty()

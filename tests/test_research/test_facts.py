@@ -267,7 +267,7 @@ DAYBREAK = datetime(2026, 1, 28, 21, 30, tzinfo=UTC)
         ("美股收高。英伟达涨1.6%", DAYBREAK, {"英伟达": "NVDA"}, ("close", date(2026, 1, 28))),
         ("英伟达收涨1.6%", NOON, {"英伟达": "NVDA"}, ("close", date(2026, 1, 27))),
         ("英伟达盘前涨1.6%", AFTERNOON, {"英伟达": "NVDA"}, ("after_hours", date(2026, 1, 28))),
-        ("英伟达夜盘涨1.6%", NOON, {"英伟达": "NVDA"}, ("after_hours", date(2026, 1, 27))),
+        ("英伟达夜盘涨1.6%", NOON, {"英伟达": "NVDA"}, ("after_hours", date(2026, 1, 28))),
         ("英伟达涨1.6%", NIGHT, {"英伟达": "NVDA"}, ("intraday", date(2026, 1, 28))),
         ("沪银主力涨1.6%", NIGHT, {"沪银主力": "SHFE:AG"}, (None, date(2026, 1, 29))),
         ("WTI原油期货收涨1.6%", DAYBREAK, {"WTI原油期货": "CL=F"}, ("close", date(2026, 1, 28))),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from research import prices
 from research.errors import SourceError
+from research.instruments import shipped
 from research.schemas import BARS, QUARANTINE
-from research.sources.bars import canonical_symbol, collect
+from research.sources.bars import canonical_symbol, collect, currency_of
 from research.sources.files import read_bars
 
 MARKET = Path(__file__).parents[2].parent / "shared" / "market"
@@ -106,7 +108,7 @@ def test_one_file_a_symbol(tmp_path: Path) -> None:
     found = read_bars(tmp_path)
     assert dict(found.bars.select("symbol", "close").iter_rows()) == {"600519.SS": 10.0, "000001.SZ": 20.0, "AAPL": 30.0}
     assert found.bars["open"].to_list() == [None] * 3
-    assert found.flags["reason"].unique().to_list() == ["1 bars came without a volume: it is stored as 0."]
+    assert found.flags["reason"].unique().to_list() == ["Bars came without a volume: it stays null, and no suspension is seen."]
     assert not found.bars["suspended"].any()
 
 
@@ -319,3 +321,57 @@ def test_a_file_that_lies_within_a_suspension_is_suspended(tmp_path):
     (tmp_path / "halted.csv").write_text("symbol,date,open,high,low,close,volume\n" + "\n".join(rows) + "\n", encoding="utf-8")
     halted = read_bars([tmp_path / "halted.csv"]).bars
     assert halted["suspended"].to_list()[1:] == [True, True]
+
+
+def test_a_zip_of_one_file_a_symbol(tmp_path: Path) -> None:
+    pl.DataFrame({"date": [DAYS[0]], "close": [30.0]}).write_parquet(tmp_path / "AAPL.parquet")
+    with zipfile.ZipFile(tmp_path / "bars.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cn/600519.csv", "日期,收盘\n2024-01-02,10\n".encode("gb18030"))
+        archive.writestr("us/MSFT.CSV", "date,close\n2024-01-02,20\n")
+        archive.write(tmp_path / "AAPL.parquet", "AAPL.parquet")
+        archive.writestr("__MACOSX/us/._MSFT.csv", "rubbish")
+        archive.writestr("readme.txt", "no prices")
+    (tmp_path / "AAPL.parquet").unlink()
+    for path in (tmp_path / "bars.zip", tmp_path):
+        found = read_bars(path)
+        assert dict(found.bars.select("symbol", "close").iter_rows()) == {"600519.SS": 10.0, "MSFT": 20.0, "AAPL": 30.0}
+
+
+def test_a_zip_that_is_none_or_holds_no_prices(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK rubbish")
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_bars(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("readme.txt", "no prices")
+    with pytest.raises(SourceError, match="holds no"):
+        read_bars(tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "date,close\n2024-01-02,10\n" * 100)
+    data = bytearray((tmp_path / "c.zip").read_bytes())
+    data[40] ^= 0xFF
+    (tmp_path / "c.zip").write_bytes(bytes(data))
+    with pytest.raises(SourceError, match=r"c\.zip cannot be read"):
+        read_bars(tmp_path / "c.zip")
+
+
+def test_a_volume_that_is_not_given_stays_null(tmp_path: Path) -> None:
+    rows = "date,close,volume\n2024-01-02,10,\n2024-01-03,10,\n2024-01-04,11,7\n"
+    found = read_bars(write(tmp_path / "600519.csv", rows)).bars
+    assert found["volume"].to_list() == [None, None, 7.0]
+    assert not found["suspended"].any()
+
+
+def test_currencies_are_those_the_security_master_states() -> None:
+    master = (
+        shipped().filter(pl.col("asset_class").is_in(["index", "commodity", "fx", "rate", "crypto", "etf"])).unique("symbol", keep="last")
+    )
+    odd = [(symbol, currency) for symbol, currency in master.select("symbol", "currency").rows() if currency_of(symbol) != currency]
+    assert odd == []
+    assert {currency_of(f"LME:{metal}") for metal in ("CA", "AH", "ZS", "NI", "PB", "SN", "CO")} == {"USD"}
+
+
+def test_prices_in_another_currency_than_the_markets_are_flagged(tmp_path: Path) -> None:
+    path = write(tmp_path / "0700.HK.csv", "date,close,volume,currency\n2024-01-02,300,5,USD\n2024-01-03,300,5,HKD\n")
+    found = read_bars(path)
+    assert found.flags.select("session", "rule").rows() == [(None, "currency"), (DAYS[1], "currency")]
+    assert read_bars(path, currency="HKD").bars["currency"].to_list() == ["USD", "HKD"]

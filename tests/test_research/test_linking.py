@@ -126,7 +126,7 @@ def test_a_fund_is_not_the_company_in_its_name(linker: linking.Linker) -> None:
 @pytest.mark.parametrize(
     ("text", "symbols"),
     [
-        ("任命阿里尔·凯尔曼为首席营销官", []),
+        ("由阿里尔·凯尔曼接管市场营销", []),
         ("哈里森·福特出席首映", []),
         ("阿里巴巴任命新高管", ["BABA"]),
         ("红太阳公告,控股股东拟转让股份", ["000525.SZ"]),
@@ -141,10 +141,10 @@ def test_a_fund_is_not_the_company_in_its_name(linker: linking.Linker) -> None:
         ("美国天然气钻井平台数量增加", []),
         ("国投瑞银回应估值调整", []),
         ("法国10年期国债收益率升3个基点", []),
-        ("中国台湾证交所加权股价指数收高", ["^TWII"]),
+        ("台湾证交所加权股价指数收涨0.4%", ["^TWII"]),
         ("恒生指数主连夜盘收涨0.3%", ["HKFE:HSI"]),
-        ("日经225指数期货早盘上涨0.81%", ["NIY=F"]),
-        ("Stellantis欧股跌幅扩大", ["STLAM.MI"]),
+        ("日经225指数期货开盘后涨0.6%", ["NIY=F"]),
+        ("Stellantis欧股跌6%", ["STLAM.MI"]),
         ("夏普比率升至1.2", []),
         ("嘉德股价上涨", []),
     ],

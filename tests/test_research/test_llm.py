@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +16,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from research import llm
+from research import ingestion, llm
 from research.annotation import annotate as by_rules
 from research.errors import LookAheadError, SourceError, StoreError, UsageError
 from research.event_types import taxonomy
 from research.linking import Linker
 from research.schemas import DOCUMENTS, INSTRUMENTS, QUARANTINE, content_id
+from research.store import Store
 
 UNTIL = date(2024, 12, 31)
 SECRET = "sk-not-a-real-key"
@@ -443,3 +445,131 @@ def test_nothing_asked_nothing_made(model: Model, tmp_path: Path) -> None:
     documents, spans = tables("a")
     found = llm.annotate(documents.clear(), spans.clear(), llm.Endpoint(model.url, "small"), cache=tmp_path / "none", trained_until=UNTIL)
     assert found.tally == llm.Tally() and found.mentions.is_empty() and not (tmp_path / "none").exists()
+
+
+ARTICLES = (
+    ("澄湖药业拟回购股份", QUOTE + "公司2月6日下午披露了方案。", "2026-02-06T16:00:00+08:00"),
+    ("Quellmark wins order", "Quellmark won a large order from Ostrava Rail on Friday.", "2026-02-06T08:00:00+00:00"),
+    ("澄湖药业中标", "澄湖药业中标3亿元合同。", "2024-11-04T16:00:00+08:00"),  # the model may have read it in training
+)
+
+
+def news(folder: Path) -> Path:
+    path = folder / "news.jsonl"
+    rows = [{"headline": h, "body": b, "published_at": at, "source": "Test"} for h, b, at in ARTICLES]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def by_text(asked: dict[str, Any]) -> Reply:
+    """Reads the company's articles, never fits the schema for the others."""
+    text = json.loads(asked["messages"][1]["content"])["text"]
+    if "Quellmark" in text:
+        return Reply("I would rather not.")
+    return Reply(answer(tone=-0.25) if QUOTE in text else {**answer(tone=-0.25), "events": []})
+
+
+def reader(server: Model, cache: Path, **options: Any) -> llm.Reader:
+    return llm.Reader(llm.Endpoint(server.url, "small", wait=0.0, timeout=5.0), cache, **{"trained_until": UNTIL, **options})
+
+
+def test_ingest_reads_with_the_model_and_keeps_the_rules_elsewhere(model: Model, tmp_path: Path) -> None:
+    model.respond = by_text
+    rules, store = Store(tmp_path / "rules"), Store(tmp_path / "home")
+    ingestion.ingest(rules, [news(tmp_path)], MASTER)
+    done = ingestion.ingest(store, [news(tmp_path)], MASTER, reader=reader(model, tmp_path / "cache"))
+    assert done.tally == llm.Tally(documents=2, requests=3, malformed=2, quarantined=1, left_out=1)
+    headline = dict(store.read("documents").select("doc_id", "headline").rows())
+    said = {headline[d]: (a, s) for d, a, s in store.read("mentions").select("doc_id", "annotator", "sentiment").rows()}
+    assert said["澄湖药业拟回购股份"] == ("llm:small@1", -0.25)
+    assert said["Quellmark wins order"][0] == said["澄湖药业中标"][0] == "linker@1"
+    events = store.read("events")
+    ours = pl.col("doc_id") == next(d for d, h in headline.items() if h == "澄湖药业拟回购股份")
+    assert events.filter(ours).select("event_type", "annotator").rows() == [("buyback.plan", "llm:small@1")]
+    assert events.filter(~ours).equals(rules.read("events").filter(~ours))
+    for table in ("documents", "facts"):
+        assert store.read(table).equals(rules.read(table))
+    reason = store.read("quarantine")["reason"].item()
+    assert reason.startswith("llm:small@1 gave no reading of document") and "the rules' reading stands" in reason
+    assert not any("中标" in asked["messages"][1]["content"] for asked in model.seen)
+
+
+def test_ingesting_again_asks_nothing_and_adds_nothing(model: Model, tmp_path: Path) -> None:
+    model.respond = by_text
+    store = Store(tmp_path / "home")
+    options = {"reader": reader(model, tmp_path / "cache")}
+    ingestion.ingest(store, [news(tmp_path)], MASTER, **options)
+    tables_before = {name: store.read(name) for name in ("documents", "mentions", "events", "facts", "quarantine")}
+    requests = len(model.seen)
+    again = ingestion.ingest(store, [news(tmp_path)], MASTER, **options)
+    assert again.tally == llm.Tally() and len(model.seen) == requests
+    assert all(written.added == 0 for written in again.written)
+    assert all(store.read(name).equals(frame) for name, frame in tables_before.items())
+
+
+def test_a_dead_server_stores_no_document_and_the_next_run_completes(model: Model, tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    dead = llm.Reader(llm.Endpoint("http://127.0.0.1:9", "small", attempts=1), tmp_path / "cache", UNTIL)
+    with pytest.raises(SourceError, match="run again"):
+        ingestion.ingest(store, [news(tmp_path)], MASTER, reader=dead)
+    assert store.version("documents") is None
+    model.respond = by_text
+    ingestion.ingest(store, [news(tmp_path)], MASTER, reader=reader(model, tmp_path / "cache"))
+    assert store.read("documents").height == 3
+
+
+def test_lookahead_is_marked_and_never_the_default(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="last day of its training data"):
+        reader(model, tmp_path, trained_until=None)
+    model.respond = by_text
+    store = Store(tmp_path / "home")
+    done = ingestion.ingest(store, [news(tmp_path)], MASTER, reader=reader(model, tmp_path, trained_until=None, allow_seen=True))
+    assert done.tally is not None and (done.tally.documents, done.tally.left_out) == (3, 0)
+    assert set(store.read("mentions")["annotator"]) == {"llm:small@1+seen", "linker@1"}
+
+
+def tidings(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | None:
+    """Run the command in this process: the server's thread is here, and its exit code is what a shell would see."""
+    monkeypatch.setattr(sys, "argv", ["tidings", *map(str, words)])
+    try:
+        import tidings as command
+
+        command.main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+def test_the_command(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    model.respond = by_text
+    MASTER.write_parquet(tmp_path / "master.parquet")
+    monkeypatch.setenv("SOME_KEY", SECRET)
+    home = tmp_path / "home"
+    words = ["ingest", news(tmp_path), "--instruments", tmp_path / "master.parquet", "--home", home, "--llm", model.url]
+    assert tidings(monkeypatch, *words, "--llm-model", "small", "--llm-trained-until", "2024-12-31", "--llm-key-env", "SOME_KEY") == 0
+    said = capsys.readouterr()
+    assert "llm                 1 of 3 documents read (0 from the cache), 1 left to the rules, 1 quarantined" in said.out
+    assert SECRET not in said.out + said.err
+    assert {head["Authorization"] for head in model.heads} == {f"Bearer {SECRET}"}
+    assert "llm:small@1" in set(Store(home).read("mentions")["annotator"])
+    assert all(SECRET.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert list((home / "llm-cache").rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--llm-model", "small"], "without --llm"),
+        (["--llm", "http://127.0.0.1:9"], "without --llm-model"),
+        (["--llm", "http://127.0.0.1:9", "--llm-model", "small"], "last day of its training data"),
+        (["--llm", "http://127.0.0.1:9", "--llm-model", "small", "--llm-key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY"),
+        (["--llm", "ftp://host", "--llm-model", "small", "--llm-trained-until", "2024-12-31"], "not of the form"),
+    ],
+)
+def test_wrong_options_end_before_anything_is_read(
+    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tidings(monkeypatch, "ingest", news(tmp_path), "--home", tmp_path / "home", *words) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("tidings:") == 1
+    assert not (tmp_path / "home").exists()

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from research.reconcile import RECONCILED, reconcile, summary
+from research.reconcile import CAUSES, RECONCILED, agreement, reconcile, summary
 from research.schemas import BARS, FACTS, INSTRUMENTS
 
 KNOWN = datetime(2024, 1, 10, tzinfo=UTC)
@@ -142,7 +142,8 @@ def test_a_price_return_on_an_ex_day_agrees() -> None:
         (fact(0.03, D3, symbol="AAPL"), "no_bar", None),
         (fact(0.03, None), "not_comparable", None),
         (fact(0.03, D3, basis="after_hours"), "not_comparable", None),
-        (fact(0.03, D3, symbol="0700.HK", basis="intraday"), "not_comparable", None),
+        (fact(0.08, D3, symbol="0700.HK", basis="intraday"), "not_comparable", None),
+        (fact(-0.01, D3, symbol="0700.HK", basis="intraday", qualifier="over"), "not_comparable", None),
     ],
 )
 def test_what_cannot_be_compared(row: dict[str, Any], verdict: str, cause: str | None) -> None:
@@ -175,3 +176,73 @@ def test_summary() -> None:
         ("disagree", None, 1, 0.25),
     ]
     assert found["median_difference"][0] == pytest.approx(0.0005)
+
+
+def test_of_a_day_without_a_range_the_close_can_only_confirm() -> None:
+    """0700.HK closed 7 % up; its high and low are not known."""
+    for value, qualifier in ((0.03, "exact"), (0.07, "exact"), (0.05, "over"), (0.07, "about")):
+        found = judged(fact(value, D3, symbol="0700.HK", basis="intraday", qualifier=qualifier))
+        assert (found["verdict"], found["realized"]) == ("agree", pytest.approx(0.07))
+
+
+def test_an_intraday_move_on_an_ex_day_may_be_of_the_price() -> None:
+    day = bar("NVDA", D4, 101.0, 99.99, 104.03, adj_factor=1.04)
+    bars = pl.concat([BARS_TABLE, BARS.frame([day])])
+    # Of the price +3 %; of the value (1.04 / 1.02) +5.02 %.
+    for value, verdict in ((0.03, "agree"), (0.0502, "agree"), (0.0703, "disagree")):
+        found = reconcile(FACTS.frame([fact(value, D4, symbol="NVDA", basis="intraday", qualifier="over")]), bars)
+        assert found["verdict"].item() == verdict
+
+
+# One symbol, Friday to Friday: +1, -0.5, +4, +0.5, -1, +2.7 percent; then what a text may say of the last day.
+WEEK = (date(2024, 3, 1), date(2024, 3, 4), date(2024, 3, 5), date(2024, 3, 6), date(2024, 3, 7), date(2024, 3, 8))
+MOVES = (0.01, -0.005, 0.04, 0.005, -0.01, 0.027)
+
+
+def week() -> pl.DataFrame:
+    close, rows = 100.0, [bar("AAA", date(2024, 2, 29), 100.0, 100.0, 100.0)]
+    for day, move in zip(WEEK, MOVES, strict=True):
+        close *= 1 + move
+        rows.append(bar("AAA", day, close, close * 0.999, close * 1.001))
+    return BARS.frame(rows)
+
+
+@pytest.mark.parametrize(
+    ("value", "qualifier", "cause"),
+    [
+        (0.04, "exact", "earlier session"),
+        (0.04, "about", "earlier session"),
+        (0.995 * 1.04 * 1.005 * 0.99 * 1.027 - 1, "exact", "horizon"),  # since the close of the week before
+        (1.01 * 0.995 * 1.04 * 1.005 * 0.99 * 1.027 - 1, "exact", "horizon"),  # since the close of the month before
+        (0.02, "about", "truncated"),
+        (0.0300, "exact", "vendor's close"),
+        (-0.027, "exact", "wrong sign"),
+        (-0.01, "exact", "previous session"),
+        (0.09, "exact", None),
+        (0.04, "over", None),
+        (0.0052, "exact", None),  # too small to tell which session was meant
+    ],
+)
+def test_likely_causes_further_away(value: float, qualifier: str, cause: str | None) -> None:
+    found = reconcile(FACTS.frame([fact(value, WEEK[-1], symbol="AAA", qualifier=qualifier)]), week())
+    assert found.select("verdict", "cause").row(0) == ("disagree", cause)
+    assert cause is None or cause in CAUSES
+
+
+def test_agreement_counts_the_close_and_the_day_apart_and_whole_percentages_both_ways() -> None:
+    rows = [
+        fact(0.03, fact_id="a"),
+        fact(0.034, fact_id="b", qualifier="about"),
+        fact(0.50, fact_id="c"),
+        fact(0.03, fact_id="d", symbol="AAPL"),
+        fact(-0.06, D4, fact_id="e", basis="intraday"),
+        fact(0.03, D3, fact_id="f", basis="after_hours"),
+    ]
+    found = agreement(reconcile(FACTS.frame(rows), BARS_TABLE))
+    assert found.columns == ["basis", "stated", "with_bar", "agree", "share", "agree_strict", "share_strict"]
+    assert found.rows() == [
+        ("close", 5, 3, 2, pytest.approx(2 / 3), 1, pytest.approx(1 / 3)),
+        ("intraday", 1, 1, 1, 1.0, 1, 1.0),
+        ("all", 6, 4, 3, 0.75, 2, 0.5),
+    ]
+    assert agreement(reconcile(FACTS.empty(), BARS_TABLE))["share"].to_list() == [None, None, None]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from research import tone_model, tone_training
 from research.errors import DataError, SourceError
-from research.tone_features import BLOCKS, features
+from research.tone_features import BLOCKS, features, name_units
 from research.tone_model import Vocabulary
 
 GOOD = ["profit jumps", "wins big order", "shares rally", "raises outlook", "beats estimates"]
@@ -128,8 +128,8 @@ def test_logits_are_the_mean_of_two_machines():
         left += len(words.hashes)
     p, q = dense[truth].sum(axis=0) + 1, dense[~truth].sum(axis=0) + 1
     ratio = np.log(p / p.sum()) - np.log(q / q.sum())
-    plain = LinearSVC(C=0.5, class_weight="balanced").fit(dense, truth).decision_function(dense)
-    scaled = LinearSVC(C=0.5, class_weight="balanced").fit(dense * ratio, truth).decision_function(dense * ratio)
+    plain = LinearSVC(C=1.0, class_weight="balanced").fit(dense, truth).decision_function(dense)
+    scaled = LinearSVC(C=1.0, class_weight="balanced").fit(dense * ratio, truth).decision_function(dense * ratio)
     # Fewer than 50 texts: neither offsets nor temperature.
     assert np.allclose(model.logits(rows), np.stack([np.zeros(len(rows)), (plain + scaled) / 2], axis=1), atol=2e-3)
 
@@ -147,6 +147,36 @@ def test_a_rare_label_is_found():
     rows = [{**row, "text": f"{place % 7}日{row['text']}", "lang": "zh"} for place, row in enumerate([*common, *rare])]
     scored = tone_training.train(rows, seed=0).score([{"text": "老板失联跑路", "lang": "zh"}, {"text": "大股东减持股份", "lang": "zh"}])
     assert [r["label"] for r in scored] == ["失联", "减持"]
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "none"), [("失联跑路", "老板跑路失联", "股东大会"), ("Buy-back plan", "a plan to buy back", "it was sold")]
+)
+def test_the_units_of_a_label_are_those_of_a_text(label, text, none):
+    for said, whole in ((text, True), (none, False)):
+        ((_, read),) = features([{"text": said}])
+        words = [unit for unit in name_units(label).tolist() if unit in set(read.hashes["whole"].tolist())]
+        assert (len(words) >= 3) is whole
+        assert bool(words) is whole
+
+
+def test_a_label_is_also_known_by_its_name():
+    rows = [{"text": f"{n}号股东减持股份", "label": "减持"} for n in range(40)] + [
+        {"text": f"{n}号公司歇业", "label": "停业"} for n in range(20)
+    ]
+    # Numbers are all one to the features, so every text carries a character of its own.
+    marks = [chr(place) for place in range(0x4E00, 0x4E00 + len(rows))]
+    model = tone_training.train([{**row, "text": mark + row["text"]} for mark, row in zip(marks, rows, strict=True)], seed=0)
+    words = model.vocabulary["label"]
+    found = {char: int(words.find(name_units(char))[0]) for char in "减持停业"}
+    assert found["停"] == -1
+    weights = model.weights["label"]
+    assert [weights[found[char]].tolist() for char in "减持"] == [[0.0, weights[found["减"], 1]]] * 2
+    assert weights[found["减"], 1] == pytest.approx(weights[found["业"], 0])
+    assert weights[found["减"], 1] > 0
+    # 0.1 · (idf - 1) each: 减 and 持 are in 40 rows of 60.
+    values = words.matrix(np.zeros(2, np.int64), np.array([found["减"], found["持"]]), 1, "label").toarray()[0]
+    assert values[found["减"]] == pytest.approx(0.1 * np.log(61 / 41), rel=1e-5)
 
 
 def test_a_model_loads_without_scikit_learn(tmp_path: Path):
@@ -173,7 +203,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path):
     np.savez(path, format=np.array("something else"))
     with pytest.raises(SourceError, match="something else"):
         tone_model.load(path)
-    np.savez(path, format=np.array("tidings tone model 2"), lexicon=np.array("other words"))
+    np.savez(path, format=np.array("tidings tone model 3"), lexicon=np.array("other words"))
     with pytest.raises(SourceError, match="other lexicons"):
         tone_model.load(path)
     np.savez(path, format=np.array([{"a": 1}], dtype=object))

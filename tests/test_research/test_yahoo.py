@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import time as clock
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 import pytest
 from loopback import Answer, Vendors, vendors
+from vendor_payloads import chart
 
-from research import prices
+from research import calendar, prices
 from research.errors import UsageError
 from research.schemas import BARS
 from research.sources import yahoo
+from research.sources.vendor import Pace
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 CHART = json.loads((RECORDED / "yahoo_chart.json").read_text())
@@ -49,7 +53,8 @@ def serve(web: Vendors, symbol: str, answer: Answer) -> None:
 
 
 def fetch(*symbols: str, **options: object) -> yahoo.Bars:
-    return yahoo.bars(symbols, options.pop("start", FIRST), options.pop("end", LAST), wait=0.0, **options)  # type: ignore[arg-type]
+    pace = Pace(attempts=options.pop("attempts", 3), wait=0.0, timeout=options.pop("timeout", 15.0), workers=2, per_second=0)  # type: ignore[arg-type]
+    return yahoo.bars(symbols, options.pop("start", FIRST), options.pop("end", LAST), pace=pace, **options)  # type: ignore[arg-type]
 
 
 def test_prices_are_those_of_the_day_and_the_factor_steps(web: Vendors) -> None:
@@ -161,3 +166,163 @@ def test_later_fetches_chain(web: Vendors) -> None:
     late = fetch("QXMP", start=date(2024, 1, 4)).bars
     joined = pl.concat([early, prices.chain(early, late)])
     assert prices.returns(joined)["realized_return"].to_list()[1:] == pytest.approx(prices.returns(whole)["realized_return"].to_list()[1:])
+
+
+def test_the_crumb_is_asked_for_once_and_sent_with_every_chart(web: Vendors) -> None:
+    for symbol in ("QXMP", "QXNP", "QXOP"):
+        serve(web, symbol, Answer(CHART))
+    assert fetch("QXMP", "QXNP", "QXOP").failures.is_empty()
+    assert web.paths().count("/v1/test/getcrumb") == 1
+    charts = [query for _, path, query in web.seen if path.startswith("/v8/finance/chart/")]
+    assert len(charts) == 3 and {query["crumb"] for query in charts} == {"aCrumb.1"}
+    assert {query["events"] for query in charts} == {"div,splits,capitalGains"}
+
+
+def test_without_a_cookie_the_consent_form_is_filled_in(web: Vendors) -> None:
+    """No crumb by the usual way: yfinance reads the consent page, posts its tokens, and asks again."""
+    web.answers["fc.yahoo.com", "/"] = Answer("<html>", 404, "text/html")
+    web.answers[HOSTS[0], "/v1/test/getcrumb"] = Answer("<html>no cookie</html>", 401, "text/html")
+    form = '<form><input name="csrfToken" value="tOken"><input name="sessionId" value="3_cc-session"></form>'
+    web.answers["guce.yahoo.com", "/consent"] = Answer(form, 200, "text/html")
+    web.answers["consent.yahoo.com", "/v2/collectConsent"] = Answer("ok", 200, "text/html")
+    web.answers["guce.yahoo.com", "/copyConsent"] = Answer(
+        "ok", 200, "text/html", {"Set-Cookie": "A3=d=y; Domain=.yahoo.com; Path=/; Max-Age=31536000; Secure"}
+    )
+    serve(web, "QXMP", Answer(CHART))
+    assert fetch("QXMP").failures.is_empty()
+    posted = [query for host, path, query in web.seen if path == "/v2/collectConsent"]
+    assert [query["sessionId"] for query in posted] == ["3_cc-session"]
+    assert [query["crumb"] for _, path, query in web.seen if path.endswith("QXMP")] == ["aCrumb.1"]
+
+
+def test_a_refused_crumb_does_not_cost_the_prices(web: Vendors) -> None:
+    for host in HOSTS:
+        web.answers[host, "/v1/test/getcrumb"] = Answer("Too Many Requests", 429, "text/plain")
+    serve(web, "QXMP", Answer(CHART))
+    assert fetch("QXMP").bars.height == 6
+
+
+def test_a_rate_limit_for_some_is_waited_out(web: Vendors) -> None:
+    """Each symbol is refused twice (yfinance asks again once by itself), then served."""
+    refusals = {name: 2 for name in ("QXMP", "QXNP", "QXOP", "QXPP")}
+
+    def answer(name: str) -> Answer:
+        if refusals[name]:
+            refusals[name] -= 1
+            return Answer("Too Many Requests", 429, "text/plain")
+        return Answer(CHART)
+
+    for name in refusals:
+        serve(web, name, lambda query, name=name: answer(name))  # type: ignore[arg-type, misc]
+    found = fetch(*refusals)
+    assert found.failures.is_empty() and found.bars.height == 24
+
+
+def test_an_answer_that_never_comes_is_given_up(web: Vendors) -> None:
+    def slowly(query: dict[str, str]) -> Answer:
+        clock.sleep(5)
+        return Answer(CHART)
+
+    serve(web, "GONE", slowly)  # type: ignore[arg-type]
+    serve(web, "QXMP", Answer(CHART))
+    found = fetch("GONE", "QXMP", attempts=1, timeout=1.5)
+    assert "could not be reached for GONE" in found.failures["reason"][0]
+    assert found.bars["symbol"].unique().to_list() == ["QXMP"]
+
+
+def test_a_field_that_is_gone_and_one_that_is_new(web: Vendors) -> None:
+    """Without adjusted closes yfinance takes the close, and the dividend is missed: that is flagged; new fields do no harm."""
+    gone, new = json.loads(json.dumps(CHART)), json.loads(json.dumps(CHART))
+    del gone["chart"]["result"][0]["indicators"]["adjclose"]
+    new["chart"]["result"][0]["indicators"]["quote"][0]["vwap"] = [1.0] * 6
+    new["chart"]["result"][0]["meta"]["mood"] = "new"
+    quoteless = json.loads(json.dumps(CHART))
+    del quoteless["chart"]["result"][0]["indicators"]["quote"][0]["close"]
+    for name, payload in (("QXMP", new), ("QXNP", gone), ("QXOP", quoteless)):
+        serve(web, name, Answer(payload))
+    found = fetch("QXMP", "QXNP", "QXOP", attempts=1)
+    assert found.failures["symbol"].to_list() == ["QXOP"]
+    assert found.bars.filter(symbol="QXMP").drop("symbol").equals(fetch("QXMP").bars.drop("symbol"))
+    flagged = found.flags.filter(pl.col("rule") == "distribution")
+    assert flagged["symbol"].unique().to_list() == ["QXNP"] and flagged["session"].to_list() == [date(2024, 1, 4)]
+
+
+def test_splits_and_dividends_reproduce_the_adjusted_series(web: Vendors) -> None:
+    """Two splits (one a consolidation), three dividends, one of them on a split's day; the truth is the vendor's adjusted series."""
+    days = calendar.sessions("XNYS", "2024-01-02", "2024-12-31")["session"].to_list()
+    traded, factor, splits, dividends = (
+        [100.0],
+        [1.0],
+        {days[60]: (4, 1), days[150]: (1, 2)},
+        {days[30]: 0.8, days[60]: 0.25, days[200]: 1.1},
+    )
+    for n, day in enumerate(days[1:], 1):
+        new, old = splits.get(day, (1, 1))
+        reference = traded[-1] * old / new - dividends.get(day, 0.0)
+        factor.append(factor[-1] * traded[-1] / reference)
+        traded.append(reference * (1 + ((n * 13) % 9 - 4) / 200))
+    after = [1.0] * len(days)
+    for n in range(len(days) - 2, -1, -1):
+        new, old = splits.get(days[n + 1], (1, 1))
+        after[n] = after[n + 1] * new / old
+    quoted = [price / by for price, by in zip(traded, after, strict=True)]
+    level = [price * by / factor[-1] for price, by in zip(traded, factor, strict=True)]
+    stated = {day: cash / after[days.index(day)] for day, cash in dividends.items()}
+    serve(web, "QXMP", lambda query: chart(days, quoted, query, adjusted=level, dividends=stated, splits=splits))  # type: ignore[arg-type]
+    found = fetch("QXMP", start=days[0], end=days[-1])
+    assert found.bars["close"].to_list() == pytest.approx(traded)
+    assert found.bars["volume"].to_list() == pytest.approx([1000 / by for by in after])
+    assert found.flags.is_empty()
+    realized = prices.returns(found.bars)["realized_return"].to_list()[1:]
+    assert realized == pytest.approx([later / earlier - 1 for earlier, later in pairwise(level)], abs=1e-4)
+    # Fetched later than the window ends, the prices are still those of the day, for the splits after it are looked for.
+    early = fetch("QXMP", start=days[0], end=days[100], splits_until=days[-1])
+    assert early.bars["close"].to_list() == pytest.approx(traded[:101])
+
+
+def test_an_adjusted_series_that_forgot_a_dividend_is_reported(web: Vendors) -> None:
+    days = calendar.sessions("XNYS", "2024-01-02", "2024-01-31")["session"].to_list()
+    closes = [50.0 + n % 3 for n in range(len(days))]
+    serve(web, "QXMP", lambda query: chart(days, closes, query, dividends={days[5]: 1.0}))  # type: ignore[arg-type]
+    found = fetch("QXMP", start=days[0], end=days[-1])
+    assert found.flags.select("session", "rule").rows() == [(days[5], "distribution")]
+    assert "steps by 1.0 " in found.flags["reason"][0] and "cash 1.0" in found.flags["reason"][0]
+
+
+def test_a_split_the_vendor_did_not_carry_back_is_flagged(web: Vendors) -> None:
+    """Closes before the split still undivided, as Yahoo's are for a day now and then: the price of the day would be doubled twice."""
+    days = calendar.sessions("XNYS", "2024-01-02", "2024-01-31")["session"].to_list()
+    closes = [80.0 + n % 3 for n in range(10)] + [40.0 + n % 2 for n in range(10, len(days))]
+    serve(web, "QXMP", lambda query: chart(days, closes, query, splits={days[10]: (2, 1)}))  # type: ignore[arg-type]
+    found = fetch("QXMP", start=days[0], end=days[-1])
+    assert found.flags.select("session", "rule").rows() == [(days[10], "split")]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "zone", "opens", "mic"),
+    [
+        ("QXMP", "America/New_York", time(9, 30), "XNYS"),
+        ("QXMP.AX", "Australia/Sydney", time(10, 0), "XASX"),
+        ("9999.HK", "Asia/Hong_Kong", time(9, 30), "XHKG"),
+        ("QXMP.NZ", "Pacific/Auckland", time(10, 0), "XNZE"),
+    ],
+)
+def test_sessions_are_days_of_the_exchange_across_clock_changes_and_holidays(
+    web: Vendors, symbol: str, zone: str, opens: time, mic: str
+) -> None:
+    """March and April 2024: both hemispheres change their clocks, Easter is a holiday; the end is included although Yahoo excludes it."""
+    days = calendar.sessions(mic, "2024-03-01", "2024-04-19")["session"].to_list()
+    closes = [10.0 + n / 10 for n in range(len(days))]
+    currency = {"XNYS": "USD", "XASX": "AUD", "XHKG": "HKD", "XNZE": "NZD"}[mic]
+    serve(web, symbol, lambda query: chart(days, closes, query, zone=zone, opens=opens, currency=currency))  # type: ignore[arg-type]
+    found = fetch(symbol, start=days[0], end=days[-1])
+    assert found.bars["session"].to_list() == days
+    assert found.flags.is_empty() and date(2024, 3, 29) not in days
+    inner = fetch(symbol, start=days[3], end=days[-3])
+    assert inner.bars["session"].to_list() == days[3:-2]
+
+
+def test_a_currency_the_market_does_not_trade_in_is_flagged(web: Vendors) -> None:
+    serve(web, "QXMP", Answer(json.loads(json.dumps(CHART).replace('"USD"', '"EUR"'))))
+    found = fetch("QXMP")
+    assert found.flags.select("symbol", "session", "rule").rows() == [("QXMP", None, "currency")]

@@ -1,0 +1,340 @@
+"""Whose move an expression is: the instrument of its clause, of the clauses and sentences before it, or a name without a symbol.
+
+Used by :mod:`research.moves`. A noun phrase that is no known instrument keeps a number from being given to a neighbour.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from research.move_grammar import (
+    EN_FILLER,
+    EN_REFUSED,
+    FILLER,
+    FRAME,
+    JOINER,
+    OTHER_NOUN,
+    PREPOSITION,
+    PRICE_NOUN,
+    PRICE_ONLY,
+    REFUSED,
+    WEAK,
+    Expression,
+)
+from research.sentences import Sentence
+
+__all__ = ["Span", "Subject", "Topic", "from_context", "joined", "subject", "unfilled", "without_asides"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One naming of an instrument in a text."""
+
+    symbol: str
+    surface: str
+    start: int
+    end: int
+    role: str = "subject"
+
+
+#: (symbol, surface, start) of each part of a subject
+Subject = list[tuple[str | None, str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a sentence that names nothing goes on about: the instrument named last (``near``) and the share of the headline (``lead``).
+
+    ``gap`` is the number of sentences since ``near`` was named; ``apart`` tells whether a paragraph has ended since.
+    """
+
+    near: Span | None = None
+    lead: Span | None = None
+    gap: int = 0
+    apart: bool = False
+
+    def share(self) -> Span | None:
+        """Return the instrument that 该股 or 公司股价 means: the one named last, unless the text has moved on from it."""
+        return self.lead if self.lead is not None and self.apart and self.gap > 1 else self.near
+
+
+_OTHER_NAME = re.compile(r"(?!AD[RS](?![A-Z]))[A-Z][A-Za-z]{2,}|ETF|基金|信托")
+_PRONOUN = re.compile(r"它(?!们)|后者|该(?:股|行|公司|集团)")
+_MARKET_WORD = re.compile(r"[A台港美日韩欧]股")
+_CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
+_BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力合约"})
+_CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
+_ASIDE = re.compile(
+    r"(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击"
+    r"|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期)"
+)
+_RELATED = re.compile(r"的[^,]{0,8}$")
+#: what follows a name that its clause is about
+_PREDICATE = re.compile(
+    r"(?:\S{0,6}(?:指数|期货|价格|股价|期价|合约))?"
+    r"(?:报|收|上涨|下跌|涨|跌|日内|明显|强势|翻[红绿]|由[涨跌]转)"
+)
+_GOES_ON = re.compile(r"也|却|则|仍|还|已|成为|成了|在|继续|接过")
+#: 大涨7%!甲公司创新高; not 暴跌24%是错杀?
+_SHOUTED = re.compile(r"[!,。:; …|]|$")
+_LISTED_AS = re.compile(r"ADR|ADS|H股")
+#: a sentence that begins with a name of its own, though one no instrument is known for: 某某制药是个例外
+_OWN_SUBJECT = re.compile(
+    r"(?!公司|该|其|他|她|它|我们|这|此|因|受|由于|在|当|随|自|从|消息|财报|业绩|股价|市场|投资者|分析师|管理层|去年|今年|上周|本周|昨|今|但|而|不过|另外)"
+    r"[一-龥A-Za-z·]{2,12}?(?<![月日周年度])(?:是|为|有|则|也|称|表示|宣布|预计|计划|拥有)[^,]*,"
+)
+_SHARE = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
+_GOODS = re.compile(r"(?<!股)(?<!收盘)价格?$|期货$|合约$")
+
+
+def subject(
+    plain: str,
+    sentence: Sentence,
+    pieces: Sequence[tuple[int, int]],
+    clause: tuple[int, int],
+    expression: Expression,
+    inside: Sequence[Span],
+    last: Subject | None,
+    last_end: int,
+) -> Subject | None:
+    """Return whose move ``expression`` is as far as its own sentence tells: its clause, else the clauses before it."""
+    before = [s for s in inside if s.end <= expression.start + (1 if expression.bracket else 0)]
+    if expression.bracket:
+        inner = [s for s in inside if expression.start < s.start < expression.end]
+        near = inner or [s for s in before if expression.start - s.end <= 2]
+        return [(near[-1].symbol, near[-1].surface, near[-1].start)] if near else None
+    local = [s for s in before if s.start >= clause[0]]
+    if expression.english:
+        return _english_subject(plain, sentence, expression, before, last, last_end)
+    if local:
+        nearest = local[-1]
+        gap = plain[nearest.end : expression.start]
+        if (
+            _carries(gap, expression)
+            and not _of_goods(nearest, gap)
+            and not (nearest.start < last_end and last is not None and _names_other(plain[last_end : expression.start]))
+        ):
+            return _group(plain, local, expression)
+        ahead = _before_phrase(plain, local, expression, last_end)
+        return ahead or _named_otherwise(plain, max(clause[0], last_end), expression)
+    opening = plain[max(clause[0], last_end) : expression.start]
+    reversed_ = _reversed(plain, expression, inside)
+    if reversed_:
+        return reversed_
+    if unfilled(opening) and not _only_price(opening) and not PREPOSITION.match(opening.strip()):
+        return _named_otherwise(plain, max(clause[0], last_end), expression)
+    if expression.verb in WEAK and not PRICE_ONLY.search(opening):
+        return None
+    if last is not None and last_end <= clause[0] and not any(s.start >= last_end for s in before):
+        return last
+    if len(expression.values) > 1 and re.search(r"分别|依次", plain[clause[0] : expression.end]):
+        listed = _listed(plain, pieces, clause, before, len(expression.values))
+        if listed:
+            return listed
+    referred = [s for s in before if s.role != "source"]
+    if _PRONOUN.search(opening) and referred:
+        return [(referred[-1].symbol, referred[-1].surface, referred[-1].start)]
+    return _earlier_clause(plain, pieces, clause, before)
+
+
+def _before_phrase(plain: str, local: Sequence[Span], expression: Expression, last_end: int) -> Subject | None:
+    """Return the name before a phrase that names another: 甲因拿下乙的订单涨3%."""
+    for span in reversed(local[:-1]):
+        gap = plain[span.end : expression.start]
+        if span.start < last_end:
+            return None
+        if span.role != "source" and PREPOSITION.match(gap.lstrip("的) ")) and _carries(gap, expression):
+            return [(span.symbol, span.surface, span.start)]
+    return None
+
+
+def _listed(plain: str, pieces: Sequence[tuple[int, int]], clause: tuple[int, int], before: Sequence[Span], count: int) -> Subject | None:
+    """Return the names of the clause before (``甲和乙领跌,分别下跌1%和2%``); a name that is no instrument keeps its place."""
+    earlier = [p for p in pieces if p[1] <= clause[0]]
+    if not earlier:
+        return None
+    start, end = earlier[-1]
+    names = [m for m in re.finditer(r"[^、和与及]+", plain[start:end])][-count:]
+    if len(names) != count:
+        return None
+    found: Subject = []
+    for name in names:
+        span = next((s for s in before if start + name.start() <= s.start < start + name.end()), None)
+        text = re.sub(r"(?:领涨|领跌|相对抗跌|抗跌|涨幅|跌幅|表现|居前|等).*$", "", name.group()).strip()
+        found.append((span.symbol, span.surface, span.start) if span else (None, text, start + name.start()))
+    return found
+
+
+def unfilled(text: str) -> str:
+    """Return what is left of ``text`` without the words that may stand between an instrument and its move."""
+    return FILLER.sub("", text)
+
+
+def without_asides(text: str) -> str:
+    """Return ``text`` without the phrases that give a reason or an occasion: 在公布超预期的收入之后, 因营收不及预期."""
+    return _ASIDE.sub("", text)
+
+
+def joined(plain: str, spans: Sequence[Span]) -> list[Span]:
+    """Return ``spans`` with the parts of one name made one: 布伦特5月|原油期货, 台积电|台股 (the share in Taipei, not its market)."""
+    found: list[Span] = []
+    for span in spans:
+        before = found[-1] if found else None
+        gap = plain[before.end : span.start] if before else ""
+        if before and (_market(before, span, gap) or _crude(before, span, gap)):
+            found[-1] = replace(before, surface=plain[before.start : span.end], end=span.end)
+        else:
+            found.append(span)
+    return found
+
+
+def _market(before: Span, span: Span, gap: str) -> bool:
+    return not gap and bool(_MARKET_WORD.fullmatch(span.surface) and _SHARE.fullmatch(before.symbol))
+
+
+def _crude(before: Span, span: Span, gap: str) -> bool:
+    return {before.symbol, span.symbol} <= _CRUDE and span.surface in _BARE_CRUDE and bool(_CONTRACT.fullmatch(gap))
+
+
+def _only_price(opening: str) -> bool:
+    """Tell whether the opening of a clause says no more than that a price moved: 股价, 消息公布后公司股价; not 某公司 Vistry股价."""
+    return bool(PRICE_ONLY.search(opening)) and not _OTHER_NAME.search(opening)
+
+
+def _names_other(text: str) -> bool:
+    return bool(OTHER_NOUN.search(text))
+
+
+def _carries(gap: str, expression: Expression) -> bool:
+    """Tell whether a move behind ``gap`` still belongs to the instrument before the gap."""
+    rest = unfilled(gap)
+    if not rest:
+        return True
+    if REFUSED.search(without_asides(gap)):
+        return False
+    if re.match(r"等(?:[^,]{0,18}(?:股|公司|企业|个股|成分股|巨头|品种|指数))?", gap) and len(rest) <= 18:
+        return True
+    if expression.verb in WEAK:
+        return bool(PRICE_NOUN.search(gap)) and len(rest) <= 12
+    return len(rest) <= 40 and (bool(PRICE_NOUN.search(gap)) or bool(PREPOSITION.match(gap.lstrip("的) "))))
+
+
+def _of_goods(nearest: Span, gap: str) -> bool:
+    """Tell whether the price behind a company's name is that of goods: 洲际交易所(ICE)阿拉比卡咖啡价格."""
+    said = unfilled(gap)
+    return (
+        len(said) > 2
+        and bool(_SHARE.fullmatch(nearest.symbol))
+        and bool(_GOODS.search(gap.strip()))
+        and bool(unfilled(_GOODS.sub("", gap.strip())))
+    )
+
+
+def _group(plain: str, local: Sequence[Span], expression: Expression) -> Subject:
+    group = [local[-1]]
+    for span in reversed(local[:-1]):
+        joiner = plain[span.end : group[0].start]
+        if not JOINER.fullmatch(joiner):
+            break
+        group.insert(0, span)
+    return [(s.symbol, s.surface, s.start) for s in group]
+
+
+def _named_otherwise(plain: str, start: int, expression: Expression) -> Subject | None:
+    """Return the noun phrase of an index, sector or fund that is not a known instrument."""
+    nouns = list(OTHER_NOUN.finditer(plain, start, expression.start))
+    if not nouns or expression.verb in WEAK:
+        return None
+    noun = nouns[-1]
+    if unfilled(plain[noun.end() : expression.start]):
+        return None
+    return [(None, noun["noun"], noun.start())]
+
+
+def _reversed(plain: str, expression: Expression, inside: Sequence[Span]) -> Subject | None:
+    after = next((s for s in inside if s.start >= expression.end), None)
+    if after is not None and re.fullmatch(r"的[^,、。%]{0,4}", plain[expression.end : after.start]):
+        return [(after.symbol, after.surface, after.start)]
+    return None
+
+
+def _earlier_clause(plain: str, pieces: Sequence[tuple[int, int]], clause: tuple[int, int], before: Sequence[Span]) -> Subject | None:
+    """Return the topic an elided subject continues: the instrument that opens the nearest earlier clause, else the sentence's first."""
+    if not before:
+        noun = None
+        for start, end in pieces:
+            if end <= clause[0]:
+                noun = OTHER_NOUN.search(plain, start, end) or noun
+        return [(None, noun["noun"], noun.start())] if noun else None
+    for start, end in reversed([p for p in pieces if p[1] <= clause[0]]):
+        named = [s for s in before if start <= s.start < end]
+        # 甲的合作方乙: what follows is about 乙
+        own = [s for k, s in enumerate(named) if k + 1 == len(named) or not _RELATED.match(plain, s.end, named[k + 1].start)]
+        opening = [
+            s
+            for s in own
+            if (not unfilled(plain[start : s.start]) or (s is own[0] and s is not named[0])) and not FRAME.search(plain[s.end : end])
+        ]
+        pick = opening[:1] or [s for s in own if _is_about(plain, start, s, end)][-1:]
+        if pick:
+            return [(pick[0].symbol, pick[0].surface, pick[0].start)]
+    first = next((s for s in before if s.role != "source"), before[0])
+    return [(first.symbol, first.surface, first.start)]
+
+
+def _is_about(plain: str, start: int, span: Span, end: int) -> bool:
+    """Tell whether the clause ``start`` to ``end`` is about ``span``: a predicate follows, and the name is not the object of another."""
+    if _PREDICATE.match(plain, span.end, end):
+        return True
+    return plain[start : span.start].endswith("的") and bool(_GOES_ON.match(plain, span.end, end))
+
+
+def from_context(
+    plain: str,
+    sentence: Sentence,
+    clause: tuple[int, int],
+    expression: Expression,
+    inside: Sequence[Span],
+    spans: Sequence[Span],
+    topic: Topic,
+) -> Subject | None:
+    """Return the subject of a move in a sentence that leaves it out."""
+    opening = plain[clause[0] : expression.start]
+    if sentence.headline and not inside and not unfilled(opening):
+        line = plain.find("\n")
+        above = [s for s in spans if s.start < (line if line >= 0 else len(plain)) and s.role != "source"]
+        if not _SHOUTED.match(plain, expression.end):
+            return None
+        return [(above[0].symbol, above[0].surface, sentence.start)] if above else None
+    said = plain[sentence.start : expression.start]
+    elided = _only_price(opening) or (not unfilled(opening) and (_only_price(said) or bool(_LISTED_AS.search(opening))))
+    if any(s.end <= expression.start for s in inside) or not elided or _OWN_SUBJECT.match(said):
+        return None
+    meant = topic.lead if "我们" in opening else topic.share()
+    if meant is None or meant.role == "source":
+        return None
+    return [(meant.symbol, meant.surface, clause[0])]
+
+
+def _english_subject(
+    plain: str, sentence: Sentence, expression: Expression, before: Sequence[Span], last: Subject | None, last_end: int
+) -> Subject | None:
+    local = [s for s in before if s.start >= last_end or s.start >= sentence.start]
+    if not local:
+        return None
+    nearest = local[-1]
+    gap = plain[nearest.end : expression.start]
+    if nearest.start < last_end:
+        # "Nvidia fell 2% and was down 3% for the week": the same subject goes on.
+        return (
+            last
+            if last is not None and not EN_FILLER.sub("", re.sub(r"\b(?:and|but|then|while)\b", "", plain[last_end : expression.start]))
+            else None
+        )
+    gap = re.sub(r"^,[^,%\d]{1,60},", " ", gap)
+    rest = EN_FILLER.sub("", gap)
+    if rest and (EN_REFUSED.search(gap) or not (re.search(r"\b(?:shares?|stock)\b", gap, re.IGNORECASE) and len(gap) <= 60)):
+        return None
+    return _group(plain, local, expression)

@@ -1,0 +1,197 @@
+"""Stated moves of one day, against readings made by hand of sentences written for these tests."""
+
+import re
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from research import dates, facts, moves
+from research.schemas import DOCUMENTS, content_id
+from research.sentences import sentences
+
+NAMES = {
+    "英伟达": "NVDA", "苹果": "AAPL", "微软": "MSFT", "阿斯麦": "ASML.AS", "台积电": "2330.TW", "台股": "^TWII", "恒大": "3333.HK", "道指": "^DJI",
+    "道琼斯工业平均指数": "^DJI", "罗素2000": "^RUT", "恒生指数": "^HSI", "创业板指": "399006.SZ", "日经指数": "^N225", "布伦特": "BZ=F",
+    "原油期货": "CL=F", "COMEX黄金": "GC=F", "现货黄金": "GC=F", "沪铜": "SHFE:CU", "比特币": "BTC-USD", "日元": "JPY=X", "美元兑日元": "JPY=X",
+    "美元指数": "DX-Y.NYB", "贵州茅台": "600519.SS", "宁德时代": "300750.SZ", "腾讯": "0700.HK", "CME": "CME", "瑞银": "UBS",
+}  # fmt: skip
+FOUND = re.compile("|".join(sorted(NAMES, key=len, reverse=True)))
+MORNING = datetime(2026, 3, 11, 2, 30, tzinfo=UTC)  # Wednesday 10:30 in Beijing, Tuesday evening in New York
+
+
+def role(name):
+    return "source" if name in ("瑞银", "CME") else "subject"
+
+
+def stated(text):
+    """(symbol, value, qualifier, basis) of every move in one text; its first line is the headline."""
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end(), role(m.group())) for m in FOUND.finditer(text)]
+    headline = text.index("\n") + 1 if "\n" in text else 0
+    return [(m.symbol, m.value, m.qualifier, m.basis) for m in moves.find(text, spans, sentences(text, headline))]
+
+
+def dated(body, at=MORNING, headline="行情综述"):
+    """(symbol, session) of every move of an article whose time is known to the second."""
+    text = f"{headline}\n{body}"
+    doc_id = content_id(headline, body)
+    document = DOCUMENTS.frame(
+        [
+            {
+                "doc_id": doc_id, "kind": "news", "source": "wire", "language": "zh-Hans", "headline": headline, "body": body, "published_at": at,
+                "published_precision": "second", "published_not_before": at, "published_not_after": at, "available_at": at, "story_id": doc_id,
+                "novelty": 1.0,
+            }
+        ]
+    )  # fmt: skip
+    rows = [
+        (doc_id, NAMES[m.group()], m.group(), m.start(), m.end(), m.start() < len(headline), role(m.group())) for m in FOUND.finditer(text)
+    ]
+    schema = {
+        "doc_id": pl.String,
+        "symbol": pl.String,
+        "surface": pl.String,
+        "start": pl.Int32,
+        "end": pl.Int32,
+        "in_headline": pl.Boolean,
+        "role": pl.String,
+    }
+    found = facts.extract(document, pl.DataFrame(rows, schema=schema, orient="row"))
+    return found.filter(pl.col("kind") == "price_move").select("symbol", "end_date").rows()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("宁德时代20%涨停。", [("300750.SZ", 0.20, "limit", None)]),
+        ("宁德时代午后20cm涨停。", [("300750.SZ", 0.20, "limit", "intraday")]),
+        ("英伟达闪崩19%。", [("NVDA", -0.19, "about", None)]),
+        ("布伦特原油期货跳涨1.8%。", [("BZ=F", 0.018, "exact", None)]),
+        ("英伟达直线跳水,跌3.5%,苹果狂飙4.2%。", [("NVDA", -0.035, "exact", None), ("AAPL", 0.042, "exact", None)]),
+        ("微软跌2.5%,苹果跌幅最小,仅0.3%。", [("MSFT", -0.025, "exact", None), ("AAPL", -0.003, "exact", None)]),
+        ("苹果涨幅不足1%。", [("AAPL", 0.01, "near", None)]),
+        ("日经指数8月5日12.4%的单日暴跌让人难忘。", [("^N225", -0.124, "exact", None)]),
+        ("原油期货从58.4美元上扬至59.2美元,跌幅收窄至0.3%。", [("CL=F", -0.003, "exact", None)]),
+        ("创业板指高开低走跌超3%。", [("399006.SZ", -0.03, "over", None)]),
+        ("腾讯创下新高,现涨2.7%。", [("0700.HK", 0.027, "exact", None)]),
+        ("恒大涨5.5%。", [("3333.HK", 0.055, "exact", None)]),
+    ],
+)  # fmt: skip
+def test_wordings_of_a_move(text, expected):
+    assert stated(text) == expected
+
+
+def test_a_verb_does_not_take_the_end_of_a_name():
+    # 恒|大涨 would leave a name that is no instrument
+    assert stated("恒大大涨5.5%,腾讯跌1.5%。") == [("3333.HK", 0.055, "exact", None), ("0700.HK", -0.015, "exact", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("与减持无关的苹果反而涨6.2%。", [("AAPL", 0.062)]),
+        ("罗素2000小盘股指数收跌2.2%。", [("^RUT", -0.022)]),
+        ("道琼斯工业平均指数跌0.61%。", [("^DJI", -0.0061)]),
+        ("现货黄金由涨转跌,纽约尾盘跌1.3%。", [("GC=F", -0.013)]),
+        ("微软因拿下苹果新机的定点涨4.9%。", [("MSFT", 0.049)]),
+        ("苹果成了避风港,在公布超预期的服务收入之后涨0.69%。", [("AAPL", 0.0069)]),
+        ("布伦特5月原油期货收涨0.74%。", [("BZ=F", 0.0074)]),
+        ("台积电台股收涨0.5%。", [("2330.TW", 0.005)]),
+        ("苹果的合作方阿斯麦7月扩产,该公司股价涨超4%。", [("ASML.AS", 0.04)]),
+        ("微软宣布收购英伟达旗下业务,后者大涨17.9%。", [("NVDA", 0.179)]),
+        ("那么腾讯呢?它自己收涨0.96%。", [("0700.HK", 0.0096)]),
+        ("腾讯周一新高;17日,公司股价先抑后扬,收涨4.69%。", [("0700.HK", 0.0469)]),
+        ("阿斯麦收跌15.64%;美股ADR截至发稿跌16.5%。", [("ASML.AS", -0.1564), ("ASML.AS", -0.165)]),
+        ("苹果被下调评级。该股微跌0.4%,微软跌1.8%。", [("AAPL", -0.004), ("MSFT", -0.018)]),
+        ("道指跌1%,连“抗跌”多日的罗素2000也把涨幅吐回,周五单日跌3.52%。", [("^DJI", -0.01), ("^RUT", -0.0352)]),
+        ("瑞银提示风险,其中腾讯以折让配售,次日股价跌9.4%。", [("0700.HK", -0.094)]),
+        ("台积电财报超预期\n微软同样扩产。\n公司维持全年指引。\n常规交易时段该股跌2.1%。", [("2330.TW", -0.021)]),
+    ],
+)
+def test_whose_move_it_is(text, expected):
+    assert [(symbol, value) for symbol, value, _, _ in stated(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "贵州茅台、宁德时代等多股盘中涨停或涨超10%。",
+        "杠杆基金的需求约为道指每上涨1%买入110亿美元。",
+        "苹果发布会如期举行。某某制药是个例外,该公司有新药,股价跌3.8%。",
+        "苹果发布会如期举行。Mueller工业股价涨11.6%。",
+        "微软的服务收入下跌5.5%。",
+        "宁德时代升值5%。",
+        "暴跌24%是错杀?微软新品受关注\n正文",
+        "苹果5.5%的上涨空间依旧。",
+    ],
+)
+def test_what_is_no_statement_of_a_move(text):
+    assert stated(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("道琼斯工业平均指数跌0.61%", None),  # an average by name, not over time
+        ("从年初算起,腾讯涨幅已经达到60%", "ytd"),
+        ("日元两天升值3%", "other"),
+        ("比特币24小时内暴跌约15%", None),
+        ("苹果盘后一度涨超3%", "after_hours"),
+        ("苹果开盘后跌2%", "intraday"),
+        ("苹果涨14.75%,收于288.53美元", "close"),
+        ("恒生指数午间收报25870点,跌0.4%", "intraday"),
+    ],
+)
+def test_the_span_of_time(text, expected):
+    assert [basis for *_, basis in stated(text)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("body", "at", "expected"),
+    [
+        # a day named behind a comparison does not date what follows
+        ("道指较1月7日的高点已回落;微软涨1.5%。", MORNING, [("MSFT", date(2026, 3, 10))]),
+        # pieces of one sentence share its day, also by 同一交易日
+        ("苹果周一涨1.5%;微软涨2.5%。同一交易日,英伟达跌3.5%。", MORNING, [("AAPL", date(2026, 3, 9)), ("MSFT", date(2026, 3, 9)), ("NVDA", date(2026, 3, 9))]),
+        ("苹果前一交易日收跌1.3%。", datetime(2026, 3, 11, 12, 0, tzinfo=UTC), [("AAPL", date(2026, 3, 10))]),
+        ("3月5日消息公布,苹果盘后涨3.5%,次日正式交易时段却收跌0.54%。", MORNING, [("AAPL", date(2026, 3, 5)), ("AAPL", date(2026, 3, 6))]),
+        # what happened on some day of a month is not known to have been today
+        ("2025年6月,一篇评论引发担忧。腾讯当天跌5.4%。", MORNING, [("0700.HK", None)]),
+        ("2024年7月底加息后,引发了日经指数8月5日12.4%的单日暴跌。", MORNING, [("^N225", date(2024, 8, 5))]),
+        # before New York opens; the trading of its night leads to the session of the same day
+        ("美股盘前,苹果涨1.1%,微软涨0.3%。", datetime(2026, 3, 11, 9, 0, tzinfo=UTC), [("AAPL", date(2026, 3, 11)), ("MSFT", date(2026, 3, 11))]),
+        ("苹果在美股夜盘涨1.1%,微软涨0.6%。", datetime(2026, 3, 11, 6, 0, tzinfo=UTC), [("AAPL", date(2026, 3, 11)), ("MSFT", date(2026, 3, 11))]),
+        # contracts of New York are settled in the afternoon, though they trade on
+        ("COMEX黄金跌2.99%,报2667.7美元。", datetime(2026, 3, 10, 23, 5, tzinfo=UTC), [("GC=F", date(2026, 3, 10))]),
+        ("COMEX黄金早盘跌2.99%。", datetime(2026, 3, 11, 3, 5, tzinfo=UTC), [("GC=F", date(2026, 3, 11))]),
+        ("美元指数跌0.2%。", datetime(2026, 3, 11, 13, 10, tzinfo=UTC), [("DX-Y.NYB", date(2026, 3, 11))]),
+        # the night session belongs to the next day, the morning of a day to itself
+        ("沪铜夜盘收跌0.9%,周三早盘跌幅扩大到1.2%。", MORNING, [("SHFE:CU", date(2026, 3, 11)), ("SHFE:CU", date(2026, 3, 11))]),
+        ("沪铜夜盘跌0.9%。", datetime(2026, 3, 11, 14, 10, tzinfo=UTC), [("SHFE:CU", date(2026, 3, 12))]),
+        ("截至15时收盘,沪铜跌0.9%。", datetime(2026, 3, 11, 14, 10, tzinfo=UTC), [("SHFE:CU", date(2026, 3, 11))]),
+        ("恒生指数盘中一度涨超2.5%后回落。", datetime(2026, 3, 11, 7, 40, tzinfo=UTC), [("^HSI", date(2026, 3, 11))]),
+    ],
+)  # fmt: skip
+def test_the_session_of_a_move(body, at, expected):
+    assert dated(body, at) == expected
+
+
+def test_a_rising_yen_makes_the_dollar_in_yen_fall():
+    body = "日元单日升值3.5%。美元兑日元跌0.4%。"
+    text = f"行情综述\n{body}"
+    assert [value for _, value, _, _ in stated(text)] == [0.035, -0.004]  # as said, of what is named
+    found = {(m.subject, moves.quoted(m)) for m in _moves(text)}
+    assert found == {("日元", -0.035), ("美元兑日元", -0.004)}
+
+
+def _moves(text):
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end()) for m in FOUND.finditer(text)]
+    return moves.find(text, spans, sentences(text, text.index("\n") + 1))
+
+
+def test_a_day_goes_on_from_the_year_its_sentence_named():
+    text = "2024年7月底加息,8月5日大跌;2025年12月31日余额增加,3月2日回落。3月9日反弹。"
+    found = {s.text: s.first for s in dates.find(text, MORNING)}
+    assert found["8月5日"] == date(2024, 8, 5)
+    assert found["3月2日"] == date(2026, 3, 2)
+    assert found["3月9日"] == date(2026, 3, 9)
