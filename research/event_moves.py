@@ -18,7 +18,7 @@ from research.event_types import Found
 from research.moves import Move, Span
 from research.sentences import Sentence, clauses, within
 
-__all__ = ["find", "unit"]
+__all__ = ["candidates", "find", "unit"]
 
 _UNITS = (
     (re.compile(r".*=X$|DX-Y"), 0.005),
@@ -34,6 +34,8 @@ _CENTRAL = 0.6
 _ABOUT = 0.35
 _EXTREME = 3.0
 _LONGEST = 200
+#: trust in a move that alone would be no event
+_PASSING = 0.3
 _SECTOR = re.compile(r"(?:板块|指数|概念股?|个股|股|巨头|基金|债券|国债|sector|stocks|index|shares)$", re.IGNORECASE)
 _STRONG = re.compile(
     r"^(?:(?:股价|价格|夜盘|盘中|盘前|盘后|尾盘|早盘|午后|周[一二三四五]|今日|昨日|一夜|一度|逆市|逆势|持续|集体|再度|大幅|,)*)(?:(?P<up>涨停|暴涨|大涨|飙升|狂飙|创(?:历史)?新高|新高|急升|劲升|急弹)"
@@ -62,7 +64,14 @@ def unit(symbol: str) -> float:
 
 
 def find(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
-    """Return the price events of one text, at most four, the surest first.
+    """Return the price events of one text, at most four, the surest first: the chosen ones of :func:`candidates`."""
+    return [one for one, _, chosen in candidates(plain, spans, parts, mentions) if chosen]
+
+
+def candidates(
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[Found, float, bool]]:
+    """Return every move the text states with its size in units and whether it is among the surest.
 
     Parameters
     ----------
@@ -75,10 +84,13 @@ def find(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions:
     body = [part for part in parts if not part.headline]
     lead = body[min(1, len(body) - 1)].end if body else 0
     ranked: list[tuple[float, float, bool, Found]] = []
+    others: list[tuple[Found, float]] = []
     for move in moves.find(plain, spans, parts) if "%" in plain else ():
         sentence = parts[max(0, bisect_right(parts, move.at, key=lambda part: part.start) - 1)]
         if move.symbol is None:
             aside, confidence, size = False, _of_sector(plain, move, sentence, lead), abs(move.value) / _SHARE
+            if not _SECTOR.search(move.subject):
+                continue
         else:
             mention = mentions.get(move.symbol)
             if not move.value or (mention and mention["role"] == "source"):
@@ -87,11 +99,15 @@ def find(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions:
             aside, confidence = _of_instrument(move, mention, sentence, size, highest, lead)
         if confidence:
             ranked.append((confidence, size, aside, _event(move.symbol, move.value, confidence, sentence, move)))
+        else:
+            others.append((_event(move.symbol, move.value, _PASSING, sentence, move), size))
     stated = {one.symbol for _, _, _, one in ranked}
     for said in _in_words(plain, spans, parts, mentions):
         if said.symbol not in stated:
             ranked.append((said.confidence, 1.0, False, said))
-    return _surest(ranked)
+    surest = {id(one) for one in _surest(ranked)}
+    found = [(one, size, id(one) in surest) for _, size, _, one in ranked] + [(one, size, False) for one, size in others]
+    return sorted(found, key=lambda item: (-item[2], -item[0].confidence, item[0].at))
 
 
 def _surest(ranked: list[tuple[float, float, bool, Found]]) -> list[Found]:

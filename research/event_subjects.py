@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
 from typing import Any
 
 from research import roles
@@ -19,7 +21,7 @@ from research.moves import Span
 from research.names import quoters
 from research.sentences import Sentence
 
-__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "heard", "subject", "topic_of"]
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "heard", "options", "subject", "topic_of"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -38,6 +40,8 @@ _OF_SHARES = frozenset({"shareholder_reduction", "insider_management_change", "a
 _REACH, _NEAR = 40, 30
 #: how far back a pronoun reaches
 _RECENT = 100
+#: how far back a company may be what a sentence without a subject goes on about
+_FOCUS = 220
 #: right behind an index these make it stand for its companies
 _CONSTITUENTS = re.compile(r"\s?(?:指数)?(?:的)?(?:企业|公司|成分股|成份股|companies|constituents|members)", re.IGNORECASE)
 #: right behind an instrument these make it a fund or a basket of others: 比特币ETF, 黄金股
@@ -45,6 +49,12 @@ _PRODUCT = re.compile(r"(?:相关|概念|现货)?(?:ETF|基金|概念|板块|矿
 _PRONOUN = re.compile(
     r"公司|该[股行集]|集团|本行|其|\b(?:the (?:company|firm|group|bank|maker|retailer|chipmaker)|it|its|it's)\b", re.IGNORECASE
 )
+#: an exchange in the place where shares are listed is no actor: 向港交所递交, 登陆纳斯达克
+_VENUES = frozenset({"0388.HK", "NDAQ", "ICE", "CME", "^IXIC", "LSEG.L", "8697.T"})
+_LISTS = re.compile(r"^[^,。;]{0,6}(?:上市|递|挂牌|主板|IPO|聆讯|招股|披露|信息|公告|提交|交易)|^$")
+_TO_LIST = re.compile(r"(?:向|在|于|登陆|赴|闯|冲刺|递表|叩|敲|转战|上市|获|经|据|通过|和|、)$")
+#: a demonstrative means the company named last, not the one the article is about
+_THAT = re.compile(r"该(?:公司|股|行|集团|企业|车企|药企|机构|平台|厂商|巨头)|这家[^,。;]{0,8}(?:公司|企业|巨头|厂商|集团|银行|车企|药企)")
 #: who judges another's news is not whose news it is
 _COMMENTS = re.compile(
     r"^(?:\([^()]{0,20}\))?(?:集团|公司|证券)?(?:分析师|策略师|首席|最新|近日|随后|则|也)*"
@@ -61,7 +71,7 @@ _ABBREVIATION = re.compile(
 )
 _ACTS = re.compile(
     r"(?:公司|此前|已|正|将|也|还|在|则|本周|周[一二三四五六日]|昨日|今日|去年|今年|最新|近日)*"
-    r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东)"
+    r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东|冲刺|递交|提交|成立|实现|拥有|获得|出售|停止|关闭|官宣|的(?:净?利润|收入|营收|业绩|毛利|估值|产品|股东|创始人|用户))"
 )
 _CHINESE_ACTOR = re.compile(
     r"(?:^|[,:!?\s“])([一-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
@@ -81,7 +91,13 @@ _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|�
 
 def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
     """Return the spans that may be subjects: without quoted ones and without instruments that only judge here (X认为, analysts at X)."""
-    return [span for span in spans if span.role != "source" and not _comments(plain, span, topic)]
+    return [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+
+
+def _venue(plain: str, span: Span) -> bool:
+    if span.symbol not in _VENUES:
+        return False
+    return bool(_TO_LIST.search(plain, max(0, span.start - 3), span.start) or _LISTS.match(plain[span.end : span.end + 10]))
 
 
 def _comments(plain: str, span: Span, topic: str | None) -> bool:
@@ -93,21 +109,34 @@ def _comments(plain: str, span: Span, topic: str | None) -> bool:
 def actors(plain: str, spans: Sequence[Span]) -> list[Span]:
     """Return where a Chinese text names actors that are no instruments, in the place of a subject: at the beginning of a clause.
 
-    Latin names count when they act in the headline or at least twice; Chinese ones when the headline has them, and clauses begin with
-    them at least twice. A name right behind an instrument's is its product (英伟达Blackwell) and does not count.
+    Well-known companies without a listing count always, other Latin names when they act in the headline or at least twice, other
+    Chinese ones when the headline has them and clauses begin with them at least twice. A name that stands mostly right behind an
+    instrument's is its product (英伟达Blackwell) and does not count. The role ``company`` marks those whose name shows that they are one.
     """
     line = max(0, plain.find("\n"))
     names = _latin(plain, line, spans)
-    names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)} | _repeated(plain, line)
-    if not names:
+    names |= {plain[start:end] for _, start, end in _unlisted().find_matches_as_indexes(plain, overlapping=True)}
+    names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
+    others = _repeated(plain, line) - names
+    if not names and not others:
         return []
     taken = _covered(plain, spans, margin=1)
     found = []
-    for match in re.finditer("|".join(re.escape(name) for name in sorted(names, key=lambda name: (-len(name), name))), plain):
+    for match in re.finditer("|".join(re.escape(name) for name in sorted(names | others, key=lambda name: (-len(name), name))), plain):
         before = plain[match.start() - 1] if match.start() else "\n"
         if (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
-            found.append(Span(UNLISTED, match.group(), match.start(), match.end()))
+            role = "company" if match.group() in names else "subject"
+            found.append(Span(UNLISTED, match.group(), match.start(), match.end(), role))
     return found
+
+
+@lru_cache(maxsize=1)
+def _unlisted() -> Any:
+    """Return an automaton of well-known companies without a listing."""
+    from ahocorasick_rs import AhoCorasick
+
+    lines = resources.files("research.data").joinpath("names_unlisted.csv").read_text(encoding="utf-8").split("\n")
+    return AhoCorasick([line for line in lines[1:] if line])
 
 
 def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
@@ -120,22 +149,22 @@ def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
 
 
 def _latin(plain: str, line: int, spans: Sequence[Span]) -> set[str]:
-    """Return the Latin names that act: in the headline, or at least twice; without products, which stand behind a name somewhere."""
+    """Return the Latin names that act: in the headline, or at least twice; without products, which stand behind an instrument's name."""
     if not _LATIN_LETTERS.search(plain):
         return set()
     ends = {span.end for span in spans}
     inside = _covered(plain, spans)
     acts: Counter[str] = Counter()
-    products: set[str] = set()
+    products: Counter[str] = Counter()
     for match in _LATIN.finditer(plain):
         name, start = match.group(), match.start()
         if match.end() - start < 3 or _ABBREVIATION.match(name) or inside[start]:
             continue
         if start in ends or (start - 1 in ends and plain[start - 1] in "的 "):
-            products.add(name)
+            products[name] += 1
         elif _ACTS.match(plain, match.end()):
             acts[name] += 1 + (start < line)
-    return {name for name, times in acts.items() if times >= 2} - products
+    return {name for name, times in acts.items() if times >= 2 and times > 2 * products[name]}
 
 
 def _repeated(plain: str, line: int) -> set[str]:
@@ -205,6 +234,11 @@ def subject(
     if topic == UNLISTED:  # instruments stand here as examples: only what opens the sentence or stands in the clause of the words
         clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
         before = [s for s in before if s.start > clause or s.start - sentence.start <= 2]
+    that = max((match.start() for match in _THAT.finditer(plain, sentence.start, hit.end)), default=-1)
+    if that >= 0 and last is not None and sentence.start - last.end <= _RECENT and not any(s.end > that for s in before):
+        antecedent = next((s for s in reversed(before) if s.end <= that), last)
+        if not (company and NO_COMPANY.match(antecedent.symbol)):
+            return antecedent.symbol or None, 0.9
     if before:
         near = next((s for s in reversed(before) if s.role != "counterparty"), before[-1])
         if near.role == "counterparty" and topic and near.symbol != topic:
@@ -215,17 +249,47 @@ def subject(
     after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
     if after:
         return after[0].symbol or None, 0.9
-    if (
-        not topic
-        and last is not None
-        and not own
-        and sentence.start - last.end <= _RECENT
-        and _PRONOUN.search(plain, sentence.start, hit.start)
-    ):
-        return last.symbol or None, 0.8
+    nobody = not topic or (company and NO_COMPANY.match(topic))
+    if nobody and company and last is not None and not own and sentence.start - last.end <= _RECENT and not NO_COMPANY.match(last.symbol):
+        return last.symbol or None, 0.85 if _PRONOUN.search(plain, sentence.start, hit.start) else 0.7
     if topic is not None and not (company and NO_COMPANY.match(topic)):
         return topic or None, 0.9 if not own or _PRONOUN.search(plain, sentence.start, sentence.end) else 0.6
     return None, 1.0
+
+
+def options(
+    plain: str, hit: Hit, sentence: Sentence, inside: Sequence[Span], topic: str | None, earlier: Sequence[Span], chosen: str | None
+) -> dict[str | None, str]:
+    """Return every subject the event at ``hit`` may belong to and how it is tied to the words, the likeliest (``chosen``) first.
+
+    See :func:`subject` for the arguments; ``earlier`` are the names before the sentence. Relations: ``clause`` and ``sentence`` (named
+    before the words), ``after``, ``headline`` (any name of the headline the words stand in), ``topic``, ``opener`` (the first company of
+    the last sentence that names one) and ``focus`` (the company named last), ``actor`` (somebody without a symbol), ``market``, ``nobody``.
+    """
+    own = [s for s in inside if not _PRODUCT.match(plain, s.end)]
+    clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
+    ties: dict[str | None, str] = {}
+    for span in reversed([s for s in own if s.end <= hit.end]):
+        ties.setdefault(span.symbol or None, "actor" if not span.symbol else "clause" if span.start > clause else "sentence")
+    for span in own:
+        if hit.end <= span.start <= hit.end + _REACH:
+            ties.setdefault(span.symbol or None, "after" if span.symbol else "actor")
+    if sentence.headline:
+        for span in own:
+            ties.setdefault(span.symbol or None, "headline" if span.symbol else "actor")
+    if topic is not None:
+        ties.setdefault(topic or None, "topic" if topic else "actor")
+    near = [s for s in earlier[-8:] if sentence.start - s.end <= _FOCUS and not NO_COMPANY.match(s.symbol)]
+    if near:
+        stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
+        opener = next(s for s in near if s.start > stop)
+        ties.setdefault(opener.symbol or None, "opener" if opener.symbol else "actor")
+        ties.setdefault(near[-1].symbol or None, "focus" if near[-1].symbol else "actor")
+    if hit.kind.market:
+        ties[None] = "market"
+    ties.setdefault(None, "nobody")
+    first = ties.get(chosen, "topic")
+    return {chosen: first} | {symbol: relation for symbol, relation in ties.items() if symbol != chosen}
 
 
 def _flow(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span], topic: str | None, *, basket: bool) -> tuple[str | None, float]:

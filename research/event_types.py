@@ -16,12 +16,29 @@ from typing import Any
 from research.errors import DataError
 from research.schemas import EVENT_GROUPS
 
-__all__ = ["EventType", "Found", "Hit", "hits", "taxonomy"]
+__all__ = ["EventType", "Found", "Hit", "Pair", "hits", "taxonomy", "unspecified"]
 
 #: characters on either side of a word in which its context is looked for
 _WINDOW = 40
 _MARK = "▮"
+#: how far the two halves of a pair may stand apart, and what parts clauses
+_GAP = 18
+#: trust in a pair, where its type says nothing else, and in a sentence that only reads like its group
+_PAIR = 0.45
+_CLAUSE = re.compile(r"[。;!?\n]|(?<!\d),|,(?!\d{3})")
+#: groups without an instrument as their subject
+_MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics"})
 _POINT = re.compile(r"(?<=\d)\.(?=\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Words that mean the type when ``near`` stands within ``_GAP`` characters in the same clause, and ``about`` within ``_WINDOW``."""
+
+    words: tuple[str, ...]
+    near: re.Pattern[str]
+    about: re.Pattern[str] | None
+    level: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +59,21 @@ class EventType:
     unless: tuple[str, ...] = ()
     at: re.Pattern[str] | None = None
     ends: bool = False
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A word or wording of a type at ``start`` to ``end``."""
+    """A word or wording of a type at ``start`` to ``end``.
+
+    ``level`` is the trust in it; a ``loose`` one, a pair of words, is evidence in an article and too little in a line of news.
+    """
 
     kind: EventType
     start: int
     end: int
+    level: float
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +103,7 @@ def taxonomy() -> tuple[EventType, ...]:
     """Return every event type, ordered by name; the file is checked against ``EVENT_GROUPS``."""
     source = tomllib.loads(resources.files("research.data").joinpath("events.toml").read_text(encoding="utf-8"))
     found = [_type(f"{group}.{name}", entry) for group, types in source.items() for name, entry in types.items()]
+    found += [_unspecified(group) for group in sorted(source)]
     unknown = sorted({kind.name.split(".")[0] for kind in found} - set(EVENT_GROUPS))
     if unknown:
         raise DataError(f"events.toml holds the groups {', '.join(unknown)}; expected groups of EVENT_GROUPS.")
@@ -95,23 +119,43 @@ def _type(name: str, entry: Mapping[str, Any]) -> EventType:
         re.compile(entry["en"].lower()) if entry.get("en") else None, pattern("en_avoid"),
         float(entry["prior"]), float(entry["level"]), bool(entry.get("market", False)), bool(entry.get("plan", False)),
         tuple(entry.get("unless", ())), pattern("at"), bool(entry.get("ends", False)),
+        tuple(_pair(*pair, level=float(entry.get("pair_level", _PAIR))) for pair in entry.get("pairs", ())),
     )  # fmt: skip
 
 
+def _unspecified(group: str) -> EventType:
+    """Return the type of sentences that read like an event of a group though no wording says which."""
+    said = "Reads like an event of the group; no wording says which."
+    return EventType(f"{group}.unspecified", said, (), None, None, None, None, 0.0, _PAIR, group in _MARKETS, True)
+
+
+def _pair(words: str, near: str, about: str = "", *, level: float) -> Pair:
+    return Pair(tuple(words.split("|")), re.compile(near), re.compile(about) if about else None, level)
+
+
 @lru_cache(maxsize=1)
-def _matcher() -> tuple[Any, tuple[tuple[EventType, ...], ...]]:
+def unspecified() -> Mapping[str, EventType]:
+    """Return the type ``group.unspecified`` of each group."""
+    return {kind.name.split(".")[0]: kind for kind in taxonomy() if kind.name.endswith(".unspecified")}
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ...]]:
     from ahocorasick_rs import AhoCorasick
 
-    owners: dict[str, list[EventType]] = {}
+    owners: dict[str, list[tuple[EventType, Pair | None]]] = {}
     for kind in taxonomy():
         for word in kind.words:
-            owners.setdefault(word.lower(), []).append(kind)
+            owners.setdefault(word.lower(), []).append((kind, None))
+        for pair in kind.pairs:
+            for word in pair.words:
+                owners.setdefault(word.lower(), []).append((kind, pair))
     words = sorted(owners)
     return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
 
 
 def hits(plain: str, language: str) -> list[Hit]:
-    """Return the places of ``plain`` that may be events, in order; ``en`` selects the English patterns, anything else the Chinese words."""
+    """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects the English patterns, anything else the Chinese words."""
     return _hits_english(plain) if language == "en" else _hits_chinese(plain)
 
 
@@ -121,14 +165,27 @@ def _hits_chinese(plain: str) -> list[Hit]:
     found: list[Hit] = []
     for index, start, end in automaton.find_matches_as_indexes(lowered, overlapping=True):
         first, last = max(0, start - _WINDOW), end + _WINDOW
-        for kind in owners[index]:
-            if kind.needs is not None and not kind.needs.search(plain, first, last):
+        for kind, pair in owners[index]:
+            if kind.avoid is not None and kind.avoid.search(plain, first, last):
                 continue
-            if kind.at is not None and not kind.at.search(plain[first:start] + _MARK + plain[end:last]):
-                continue
-            if kind.avoid is None or not kind.avoid.search(plain, first, last):
-                found.append(Hit(kind, start, end))
-    return found
+            if pair is not None:
+                if _paired(plain, start, end, pair.near) and (pair.about is None or pair.about.search(plain, first, last)):
+                    found.append(Hit(kind, start, end, pair.level, loose=True))
+            elif (kind.needs is None or kind.needs.search(plain, first, last)) and (
+                kind.at is None or kind.at.search(plain[first:start] + _MARK + plain[end:last])
+            ):
+                found.append(Hit(kind, start, end, kind.level))
+    return sorted(found, key=lambda hit: (hit.loose, hit.start, -hit.level, hit.kind.name))
+
+
+def _paired(plain: str, start: int, end: int, near: re.Pattern[str]) -> bool:
+    """Return whether ``near`` stands before or after a word in its clause."""
+    first, last = max(0, start - _GAP), min(len(plain), end + _GAP)
+    for mark in _CLAUSE.finditer(plain, first, start):
+        first = mark.end()
+    mark_after = _CLAUSE.search(plain, end, last)
+    last = mark_after.start() if mark_after else last
+    return near.search(plain, first, start) is not None or near.search(plain, end, last) is not None
 
 
 def _hits_english(plain: str) -> list[Hit]:
@@ -145,7 +202,7 @@ def _hits_english(plain: str) -> list[Hit]:
                 continue
             window = plain[max(0, match.start() - _WINDOW) : match.end() + _WINDOW]
             if not (kind.english_avoid and kind.english_avoid.search(window)):
-                found[start, kind.name] = Hit(kind, match.start(), match.end())
+                found[start, kind.name] = Hit(kind, match.start(), match.end(), kind.level)
     return [found[key] for key in sorted(found)]
 
 

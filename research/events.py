@@ -1,56 +1,54 @@
 """Typed events: what happened, to which instrument, when, in whose words.
 
 1. :mod:`research.event_types` holds the taxonomy and finds the words of all types in one pass.
-2. :func:`find` judges each place: whether the text says it happened (:mod:`research.modality`), whose event it is, where it stands.
+2. :mod:`research.event_ties` judges each place: whether the text says it happened, whose event it is, where it stands.
 3. :mod:`research.event_moves` adds the moves of prices a text is about.
-4. :func:`select` keeps what an expert would list as the events of the article: one a group and subject, few an article.
+4. A short text lists what it says: :func:`select` keeps the surest of each group and subject. An article tells background as well:
+   :mod:`research.event_pairs` weighs how likely an expert would list each group and subject, and the likely ones are kept.
 
-Confidence is a product of six factors, cut at 1:
+Confidence of an event of an article is that probability, at least 0.2. In a short text, or an English one, it is the trust in its place
+(:mod:`research.event_ties`) times
 
-- trust in the wording: ``level`` of the type in ``events.toml``;
-- modality: denied 0, look back 0.4, conditional 0.6, somebody's opinion 0.65, planned 0.7;
-- place: headline 1.25, lead 1.1, body 0.9, body of a long text 0.85;
-- subject: named beside it 1, after it or taken over from the headline 0.9, by a pronoun 0.8, unknown in passing 0.65;
 - salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;
-- repetition: 5 % more for each further sentence that says so, three at most.
+- repetition: 5 % more for each further sentence that says so, three at most;
 
-Below 0.3 nothing is reported; above 0.6 it is stated of what the text is about.
+below 0.3 nothing is reported, above 0.6 it is stated of what the text is about.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, event_moves, event_subjects, modality
-from research.event_types import EventType, Found, Hit, hits, taxonomy
+from research import cleaning, dates, event_grams, event_moves, event_pairs, event_subjects
+from research.event_pairs import Pair
+from research.event_ties import MARKETS, Scores, Tie, lead_end, place_of, ties
+from research.event_types import EventType, Found, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
-from research.sentences import Sentence, sentences, within
+from research.sentences import Sentence, sentences
 
-__all__ = ["ANNOTATOR", "EventType", "Found", "extract", "find", "select", "taxonomy"]
+__all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@2"
-_FLOOR = 0.3
-#: most events of an article, of one instrument in it that its headline does not name, and market-wide ones
+ANNOTATOR = "events@3"
+#: least confidence of an event of a short text, least probability of one of an article
+_FLOOR, _LISTED = 0.3, 0.2
+#: characters of body from which on a text is an article
+_ARTICLE = 400
+#: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
+_MOST_LISTED = 7
 _MOST, _MOST_ASIDE, _MOST_WIDE = 6, 2, 3
-#: groups of markets and states
-_WIDE = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"})
 #: relevance of an instrument a text is about; factor on market-wide background
 _ABOUT, _BACKGROUND = 0.6, 0.7
-#: groups that befall states, authorities and persons as well
-_OF_ANYBODY = frozenset({"regulation_investigation", "litigation_settlement", "accident_operations", "default_credit"})
-#: groups that report on a period by their nature
-_PERIOD = frozenset({"earnings", "dividend", "macro_data"})
-_LONG = 1_200
 _LONGEST = 200
 #: how much of the body dates what its headline says
 _OPENING = 40
@@ -59,9 +57,6 @@ _DATED = re.compile(
     r"\d[月日号./-]|[日周昨今前]|星期|礼拜|隔夜|上午|下午|晚间|day|morning|night|week|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
     re.IGNORECASE,
 )
-_HEADLINE, _LEAD, _BODY, _LONG_BODY = 1.25, 1.1, 0.9, 0.85
-#: somebody the master does not know: who the headline or lead is about (or a market), in passing
-_UNNAMED, _NOBODY = 0.9, 0.65
 
 
 @lru_cache(maxsize=1)
@@ -106,15 +101,78 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: M
     text = document["headline"] + "\n" + document["body"]
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
+    article = document["language"] != "en" and len(document["body"]) >= _ARTICLE
+    scores = event_grams.shipped().scores(plain, spans, parts) if article else None
+    pairs = _pairs(document, plain, parts, spans, mentions, scores)
+    if scores is None:
+        chosen = select(_worded(pairs, loose=False), mentions)
+    else:
+        likely = [(event_pairs.weigh(row), pair) for pair, row in evidence_of(pairs, mentions, len(document["body"]), scores)]
+        chosen = _listed(likely)
+    return [_row(document, text, plain, one, mentions) for one in chosen]
+
+
+def pairs_of(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]], scores: Scores) -> list[Pair]:
+    """Return what an article says, by group and subject.
+
+    Parameters
+    ----------
+    document, spans, mentions
+        A row of ``documents``, the names in it, its rows of ``mentions`` by symbol.
+    scores
+        Probability of each group for each sentence.
+    """
+    plain = cleaning.plain(document["headline"] + "\n" + document["body"])
+    return _pairs(document, plain, sentences(plain, len(document["headline"]) + 1), spans, mentions, scores)
+
+
+def _pairs(
+    document: Mapping[str, Any], plain: str, parts: Sequence[Sentence], spans: Sequence[Span],
+    mentions: Mapping[str, Mapping[str, Any]], scores: Scores | None,
+) -> list[Pair]:  # fmt: skip
     quoted = {symbol for symbol, row in mentions.items() if row["role"] == "source"}
-    heard = [span for span in spans if span.symbol not in quoted]
+    issuer = _issuers(mentions)
+    heard = [replace(span, symbol=issuer.get(span.symbol, span.symbol)) for span in spans if span.symbol not in quoted]
     company = _about_company(mentions)
     typed = [
-        one.weighed(_salience(one.symbol, mentions, company=company and not one.headline and one.name.split(".")[0] in _WIDE))
-        for one in find(plain, heard, parts, event_subjects.topic_of(mentions), document["language"], document["published_at"])
+        replace(tie, found=tie.found.weighed(_salience(tie.found, mentions, company=company)))
+        for tie in ties(plain, heard, parts, event_subjects.topic_of(mentions), document["language"], document["published_at"], scores)
     ]
-    moved = event_moves.find(plain, spans, parts, mentions)
-    return [_row(document, text, plain, one, mentions) for one in select([*typed, *moved], mentions)]
+    lead = lead_end(parts)
+    moved = [
+        Tie(
+            one,
+            "move",
+            place_of(parts[max(0, bisect_right(parts, one.start, key=lambda part: part.start) - 1)], lead),
+            one.confidence,
+            chosen,
+            0.0,
+            size,
+        )
+        for one, size, chosen in event_moves.candidates(plain, spans, parts, mentions)
+    ]
+    return event_pairs.gather([*typed, *moved])
+
+
+def evidence_of(
+    pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores
+) -> list[tuple[Pair, dict[str, float]]]:
+    """Return the evidence for each pair of an article, see :func:`research.event_pairs.features`."""
+    ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
+    return [(pair, event_pairs.features(pair, pairs, mentions, length, scores, ruled)) for pair in pairs]
+
+
+def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:
+    """Return the likeliest reading of every wording, with or without loose ones; sentences that only read like an event have none."""
+    told = [tie for pair in pairs for tie in pair.ties if tie.chosen and (loose or not tie.loose)]
+    return [tie.found for tie in told if not tie.found.name.endswith(".unspecified")]
+
+
+def _listed(weighed: Sequence[tuple[float, Pair]]) -> list[Found]:
+    """Return the events an expert would list, by place: the likeliest pairs, seven at most."""
+    likely = sorted((one for one in weighed if one[0] >= _LISTED), key=lambda one: (-one[0], one[1].best.found.at, one[1].group))
+    found = [replace(pair.best.found, confidence=round(probability, 4)) for probability, pair in likely[:_MOST_LISTED]]
+    return sorted(found, key=lambda one: (one.at, one.name, one.symbol or ""))
 
 
 def select(found: Sequence[Found], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
@@ -140,7 +198,7 @@ def select(found: Sequence[Found], mentions: Mapping[str, Mapping[str, Any]]) ->
         key = (one.name.split(".")[0], one.symbol)
         mention = mentions.get(one.symbol or "")
         most = _MOST_WIDE if one.symbol is None else _MOST if mention and mention["in_headline"] else _MOST_ASIDE
-        unresolved = one.symbol is None and key[0] not in _WIDE and any(group == key[0] for group, _ in groups)
+        unresolved = one.symbol is None and key[0] not in MARKETS and any(group == key[0] for group, _ in groups)
         if one.confidence < _FLOOR or key in groups or unresolved or per[one.symbol] >= most or len(kept) >= _MOST:
             continue
         groups.add(key)
@@ -169,56 +227,17 @@ def find(
     -----
     Confidence is that of each place alone: :func:`extract` also weighs how much the text is about the subject, and repetition.
     """
-    said_of = hits(plain, language)
-    if not said_of:
-        return []
-    english = language == "en"
-    subjects = event_subjects.heard(plain, spans, topic)
-    if not english:
-        unlisted = event_subjects.actors(plain, spans)
-        if topic is None and not any(span.start < parts[0].end for span in subjects):
-            topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
-        subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
-    lead = _lead_end(parts)
-    denied: set[str] = set()
-    found: list[Found] = []
-    settled: set[tuple[str, int]] = set()
-    for hit in said_of:
-        if _named(spans, hit):
-            continue
-        kind, group = hit.kind, hit.kind.name.split(".")[0]
-        sentence = parts[max(0, bisect_right(parts, hit.start, key=lambda part: part.start) - 1)]
-        if (kind.name, sentence.start) in settled:
-            continue  # one sentence says a thing once
-        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
-        said = modality.judge(plain, sentence, place, published_at.year, english=english)
-        if sentence.headline and not said:
-            denied.add(kind.name)  # what the headline denies is no event of the body either
-        if not said or kind.name in denied:
-            continue
-        where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
-        symbol, sure = None, 1.0
-        if not kind.market:
-            earlier = bisect_left(subjects, sentence.start, key=lambda span: span.start)
-            last = subjects[earlier - 1] if earlier else None
-            inside = within(subjects, sentence.start, sentence.end)
-            symbol, sure = event_subjects.subject(plain, hit, sentence, inside, topic, last)
-        if symbol is None and not kind.market:
-            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_subjects.UNLISTED
-            if unknown and group not in _OF_ANYBODY:
-                continue  # a company the master does not know, in passing
-            sure *= _NOBODY if unknown else _UNNAMED
-        confidence = round(min(1.0, kind.level * said * where * sure), 4)
-        if symbol is not None or kind.market:
-            settled.add((kind.name, sentence.start))
-        found.append(Found(kind.name, symbol, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline))
-    return found
+    return [tie.found for tie in ties(plain, spans, parts, topic, language, published_at) if tie.chosen and not tie.loose]
 
 
-def _named(spans: Sequence[Span], hit: Hit) -> bool:
-    """Return whether the words are part of a name: Summit Basket holds no summit."""
-    index = bisect_right(spans, hit.start, key=lambda span: span.start) - 1
-    return index >= 0 and spans[index].end >= hit.end
+def _issuers(mentions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return, for symbols one name stands for in this text, the most relevant of them: only prices differ between an issuer's listings."""
+    ranked = sorted(mentions.values(), key=lambda m: (-m["relevance"], m["first_offset"], m["symbol"]))
+    first: dict[str, str] = {}
+    for mention in ranked:
+        for surface in mention["surfaces"]:
+            first.setdefault(surface, mention["symbol"])
+    return {mention["symbol"]: first[mention["surfaces"][0]] for mention in ranked if mention["surfaces"]}
 
 
 def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -226,17 +245,11 @@ def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:
     return bool(named) and not any(event_subjects.NO_COMPANY.match(symbol) for symbol in named)
 
 
-def _lead_end(parts: Sequence[Sentence]) -> int:
-    """Return where the lead ends: the first two sentences below the headline."""
-    body = [part for part in parts if not part.headline]
-    return body[min(1, len(body) - 1)].end if body else 0
-
-
-def _salience(symbol: str | None, mentions: Mapping[str, Mapping[str, Any]], *, company: bool) -> float:
+def _salience(found: Found, mentions: Mapping[str, Mapping[str, Any]], *, company: bool) -> float:
     """Return how much a text is about a subject; what befalls markets is background where the headline names only companies."""
-    if symbol is None and company:
+    if found.symbol is None and company and not found.headline and found.name.split(".")[0] in MARKETS:
         return _BACKGROUND
-    mention = mentions.get(symbol or "")
+    mention = mentions.get(found.symbol or "")
     if mention is None or mention["in_headline"]:
         return 1.0
     highest = max((m["relevance"] for m in mentions.values() if m["role"] != "source"), default=0.0)

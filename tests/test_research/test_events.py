@@ -178,7 +178,10 @@ def test_rows_are_complete():
 def test_taxonomy_covers_every_group():
     kinds = events.taxonomy()
     assert {kind.name.split(".")[0] for kind in kinds} == set(EVENT_GROUPS) - {"price_move"}
-    assert all(kind.definition and (kind.words or kind.english) and -1 <= kind.prior <= 1 and 0 < kind.level <= 1 for kind in kinds)
+    assert all(kind.definition and -1 <= kind.prior <= 1 and 0 < kind.level <= 1 for kind in kinds)
+    assert {kind.name for kind in kinds if not (kind.words or kind.english or kind.pairs)} == {
+        f"{group}.unspecified" for group in set(EVENT_GROUPS) - {"price_move"}
+    }
     known = {kind.name for kind in kinds}
     assert all(set(kind.unless) <= known for kind in kinds)
 

@@ -1,0 +1,149 @@
+"""Which (group, subject) pairs of an article are its events: the evidence for each, and how likely an expert would list it.
+
+1. Every wording of the taxonomy that the text does not deny, and every sentence that reads like an event of a group
+   (:mod:`research.event_grams`), is tied to the subjects it may belong to (:func:`research.event_subjects.options`).
+2. :func:`gather` collects these ties by group and subject.
+3. :func:`features` says how strong the best wording of each kind of tie is in headline, lead and body, how often it is said, how much the
+   article is about the subject, and what competes with it.
+4. :func:`weigh` turns that into a probability with the logistic weights of ``event_weights.json``, fitted on articles written and labelled
+   for this project (``build_event_weights.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from research import event_subjects
+from research.event_grams import GROUPS
+from research.event_ties import Scores, Tie
+
+__all__ = ["Pair", "Ruled", "features", "gather", "weigh"]
+
+Ruled = Set[tuple[str, str | None]]
+#: from this confidence on another subject of a group is a rival
+_RIVAL = 0.3
+
+
+@dataclass(slots=True)
+class Pair:
+    """All ties of one group to one subject."""
+
+    group: str
+    symbol: str | None
+    ties: list[Tie] = field(default_factory=list)
+
+    @property
+    def confidence(self) -> float:
+        """Confidence of the likeliest reading in which the pair's subject is the subject, 0 when there is none."""
+        return max((tie.found.confidence for tie in self.ties if tie.chosen), default=0.0)
+
+    @property
+    def best(self) -> Tie:
+        """The tie that stands for the pair: a wording, not a mere likeness, then the surest, the earliest of equals."""
+        return max(self.ties, key=lambda t: (not t.found.name.endswith(".unspecified"), t.chosen, t.found.confidence, -t.found.at))
+
+
+def gather(ties: Sequence[Tie]) -> list[Pair]:
+    """Return the pairs of one article, in order of appearance."""
+    pairs: dict[tuple[str, str | None], Pair] = {}
+    for tie in ties:
+        key = (tie.found.name.split(".")[0], tie.found.symbol)
+        pairs.setdefault(key, Pair(*key)).ties.append(tie)
+    return list(pairs.values())
+
+
+def features(
+    pair: Pair, pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores, ruled: Ruled
+) -> dict[str, float]:
+    """Return the evidence for one pair, by name; what is absent is 0.
+
+    Parameters
+    ----------
+    pair, pairs
+        The pair and all pairs of its article.
+    mentions
+        Rows of ``mentions`` of the article by symbol.
+    length
+        Characters of the body.
+    scores
+        Probability of each group for each sentence, see :meth:`research.event_grams.Grams.scores`.
+    ruled
+        The pairs that the rules for short texts would select.
+    """
+    row: dict[str, float] = {f"group:{pair.group}": 1.0}
+    for tie in pair.ties:
+        key = f"{tie.relation}:{tie.place}"
+        row[key] = max(row.get(key, 0.0), tie.strength)
+        if tie.chosen:
+            row["chosen:headline"] = max(row.get("chosen:headline", 0.0), tie.found.confidence * (tie.place == "headline"))
+    row["chosen"] = pair.confidence
+    row["ruled"] = float((pair.group, pair.symbol) in ruled)
+    row["gram"] = max(tie.gram for tie in pair.ties)
+    row["gram:chosen"] = max((tie.gram for tie in pair.ties if tie.chosen), default=0.0)
+    row["gram:logit"] = _logit(row["gram"]) / 4
+    row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in pair.ties))
+    sums, column = scores.sum(axis=0), GROUPS.index(pair.group)
+    row["text"] = _logit(float(scores[:, column].max(initial=0.0))) / 4
+    row["text:share"] = float(sums[column] / max(float(sums.sum()), 1e-6))
+    row["text:rank"] = 1.0 / (1 + int((sums > sums[column]).sum()))
+    moves = [tie for tie in pair.ties if tie.relation == "move"]
+    if moves:
+        sizes = sorted({round(t.size, 6) for other in pairs for t in other.ties if t.relation == "move"}, reverse=True)
+        order = sorted({t.found.at for other in pairs for t in other.ties if t.relation == "move"})
+        row["move:size"] = min(max(t.size for t in moves), 6.0) / 3
+        row["move:rank"] = 1.0 / (1 + min(sizes.index(round(t.size, 6)) for t in moves))
+        row["move:order"] = 1.0 / (1 + min(order.index(t.found.at) for t in moves))
+        row["move:many"] = math.log1p(len(order))
+    row["said"] = math.log1p(len({tie.found.start for tie in pair.ties if tie.chosen}))
+    row["tied"] = math.log1p(len({tie.found.start for tie in pair.ties if tie.relation != "nobody"}))
+    row["strength"] = max(tie.strength for tie in pair.ties)
+    others = [other.confidence for other in pairs if other.group == pair.group and other is not pair]
+    row["behind"] = max(0.0, max(others, default=0.0) - pair.confidence)
+    row["rivals"] = math.log1p(sum(other > _RIVAL for other in others))
+    row |= _of_subject(pair, mentions)
+    row["length"] = math.log(max(length, 100) / 1000)
+    row["few"] = 1.0 / len(pairs)
+    return row
+
+
+def _of_subject(pair: Pair, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return how much the article is about the subject of a pair."""
+    company = pair.group in event_subjects.COMPANY
+    if pair.symbol is None:
+        headless = not any(mention["in_headline"] for mention in mentions.values())
+        return {"null": 1.0, "null:company": float(company), "null:headless": float(headless)}
+    mention = mentions.get(pair.symbol)
+    if mention is None:
+        return {}
+    instrument = bool(event_subjects.NO_COMPANY.match(pair.symbol))
+    return {
+        "headline": float(mention["in_headline"]),
+        "relevance": float(mention["relevance"]),
+        "top": float(mention["relevance"] >= max(m["relevance"] for m in mentions.values())),
+        "mentions": math.log1p(mention["n_mentions"]),
+        "instrument": float(instrument),
+        "misfit": float(instrument and company),
+    }
+
+
+def _logit(probability: float) -> float:
+    return math.log(max(probability, 1e-4) / (1.0001 - probability))
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Mapping[str, float]:
+    found: Mapping[str, float] = json.loads(resources.files("research.data").joinpath("event_weights.json").read_text(encoding="utf-8"))
+    return found
+
+
+def weigh(row: Mapping[str, float]) -> float:
+    """Return the probability that an expert lists a pair with this evidence."""
+    weights = _weights()
+    logit = weights["bias"] + sum(weights.get(name, 0.0) * value for name, value in row.items())
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))

@@ -1,0 +1,170 @@
+"""Wordings of events tied to the subjects they may belong to.
+
+:func:`ties` judges each wording: whether the text says it happened (:mod:`research.modality`), whose event it is
+(:mod:`research.event_subjects`), where it stands. Trust in one tie is a product, cut at 1:
+
+- trust in the wording: ``level`` of the type in ``events.toml``;
+- modality: denied 0, look back 0.4, conditional 0.6, somebody's opinion 0.65, planned 0.7;
+- place: headline 1.25, lead 1.1, body 0.9, body of a long text 0.85;
+- subject: named beside it 1, after it or taken over from the headline 0.9, by a pronoun 0.85, unknown in passing 0.65.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from research import event_subjects, modality
+from research.event_grams import GROUPS
+from research.event_types import Found, Hit, hits, unspecified
+from research.moves import Span
+from research.sentences import Sentence, within
+
+__all__ = ["MARKETS", "Scores", "Tie", "lead_end", "place_of", "ties"]
+
+#: probability of each group (columns) for each sentence (rows)
+Scores = npt.NDArray[np.float64]
+#: groups of markets and states
+MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"})
+#: groups that befall states, authorities and persons as well
+_OF_ANYBODY = frozenset({"regulation_investigation", "litigation_settlement", "accident_operations", "default_credit"})
+#: groups that report on a period by their nature
+_PERIOD = frozenset({"earnings", "dividend", "macro_data"})
+_LONG = 1_200
+_HEADLINE, _LEAD, _BODY, _LONG_BODY = 1.25, 1.1, 0.9, 0.85
+#: somebody the master does not know: who the headline or lead is about (or a market), in passing
+_UNNAMED, _NOBODY = 0.9, 0.65
+#: from this probability on a sentence without a wording of a group is tied to it
+_READS = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A wording tied to a possible subject.
+
+    ``strength`` is the trust in the wording times what its modality leaves of it; ``chosen`` marks the likeliest subject; ``gram`` is how
+    much its sentence reads like the group, ``size`` of a move of prices its size in units (:func:`research.event_moves.unit`).
+    """
+
+    found: Found
+    relation: str
+    place: str
+    strength: float
+    chosen: bool
+    gram: float = 0.0
+    size: float = 0.0
+    loose: bool = False
+
+
+def ties(
+    plain: str,
+    spans: Sequence[Span],
+    parts: Sequence[Sentence],
+    topic: str | None,
+    language: str,
+    published_at: datetime,
+    scores: Scores | None = None,
+) -> list[Tie]:
+    """Return every wording of an event tied to each subject it may belong to, denials left out, in order of appearance.
+
+    Parameters
+    ----------
+    plain, spans, parts
+        Text as :func:`research.cleaning.plain` gives it, the instruments named in it, its sentences.
+    topic
+        Instrument that is the subject of sentences that name none.
+    language
+        ``en`` selects the English patterns, anything else the Chinese words.
+    published_at
+        Years before it mark a look back.
+    scores
+        How much each sentence reads like an event of each group; sentences that do without a wording are then tied as well.
+    """
+    said_of = hits(plain, language)
+    if scores is not None:
+        said_of = _with_read(said_of, scores, parts, spans)
+    if not said_of:
+        return []
+    english = language == "en"
+    subjects = event_subjects.heard(plain, spans, topic)
+    if not english:
+        unlisted = event_subjects.actors(plain, spans)
+        headed = any(span.start < parts[0].end for span in subjects)
+        if not headed and (topic is None or any(span.role == "company" and span.start < parts[0].end for span in unlisted)):
+            topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
+        subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
+    lead = lead_end(parts)
+    denied: set[str] = set()
+    found: list[Tie] = []
+    settled: set[tuple[str, str | None, int]] = set()
+    for hit in said_of:
+        if _named(spans, hit):
+            continue
+        kind, group = hit.kind, hit.kind.name.split(".")[0]
+        index = max(0, bisect_right(parts, hit.start, key=lambda part: part.start) - 1)
+        sentence = parts[index]
+        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
+        said = modality.judge(plain, sentence, place, published_at.year, english=english)
+        if sentence.headline and not said:
+            denied.add(kind.name)  # what the headline denies is no event of the body either
+        if not said or kind.name in denied:
+            continue
+        where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
+        earlier = bisect_left(subjects, sentence.start, key=lambda span: span.start)
+        last = subjects[earlier - 1] if earlier else None
+        inside = within(subjects, sentence.start, sentence.end)
+        symbol, sure, passing = None, 1.0, False
+        if not kind.market:
+            symbol, sure = event_subjects.subject(plain, hit, sentence, inside, topic, last)
+        if symbol is None and not kind.market:
+            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_subjects.UNLISTED
+            passing = unknown and group not in _OF_ANYBODY  # a company the master does not know, in passing
+            sure *= _NOBODY if unknown else _UNNAMED
+        part = place_of(sentence, lead)
+        for option, relation in event_subjects.options(plain, hit, sentence, inside, topic, subjects[:earlier], symbol).items():
+            if (kind.name, option, sentence.start) in settled:
+                continue  # one sentence says a thing of somebody once
+            settled.add((kind.name, option, sentence.start))
+            chosen = option == symbol and not passing
+            confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
+            one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
+            gram = 0.0 if scores is None else float(scores[index, GROUPS.index(group)])
+            found.append(Tie(one, relation, part, round(hit.level * said, 4), chosen, gram, loose=hit.loose))
+    return sorted(found, key=lambda tie: tie.found.at)
+
+
+def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> list[Hit]:
+    """Add the sentences that read like an event of a group none of whose wordings they hold."""
+    held = {(bisect_right(parts, hit.start, key=lambda part: part.start) - 1, hit.kind.name.split(".")[0]) for hit in said_of}
+    kinds = unspecified()
+    added = []
+    for row, column in zip(*(scores >= _READS).nonzero(), strict=True):
+        group, part = GROUPS[column], parts[row]
+        if group == "price_move" or (row, group) in held:
+            continue
+        names = within(spans, part.start, part.end)
+        at = names[0].end if names else part.start
+        added.append(Hit(kinds[group], at, at, kinds[group].level, loose=True))
+    return [*said_of, *added]
+
+
+def _named(spans: Sequence[Span], hit: Hit) -> bool:
+    """Return whether the words are part of a name: Summit Basket holds no summit."""
+    index = bisect_right(spans, hit.start, key=lambda span: span.start) - 1
+    return index >= 0 and spans[index].end >= hit.end
+
+
+def lead_end(parts: Sequence[Sentence]) -> int:
+    """Return where the lead ends: the first two sentences below the headline."""
+    body = [part for part in parts if not part.headline]
+    return body[min(1, len(body) - 1)].end if body else 0
+
+
+def place_of(sentence: Sentence, lead: int) -> str:
+    """Return ``headline``, ``lead`` or ``body`` for a sentence, the lead ending at ``lead``."""
+    return "headline" if sentence.headline else "lead" if sentence.end <= lead else "body"
