@@ -41,8 +41,10 @@ class Grams:
         if not parts:
             return np.zeros((0, len(GROUPS)))
         places, owners, lengths = bags(plain, names, parts)
+        order = np.argsort(owners, kind="stable")
+        owned, first = np.unique(owners[order], return_index=True)
         sums = np.zeros((len(parts), len(GROUPS)), dtype=np.float32)
-        np.add.at(sums, owners, self.weights[places])
+        sums[owned] = np.add.reduceat(self.weights[places[order]], first, axis=0) if len(owned) else 0.0
         logits = sums / np.sqrt(lengths)[:, None] + self.intercepts
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -30, 30))))
 

@@ -3,7 +3,7 @@
 1. Every wording of the taxonomy that the text does not deny, and every sentence that reads like an event of a group
    (:mod:`research.event_grams`), is tied to the subjects it may belong to (:func:`research.event_subjects.options`).
 2. :func:`gather` collects these ties by group and subject.
-3. :func:`features` says how strong the best wording of each kind of tie is in headline, lead and body, how often it is said, how much the
+3. :func:`evidence` says how strong the best wording of each kind of tie is in headline, lead and body, how often it is said, how much the
    article is about the subject, and what competes with it.
 4. :func:`weigh` turns that into a probability with the logistic weights of ``event_weights.json``, fitted on articles written and labelled
    for this project (``build_event_weights.py``).
@@ -23,7 +23,7 @@ from research import event_subjects
 from research.event_grams import GROUPS
 from research.event_ties import Scores, Tie
 
-__all__ = ["Pair", "Ruled", "features", "gather", "weigh"]
+__all__ = ["Pair", "Ruled", "evidence", "gather", "weigh"]
 
 Ruled = Set[tuple[str, str | None]]
 #: from this confidence on another subject of a group is a rival
@@ -58,15 +58,15 @@ def gather(ties: Sequence[Tie]) -> list[Pair]:
     return list(pairs.values())
 
 
-def features(
-    pair: Pair, pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores, ruled: Ruled
-) -> dict[str, float]:
-    """Return the evidence for one pair, by name; what is absent is 0.
+def evidence(
+    pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores, ruled: Ruled
+) -> list[dict[str, float]]:
+    """Return the evidence for each pair of an article, by name; what is absent is 0.
 
     Parameters
     ----------
-    pair, pairs
-        The pair and all pairs of its article.
+    pairs
+        All pairs of the article.
     mentions
         Rows of ``mentions`` of the article by symbol.
     length
@@ -76,40 +76,55 @@ def features(
     ruled
         The pairs that the rules for short texts would select.
     """
-    row: dict[str, float] = {f"group:{pair.group}": 1.0}
-    for tie in pair.ties:
+    told = [pair.confidence for pair in pairs]
+    peaks, sums = scores.max(axis=0, initial=0.0), scores.sum(axis=0)
+    moves = [tie for pair in pairs for tie in pair.ties if tie.relation == "move"]
+    sizes, order = sorted({-round(tie.size, 6) for tie in moves}), sorted({tie.found.at for tie in moves})
+    rows = []
+    for pair, own in zip(pairs, told, strict=True):
+        column = GROUPS.index(pair.group)
+        others = [other for rival, other in zip(pairs, told, strict=True) if rival.group == pair.group and rival is not pair]
+        row = {f"group:{pair.group}": 1.0, "chosen": own, "ruled": float((pair.group, pair.symbol) in ruled)}
+        row["behind"] = max(0.0, max(others, default=0.0) - own)
+        row["rivals"] = math.log1p(sum(other > _RIVAL for other in others))
+        row["text"] = _logit(float(peaks[column])) / 4
+        row["text:share"] = float(sums[column] / max(float(sums.sum()), 1e-6))
+        row["text:rank"] = 1.0 / (1 + int((sums > sums[column]).sum()))
+        row["length"] = math.log(max(length, 100) / 1000)
+        row["few"] = 1.0 / len(pairs)
+        rows.append(row | _of_ties(pair.ties) | _of_moves(pair.ties, sizes, order) | _of_subject(pair, mentions))
+    return rows
+
+
+def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
+    """Return how a pair is told: the strongest wording of each kind of tie, how often, and how much its sentences read like its group."""
+    row: dict[str, float] = {}
+    for tie in ties:
         key = f"{tie.relation}:{tie.place}"
         row[key] = max(row.get(key, 0.0), tie.strength)
-        if tie.chosen:
-            row["chosen:headline"] = max(row.get("chosen:headline", 0.0), tie.found.confidence * (tie.place == "headline"))
-    row["chosen"] = pair.confidence
-    row["ruled"] = float((pair.group, pair.symbol) in ruled)
-    row["gram"] = max(tie.gram for tie in pair.ties)
-    row["gram:chosen"] = max((tie.gram for tie in pair.ties if tie.chosen), default=0.0)
+    chosen = [tie for tie in ties if tie.chosen]
+    row["chosen:headline"] = max((tie.found.confidence for tie in chosen if tie.place == "headline"), default=0.0)
+    row["gram"] = max(tie.gram for tie in ties)
+    row["gram:chosen"] = max((tie.gram for tie in chosen), default=0.0)
     row["gram:logit"] = _logit(row["gram"]) / 4
-    row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in pair.ties))
-    sums, column = scores.sum(axis=0), GROUPS.index(pair.group)
-    row["text"] = _logit(float(scores[:, column].max(initial=0.0))) / 4
-    row["text:share"] = float(sums[column] / max(float(sums.sum()), 1e-6))
-    row["text:rank"] = 1.0 / (1 + int((sums > sums[column]).sum()))
-    moves = [tie for tie in pair.ties if tie.relation == "move"]
-    if moves:
-        sizes = sorted({round(t.size, 6) for other in pairs for t in other.ties if t.relation == "move"}, reverse=True)
-        order = sorted({t.found.at for other in pairs for t in other.ties if t.relation == "move"})
-        row["move:size"] = min(max(t.size for t in moves), 6.0) / 3
-        row["move:rank"] = 1.0 / (1 + min(sizes.index(round(t.size, 6)) for t in moves))
-        row["move:order"] = 1.0 / (1 + min(order.index(t.found.at) for t in moves))
-        row["move:many"] = math.log1p(len(order))
-    row["said"] = math.log1p(len({tie.found.start for tie in pair.ties if tie.chosen}))
-    row["tied"] = math.log1p(len({tie.found.start for tie in pair.ties if tie.relation != "nobody"}))
-    row["strength"] = max(tie.strength for tie in pair.ties)
-    others = [other.confidence for other in pairs if other.group == pair.group and other is not pair]
-    row["behind"] = max(0.0, max(others, default=0.0) - pair.confidence)
-    row["rivals"] = math.log1p(sum(other > _RIVAL for other in others))
-    row |= _of_subject(pair, mentions)
-    row["length"] = math.log(max(length, 100) / 1000)
-    row["few"] = 1.0 / len(pairs)
+    row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in ties))
+    row["said"] = math.log1p(len({tie.found.start for tie in chosen}))
+    row["tied"] = math.log1p(len({tie.found.start for tie in ties if tie.relation != "nobody"}))
+    row["strength"] = max(tie.strength for tie in ties)
     return row
+
+
+def _of_moves(ties: Sequence[Tie], sizes: Sequence[float], order: Sequence[int]) -> dict[str, float]:
+    """Return how a move of prices stands among those of the article: ``sizes`` negative and ``order`` of all, both ascending."""
+    moves = [tie for tie in ties if tie.relation == "move"]
+    if not moves:
+        return {}
+    return {
+        "move:size": min(max(tie.size for tie in moves), 6.0) / 3,
+        "move:rank": 1.0 / (1 + min(sizes.index(-round(tie.size, 6)) for tie in moves)),
+        "move:order": 1.0 / (1 + min(order.index(tie.found.at) for tie in moves)),
+        "move:many": math.log1p(len(order)),
+    }
 
 
 def _of_subject(pair: Pair, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

@@ -157,9 +157,9 @@ def _pairs(
 def evidence_of(
     pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores
 ) -> list[tuple[Pair, dict[str, float]]]:
-    """Return the evidence for each pair of an article, see :func:`research.event_pairs.features`."""
+    """Return the evidence for each pair of an article, see :func:`research.event_pairs.evidence`."""
     ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
-    return [(pair, event_pairs.features(pair, pairs, mentions, length, scores, ruled)) for pair in pairs]
+    return list(zip(pairs, event_pairs.evidence(pairs, mentions, length, scores, ruled), strict=True))
 
 
 def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:

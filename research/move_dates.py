@@ -83,10 +83,14 @@ def _written(document: Mapping[str, Any]) -> datetime:
     return max(not_before, document["published_at"]) if measured and not document["body"].strip() else not_before
 
 
-@lru_cache(maxsize=4096)
 def _hours(mic: str, session: date) -> tuple[datetime, datetime] | None:
-    found = sessions_within(mic, session, session)
-    return None if found.is_empty() else (found["open_at"][0], found["close_at"][0])
+    return _year(mic, session.year).get(session)
+
+
+@lru_cache(maxsize=256)
+def _year(mic: str, year: int) -> Mapping[date, tuple[datetime, datetime]]:
+    found = sessions_within(mic, date(year, 1, 1), date(year, 12, 31))
+    return {session: (opens, closes) for session, opens, closes in found.select("session", "open_at", "close_at").iter_rows()}
 
 
 class Dates:

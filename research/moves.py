@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from research.move_grammar import (
     CUE,
@@ -66,8 +67,13 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> li
     sentences
         Its sentences.
     """
+    return list(_stated(plain, tuple(spans), tuple(sentences)))
+
+
+@lru_cache(maxsize=2_048)  # tone, events and facts of a batch of texts ask for the same
+def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]) -> tuple[Move, ...]:
     # A currency right behind a number is its unit (83.14美元), not what moves.
-    spans = [s for s in spans if s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百"]
+    spans = [s for s in named if s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百"]
     spans = joined(plain, spans)
     found: list[Move] = []
     near, told, since = None, 0, 0
@@ -82,7 +88,7 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> li
             found += _in_sentence(plain, sentence, inside, spans, topic)
         if inside:
             near, told, since = next((s for s in inside if s.role != "source"), inside[0]), number, sentence.end
-    return found
+    return tuple(found)
 
 
 def quoted(move: Move) -> float:

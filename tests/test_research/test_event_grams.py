@@ -102,13 +102,11 @@ def test_evidence_of_a_pair_by_hand():
     }
     scores = np.zeros((2, len(GROUPS)))
     scores[:, GROUPS.index("earnings")] = 0.3
-    row = event_pairs.features(pairs[0], pairs, mentions, 2000, scores, {("earnings", "A")})
+    row, rival, move, _ = event_pairs.evidence(pairs, mentions, 2000, scores, {("earnings", "A")})
     assert row["clause:headline"] == 0.8 and row["clause:body"] == 0.5 and row["chosen"] == 0.8 and row["ruled"] == 1.0
     assert row["gram"] == 0.6 and row["said"] == pytest.approx(math.log(3)) and row["top"] == 1.0
     assert row["text:share"] == pytest.approx(1.0) and row["length"] == pytest.approx(math.log(2))
-    rival = event_pairs.features(pairs[1], pairs, mentions, 2000, scores, set())
     assert rival["behind"] == 0.8 and rival["ruled"] == 0.0 and rival["headline"] == 0.0
-    move = event_pairs.features(pairs[2], pairs, mentions, 2000, scores, set())
     assert (move["move:size"], move["move:rank"], move["move:order"]) == (1.0, 0.5, 1.0)
 
 
