@@ -155,7 +155,7 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
 
 
 def hits(plain: str, language: str) -> list[Hit]:
-    """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns, else Chinese words."""
+    """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns."""
     return _hits_english(plain) if language == "en" else _hits_chinese(plain)
 
 
