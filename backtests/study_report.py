@@ -110,7 +110,8 @@ def _method(result: EventStudyResult) -> Section:
     if left_out:
         reasons = result.dropped.group_by("reason").agg(events=pl.len()).sort(["events", "reason"], descending=[True, False])
         tables.append(("Events left out, by reason", reasons))
-    estimation = result.events.select("n_obs", "beta", "sigma").describe(percentiles=(0.05, 0.5, 0.95)).rename({"statistic": "over events"})
+    described = result.events.select("n_obs", "beta", "sigma").describe(percentiles=(0.05, 0.5, 0.95))
+    estimation = described.filter(~pl.col("statistic").is_in(("count", "null_count"))).rename({"statistic": "over events"})
     tables.append(("Estimation: valid days, beta, residual standard deviation", estimation))
     return Section("Method and sample", text, tables=tables)
 

@@ -1,18 +1,27 @@
-"""Mentions and events gathered by (session, symbol): the frame every feature is an expression over."""
+"""Mentions and events gathered by (session, symbol): the frame every feature is an expression over.
+
+:func:`panel` gives the sums; ratios of them are what :mod:`signals.features` forms, so that a window of sessions weighs every document
+and not every session.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from research.errors import UsageError
-from research.schemas import EVENTS, MENTIONS
+from research.instruments import in_effect
+from research.schemas import DOCUMENTS, EVENTS, INSTRUMENTS, MENTIONS
 from signals.pointintime import LEAD, assign, calendar_of, cutoffs
 from signals.schemas import FEATURES
 
-__all__ = ["event_column", "panel"]
+__all__ = ["event_column", "panel", "with_sectors"]
+
+_KEY = ("symbol", "session")
+_WEIGHT = pl.col("relevance") * pl.col("confidence")
+_TONE = pl.col("sentiment")
 
 
 def event_column(event_type: str) -> str:
@@ -29,6 +38,8 @@ def panel(
     mentions: pl.DataFrame,
     sessions: pl.DataFrame,
     *,
+    documents: pl.DataFrame | None = None,
+    source_weights: Mapping[str, float] | None = None,
     event_types: Sequence[str] = (),
     lead: timedelta = LEAD,
     asof: datetime | str | None = None,
@@ -41,6 +52,11 @@ def panel(
         Tables of :mod:`research`. Mentions whose role is ``source`` (a broker or an agency that is only quoted) do not count.
     sessions
         Sessions of the markets wanted; symbols of other markets are left out.
+    documents
+        The documents of the mentions. With them come the columns of the second block below; a mention whose document is not among
+        them adds nothing to those.
+    source_weights
+        Weight of each source in ``source_tone``; a source that is not named weighs 1.
     event_types
         Types (or whole groups) that get a count column of their own, named by :func:`event_column`.
     lead, asof
@@ -49,43 +65,124 @@ def panel(
     Returns
     -------
     DataFrame
-        Sorted by symbol and session, with ``asof`` and these Float64 columns:
+        Sorted by symbol and session, with ``asof`` and these Float64 columns, sums over the documents (mentions) of the session; *w* is
+        relevance × confidence, *s* the sentiment. Sums and counts are 0 on a session without news.
 
-        ============= ===========================================================================================
-        n_mentions    documents that name the symbol (0 on a day without news)
-        tone          mean sentiment of those documents weighted by relevance × confidence; null without news
-        tone_weight   the sum of those weights
-        net_tone      the sum of weight × sentiment (0 without news)
-        n_events      typed events about the symbol
-        event_tone    sum over events of relevance × novelty × confidence × sentiment
-        event_<type>  number of events of the type, for each of ``event_types``
-        ============= ===========================================================================================
+        ============== ==========================================================================================
+        n_mentions     documents that name the symbol
+        tone           Σ w s / Σ w; null without news
+        tone_weight    Σ w
+        net_tone       Σ w s
+        tone_square    Σ w s²
+        tone_max       highest s; null without news
+        tone_min       lowest s; null without news
+        n_positive     documents with s > 0
+        n_negative     documents with s < 0
+        n_headline     documents that name it in the headline
+        n_subject      documents whose subject it is
+        relevance      Σ relevance
+        relevant_tone  Σ relevance × s
+        confidence     Σ confidence
+        confident_tone Σ confidence × s
+        n_events       typed events about the symbol
+        event_tone     Σ over events of relevance × novelty × confidence × sentiment
+        event_<type>   events of the type, for each of ``event_types``
+        ============== ==========================================================================================
+
+        and with ``documents``
+
+        ============== ==========================================================================================
+        novelty        Σ novelty
+        novel_tone     Σ w × novelty × s
+        novel_weight   Σ w × novelty
+        source_tone    Σ w × weight of the source × s
+        n_new          documents that began a story (they are their own ``story_id``)
+        n_sources      distinct sources
+        n_announced    documents of kind ``announcement``
+        story_run      sessions with news of a story up to this one, the largest over this session's stories; null without news
+        ============== ==========================================================================================
     """
     clock = cutoffs(sessions, lead=lead, asof=asof)
-    known = assign(MENTIONS.validate(mentions).filter(pl.col("role") != "source"), clock).drop_nulls("session")
-    weight = pl.col("relevance") * pl.col("confidence")
-    news = known.group_by("session", "symbol").agg(
-        n_mentions=pl.len().cast(pl.Float64),
-        tone_weight=weight.sum(),
-        net_tone=(weight * pl.col("sentiment")).sum(),
-    )
+    # Sorted, so that floats are added in one order whatever else the tables hold.
+    known = assign(MENTIONS.validate(mentions).filter(pl.col("role") != "source"), clock).drop_nulls("session").sort(*_KEY, "doc_id")
     happened = assign(EVENTS.validate(events).filter(pl.col("symbol").is_not_null()), clock).drop_nulls("session")
-    counts = [_matches(kind).sum().cast(pl.Float64).alias(event_column(kind)) for kind in event_types]
-    typed = happened.group_by("session", "symbol").agg(
+    parts = [_mentioned(known), _happened(happened.sort(*_KEY, "event_id"), event_types)]
+    if documents is not None:
+        parts.append(_documented(known, DOCUMENTS.validate(documents), source_weights or {}))
+    frame = _grid(pl.concat([known.select(*_KEY), happened.select(*_KEY)]), clock)
+    for part in parts:
+        frame = frame.join(part, on=_KEY, how="left")
+    absent = ("session", "symbol", "asof", "tone_max", "tone_min", "story_run")
+    frame = frame.with_columns(pl.all().exclude(absent).fill_null(0.0))
+    tone = pl.when(pl.col("tone_weight") > 0).then(pl.col("net_tone") / pl.col("tone_weight"))
+    return FEATURES.validate(frame.with_columns(tone=tone).sort(*_KEY))
+
+
+def with_sectors(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """Return ``frame`` with the ``sector`` (String) its symbol had on the session; null where the master has none.
+
+    Rows of ``instruments`` are used from ``valid_from`` to ``valid_to``. The classification is the master's own: a master that knows only
+    today's sectors gives those for the past too.
+    """
+    rows = in_effect(INSTRUMENTS.validate(instruments)).select("symbol", "valid_from", "sector", "valid_to").sort("valid_from")
+    left = frame.drop("sector", strict=False).with_row_index("_row").sort("session")
+    joined = left.join_asof(
+        rows, left_on="session", right_on="valid_from", by="symbol", strategy="backward", check_sortedness=False
+    ).with_columns(sector=pl.when(pl.col("valid_to").is_null() | (pl.col("session") <= pl.col("valid_to"))).then("sector"))
+    return joined.sort("_row").drop("_row", "valid_from", "valid_to", strict=False)
+
+
+def _mentioned(known: pl.DataFrame) -> pl.DataFrame:
+    return known.group_by(_KEY, maintain_order=True).agg(
+        n_mentions=pl.len().cast(pl.Float64),
+        tone_weight=_WEIGHT.sum(),
+        net_tone=(_WEIGHT * _TONE).sum(),
+        tone_square=(_WEIGHT * _TONE**2).sum(),
+        tone_max=_TONE.max(),
+        tone_min=_TONE.min(),
+        n_positive=_count(_TONE > 0),
+        n_negative=_count(_TONE < 0),
+        n_headline=_count(pl.col("in_headline")),
+        n_subject=_count(pl.col("role") == "subject"),
+        relevance=pl.col("relevance").sum(),
+        relevant_tone=(pl.col("relevance") * _TONE).sum(),
+        confidence=pl.col("confidence").sum(),
+        confident_tone=(pl.col("confidence") * _TONE).sum(),
+    )
+
+
+def _happened(happened: pl.DataFrame, event_types: Sequence[str]) -> pl.DataFrame:
+    counts = [_count(_matches(kind)).alias(event_column(kind)) for kind in event_types]
+    return happened.group_by(_KEY, maintain_order=True).agg(
         pl.len().cast(pl.Float64).alias("n_events"),
-        (pl.col("relevance") * pl.col("novelty") * pl.col("confidence") * pl.col("sentiment")).sum().alias("event_tone"),
+        (_WEIGHT * pl.col("novelty") * _TONE).sum().alias("event_tone"),
         *counts,
     )
-    zero = ["n_mentions", "tone_weight", "net_tone", "n_events", "event_tone", *map(event_column, event_types)]
-    frame = (
-        _grid(pl.concat([known.select("symbol", "session"), happened.select("symbol", "session")]), clock)
-        .join(news, on=["session", "symbol"], how="left")
-        .join(typed, on=["session", "symbol"], how="left")
-        .with_columns(pl.col(zero).fill_null(0.0))
-        .with_columns(tone=pl.when(pl.col("tone_weight") > 0).then(pl.col("net_tone") / pl.col("tone_weight")))
-        .sort("symbol", "session")
+
+
+def _documented(known: pl.DataFrame, documents: pl.DataFrame, source_weights: Mapping[str, float]) -> pl.DataFrame:
+    columns = documents.select("doc_id", "source", "story_id", "kind", "novelty")
+    rows = known.join(columns, on="doc_id", how="inner").sort(*_KEY, "doc_id")
+    trust = pl.col("source").replace_strict(dict(source_weights), default=1.0, return_dtype=pl.Float64) if source_weights else pl.lit(1.0)
+    told = rows.select(*_KEY, "story_id").unique().sort("session")
+    runs = told.with_columns(story_run=pl.int_range(1, pl.len() + 1).cast(pl.Float64).over("symbol", "story_id", order_by="session"))
+    return (
+        rows.group_by(_KEY, maintain_order=True)
+        .agg(
+            pl.col("novelty").sum(),
+            novel_tone=(_WEIGHT * pl.col("novelty") * _TONE).sum(),
+            novel_weight=(_WEIGHT * pl.col("novelty")).sum(),
+            source_tone=(_WEIGHT * trust * _TONE).sum(),
+            n_new=_count(pl.col("story_id") == pl.col("doc_id")),
+            n_sources=pl.col("source").n_unique().cast(pl.Float64),
+            n_announced=_count(pl.col("kind") == "announcement"),
+        )
+        .join(runs.group_by(_KEY).agg(pl.col("story_run").max()), on=_KEY, how="left")
     )
-    return FEATURES.validate(frame)
+
+
+def _count(where: pl.Expr) -> pl.Expr:
+    return where.sum().cast(pl.Float64)
 
 
 def _matches(kind: str) -> pl.Expr:

@@ -15,7 +15,7 @@ from research.errors import SchemaError
 from research.schemas import INSTANT, SESSIONS
 from research.store import as_instant
 
-__all__ = ["LEAD", "assign", "calendar_of", "cutoffs"]
+__all__ = ["LEAD", "assign", "assign_everywhere", "calendar_of", "cutoffs"]
 
 #: how long before the next open a decision is made
 LEAD = timedelta(minutes=30)
@@ -60,14 +60,34 @@ def assign(rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
     Every row is kept, in order; ``session`` is null for a row that belongs to no decision in ``cutoffs``: it came after the last one,
     before the first one's own stretch ``since <= available_at < asof``, or its market is not among them.
     """
-    for column in ("symbol", "available_at"):
+    _require(rows, "symbol", "available_at")
+    return _forward(rows.with_columns(_mic=calendar_of(rows["symbol"])), cutoffs).drop("_mic")
+
+
+def assign_everywhere(rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``rows`` once for every market of ``cutoffs``, with ``mic`` and that market's ``session`` and ``asof``.
+
+    For what is about no single symbol, or about one that trades on another calendar: the same document belongs to one decision in
+    Shanghai and to another in New York. Rows that belong to no decision of a market are left out there.
+    """
+    _require(rows, "available_at")
+    markets = cutoffs.select(pl.col("mic").alias("_mic").unique(maintain_order=True))
+    return _forward(rows.join(markets, how="cross"), cutoffs).drop_nulls("session").rename({"_mic": "mic"})
+
+
+def _require(rows: pl.DataFrame, *columns: str) -> None:
+    for column in columns:
         if column not in rows.columns:
-            raise SchemaError("rows", column, f"columns {', '.join(rows.columns)}", "a symbol and the instant the row was available at")
-    left = rows.with_row_index("_row").with_columns(_mic=calendar_of(rows["symbol"])).sort("available_at")
+            expected = "a symbol and the instant the row was available at"
+            raise SchemaError("rows", column, f"columns {', '.join(rows.columns)}", expected)
+
+
+def _forward(rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
+    left = rows.with_row_index("_row").sort("available_at")
     right = cutoffs.select(pl.col("mic").alias("_mic"), "session", "since", "asof").sort("asof")
     joined = left.join_asof(
         right, left_on="available_at", right_on="asof", by="_mic", strategy="forward", allow_exact_matches=False, check_sortedness=False
     )
     inside = pl.col("available_at") >= pl.col("since")
     joined = joined.with_columns(pl.when(inside).then(pl.col("session", "asof")))
-    return joined.sort("_row").drop("_row", "_mic", "since")
+    return joined.sort("_row").drop("_row", "since")

@@ -1,0 +1,290 @@
+"""The feature library: every feature of ``docs/features.md`` under its name, in one frame.
+
+Each function below is a part of that table: names and expressions, one line a feature. :func:`library` gathers their inputs (a panel, what
+links, facts and closed bars add to it) and evaluates those whose inputs were given.
+
+1. :func:`signals.panel.panel` gathers mentions, events and documents by (session, symbol).
+2. :mod:`signals.links`, :mod:`signals.stated` and :mod:`signals.closed_bars` add columns to it, each through the same cut-offs.
+3. Expressions over a symbol's own past (:mod:`signals.features`).
+4. Expressions over those features: by session (:mod:`signals.aggregates`), changes and products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from research.errors import UsageError
+from signals import aggregates, closed_bars, features
+from signals.links import co_mentions, spillover, twins
+from signals.panel import event_column, panel, with_sectors
+from signals.pointintime import LEAD, calendar_of, cutoffs
+from signals.schemas import FEATURES
+from signals.stated import market_fact, sector_fact, symbol_fact
+
+__all__ = ["EVENT_TYPES", "library"]
+
+#: event groups with an indicator and a clock of their own
+EVENT_TYPES = (
+    "earnings", "guidance", "analyst_rating", "mna", "buyback", "shareholder_reduction", "regulation_investigation",
+    "contract_partnership",
+)  # fmt: skip
+
+_KEY = ("symbol", "session")
+#: market whose industries the brokers' weeklies speak of
+_WEEKLIES = "XSHG"
+
+
+def library(
+    events: pl.DataFrame,
+    mentions: pl.DataFrame,
+    sessions: pl.DataFrame,
+    *,
+    documents: pl.DataFrame | None = None,
+    facts: pl.DataFrame | None = None,
+    bars: pl.DataFrame | None = None,
+    instruments: pl.DataFrame | None = None,
+    benchmark: str | None = None,
+    source_weights: Mapping[str, float] | None = None,
+    event_types: Sequence[str] = EVENT_TYPES,
+    names: Sequence[str] = (),
+    lead: timedelta = LEAD,
+    asof: datetime | str | None = None,
+) -> pl.DataFrame:
+    """Return the ``features`` table: one row per (session, symbol) from the symbol's first news on, sorted by symbol and session.
+
+    Parameters
+    ----------
+    events, mentions, sessions, documents, source_weights, event_types, lead, asof
+        See :func:`signals.panel.panel`. Begin ``sessions`` some 250 sessions before the first row you need, so that long windows are full.
+    facts, bars, instruments
+        Tables of :mod:`research`. Features that need a table that is not given are left out; the sector features of ``facts`` need
+        ``instruments`` too.
+    benchmark
+        See :func:`signals.closed_bars.closed_bars`.
+    names
+        The features wanted; without it all. Fewer take less time and memory.
+
+    Raises
+    ------
+    UsageError
+        When one of ``names`` is no feature of the tables given.
+
+    Notes
+    -----
+    Every value of a row uses only rows with ``available_at < asof`` of that row. Formulas, windows and null rules: ``docs/features.md``.
+    """
+    clock = cutoffs(sessions, lead=lead, asof=asof)
+    frame = panel(
+        events, mentions, sessions, documents=documents, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
+    )
+    own = _tone() | _attention() | _opinion() | _events(event_types)
+    after = _momentum_of_tone() | _market()
+    prices: dict[str, pl.Expr] = {}
+    if documents is not None:
+        own |= _documents()
+    if instruments is not None:
+        frame = with_sectors(frame, instruments)
+        after |= _sector()
+    links = _links() | (_twins() if instruments is not None else {})
+    if not names or links.keys() & set(names):
+        frame = _linked(frame, mentions, instruments, clock)
+    own |= links
+    if facts is not None:
+        frame = _stated(frame, facts, clock)
+        own |= _facts() | (_sector_facts() if instruments is not None else {})
+    if bars is not None:
+        prices = _prices()
+        frame = _priced(frame, bars, clock, benchmark)
+        own |= _reaction()
+        after |= _tone_and_price()
+    every = [*own, *prices, *after]
+    wanted = list(names) or every
+    unknown = [name for name in wanted if name not in every]
+    if unknown:
+        raise UsageError(f"Feature {unknown[0]!r} was asked for; with the tables given there are {', '.join(every)}.")
+    after = {name: after[name] for name in wanted if name in after}
+    needed = {*wanted, *(root for expression in after.values() for root in expression.meta.root_names())}
+    frame = frame.with_columns(**{name: own[name] for name in own if name in needed}).with_columns(**after)
+    return FEATURES.validate(frame.select("session", "symbol", "asof", *wanted).sort(*_KEY))
+
+
+def _tone() -> dict[str, pl.Expr]:
+    return {
+        "tone_last": features.last("tone", within=60),
+        "tone_mean_5": features.decayed_ratio("net_tone", "tone_weight", 5),
+        "tone_mean_20": features.decayed_ratio("net_tone", "tone_weight", 20),
+        "tone_sum_2": features.decayed_sum("net_tone", 2),
+        "tone_sum_10": features.decayed_sum("net_tone", 10),
+        "tone_dispersion_20": features.dispersion("tone", 20),
+        "tone_high_20": features.highest("tone_max", 20),
+        "tone_low_20": features.lowest("tone_min", 20),
+        "tone_surprise_60": features.surprise("tone", 60),
+        "tone_crossover_2_20": features.crossover("net_tone", "tone_weight", 2, 20),
+        "relevant_tone_5": features.decayed_sum("relevant_tone", 5),
+        "confident_tone_5": features.decayed_ratio("confident_tone", "confidence", 5),
+    }
+
+
+def _attention() -> dict[str, pl.Expr]:
+    return {
+        "news_5": features.rolling_sum("n_mentions", 5),
+        "news_20": features.rolling_sum("n_mentions", 20),
+        "news_abnormal_60": features.abnormal_count("n_mentions", 60),
+        "news_trend_5_60": features.attention_trend("n_mentions", 5, 60),
+        "news_since": features.sessions_since("n_mentions"),
+        "relevance_5": features.decayed_sum("relevance", 5),
+        "relevance_mean_20": features.ratio("relevance", "n_mentions", 20),
+        "headline_share_20": features.ratio("n_headline", "n_mentions", 20),
+        "subject_share_20": features.ratio("n_subject", "n_mentions", 20),
+    }
+
+
+def _opinion() -> dict[str, pl.Expr]:
+    return {
+        "disagreement_20": features.disagreement(20),
+        "agreement_20": features.agreement(20),
+        "bullishness_5": features.bullishness(5),
+        "confidence_mean_20": features.ratio("confidence", "n_mentions", 20),
+    }
+
+
+def _documents() -> dict[str, pl.Expr]:
+    stale = pl.col("net_tone") - pl.col("novel_tone")
+    return {
+        "novel_tone_5": features.decayed_sum("novel_tone", 5),
+        "novel_tone_mean_5": features.decayed_ratio("novel_tone", "novel_weight", 5),
+        "stale_tone_5": features.decayed_sum(stale, 5),
+        "novelty_mean_20": features.ratio("novelty", "n_mentions", 20),
+        "new_story_share_20": features.ratio("n_new", "n_mentions", 20),
+        "story_run_20": features.highest("story_run", 20),
+        "sources_5": features.rolling_sum("n_sources", 5),
+        "source_tone_5": features.decayed_sum("source_tone", 5),
+        "announcement_share_20": features.ratio("n_announced", "n_mentions", 20),
+    }
+
+
+def _events(event_types: Sequence[str]) -> dict[str, pl.Expr]:
+    columns = [event_column(kind) for kind in event_types]
+    return {
+        "event_tone_5": features.decayed_sum("event_tone", 5),
+        "events_20": features.rolling_sum("n_events", 20),
+        **{f"{column}_20": features.rolling_sum(column, 20).clip(upper_bound=1.0) for column in columns},
+        **{f"{column}_since": features.sessions_since(column) for column in columns},
+    }
+
+
+def _links() -> dict[str, pl.Expr]:
+    return {
+        "peer_tone_5": features.decayed_ratio("peer_tone", "peer_weight", 5),
+        "partner_tone_20": features.decayed_ratio("partner_tone", "partner_weight", 20),
+    }
+
+
+def _twins() -> dict[str, pl.Expr]:
+    return {"twin_tone_5": features.decayed_ratio("twin_tone", "twin_weight", 5)}
+
+
+def _facts() -> dict[str, pl.Expr]:
+    return {
+        "stated_move_20": features.last("stated_move", within=20),
+        "insider_trade_60": features.rolling_sum("insider_trade", 60),
+        "northbound_flow_5": pl.col("northbound_flow"),
+    }
+
+
+def _sector_facts() -> dict[str, pl.Expr]:
+    return {
+        "sector_flow_20": pl.col("sector_flow"),
+        "sector_move_20": pl.col("sector_move"),
+        "sector_valuation_20": pl.col("sector_valuation"),
+    }
+
+
+def _prices() -> dict[str, pl.Expr]:
+    return {
+        "return_5": closed_bars.momentum(5),
+        "momentum_250_20": closed_bars.momentum(250, skip=20),
+        "volatility_20": closed_bars.volatility(20),
+        "abnormal_volume_20": closed_bars.abnormal_volume(20),
+        "high_proximity_250": closed_bars.high_proximity(250),
+        "largest_return_20": closed_bars.largest_return(20),
+        "illiquidity_60": closed_bars.illiquidity(60),
+        "size_60": closed_bars.size(60),
+        "beta_250": closed_bars.beta(250),
+    }
+
+
+def _reaction() -> dict[str, pl.Expr]:
+    logs, told = pl.col("realized_return").log1p(), pl.col("n_mentions") > 0
+    return {
+        "news_return_20": features.rolling_sum(pl.when(told).then(logs), 20),
+        "quiet_return_20": features.rolling_sum(pl.when(~told).then(logs), 20),
+    }
+
+
+def _momentum_of_tone() -> dict[str, pl.Expr]:
+    return {"tone_change_5": features.change("tone_mean_5", 5), "tone_range_20": pl.col("tone_high_20") - pl.col("tone_low_20")}
+
+
+def _market() -> dict[str, pl.Expr]:
+    return {
+        "market_tone_5": aggregates.others_mean("tone_mean_5"),
+        "tone_beyond_market_5": aggregates.relative("tone_mean_5"),
+        "market_dispersion_5": aggregates.section_dispersion("tone_mean_5"),
+        "news_share_5": aggregates.share("news_5"),
+    }
+
+
+def _sector() -> dict[str, pl.Expr]:
+    return {
+        "sector_tone_5": aggregates.others_mean("tone_mean_5", "sector"),
+        "tone_beyond_sector_5": aggregates.relative("tone_mean_5", "sector"),
+        "sector_news_share_5": aggregates.share("news_5", "sector"),
+    }
+
+
+def _tone_and_price() -> dict[str, pl.Expr]:
+    return {
+        "reversal_5": -pl.col("return_5"),
+        "tone_times_return_5": pl.col("tone_mean_5") * pl.col("return_5"),
+        "tone_per_volatility_20": pl.when(pl.col("volatility_20") > 0).then(pl.col("tone_mean_5") / pl.col("volatility_20")),
+    }
+
+
+def _linked(frame: pl.DataFrame, mentions: pl.DataFrame, instruments: pl.DataFrame | None, clock: pl.DataFrame) -> pl.DataFrame:
+    links = {"peer": co_mentions(mentions), "partner": co_mentions(mentions, roles=("subject", "counterparty"))}
+    if instruments is not None:
+        links["twin"] = twins(instruments)
+    for name, found in links.items():
+        frame = frame.join(spillover(mentions, found, clock, name=name), on=_KEY, how="left", maintain_order="left")
+    return frame
+
+
+def _stated(frame: pl.DataFrame, facts: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
+    moves = symbol_fact(facts, clock, "price_move", bases=("close", "intraday"))
+    trades = symbol_fact(facts, clock, "insider_trade", unit="CNY")
+    frame = frame.with_columns(mic=calendar_of(frame["symbol"]))
+    for name, rows in (("stated_move", moves), ("insider_trade", trades)):
+        frame = frame.join(rows.rename({"value": name}), on=_KEY, how="left", maintain_order="left")
+    mainland = clock.filter(pl.col("mic") == _WEEKLIES)
+    market = market_fact(facts, mainland, "northbound_flow").rename({"value": "northbound_flow"}).drop("asof")
+    frame = frame.join(market, on=["mic", "session"], how="left", maintain_order="left")
+    if "sector" in frame.columns:
+        for name, kind, unit in (
+            ("sector_flow", "sector_flow", "CNY"),
+            ("sector_move", "sector_move", "fraction"),
+            ("sector_valuation", "valuation_percentile", "fraction"),
+        ):
+            rows = sector_fact(facts, mainland, kind, unit=unit).rename({"value": name}).drop("asof")
+            frame = frame.join(rows, on=["mic", "session", "sector"], how="left", maintain_order="left")
+    return frame
+
+
+def _priced(frame: pl.DataFrame, bars: pl.DataFrame, clock: pl.DataFrame, benchmark: str | None) -> pl.DataFrame:
+    """Price features are formed on the bars' own grid, so that a window reaches back before a symbol's first news."""
+    closed = closed_bars.closed_bars(bars, clock, benchmark=benchmark)
+    prices = closed.with_columns(**_prices()).select(*_KEY, "realized_return", *_prices())
+    return frame.join(prices, on=_KEY, how="left", maintain_order="left")
