@@ -5,7 +5,7 @@ Two kinds of function live here and must not be mixed:
 - :func:`plain` keeps the length, so that offsets found in its result hold in the original; everything that searches a text searches this;
 - :func:`strip_boilerplate`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a document.
 
-Spam is recognised by features (gambling vocabulary, bracketed link lines), in either script, never by a particular site.
+Spam is recognised by features (see :mod:`research.spam`), in either script, never by a particular site.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from research import spam
 
 __all__ = [
     "is_boilerplate",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 _SPACES = (0x00A0, 0x1680, *range(0x2000, 0x200C), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF)
+#: characters that conversions put for another one: the wrong 陜 of 陕西
+_MISTAKEN = {"陜": "陕"}
 _CJK = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2FA20))
 
 
@@ -114,44 +118,60 @@ def strip_boilerplate(text: str) -> str:
     return "\n".join(kept).strip()
 
 
-def is_spam_line(line: str) -> bool:
-    """Tell whether a whole line is an injected link or gambling advertisement.
+def is_spam_line(line: str, script: str | None = None) -> bool:
+    """Tell whether a whole line is an injected link or advertisement.
 
-    A line is spam when it is nothing but bracketed links closed by a bar, or bracketed text with a gambling word, or when gambling phrases
-    make up most of it. Section marks such as 【核心观点】 and sentences about gaming companies are not.
+    A line is spam when it is nothing but bracketed links closed by a bar, or when :func:`research.spam.score` says so of its bracketed
+    pieces or of the whole line, or when gambling phrases make up most of it. Section marks such as 【核心观点】 and sentences about gaming
+    companies are not. ``script`` is the :func:`language` of the document, where the caller knows it.
     """
     bare = _spam_form(line).strip()
     if not bare:
         return False
     if _LINK_LINE.fullmatch(bare):
         return True
-    if _BRACKETED_LINE.fullmatch(bare) and _is_advert(bare):
+    if _BRACKETED_LINE.fullmatch(bare):
+        pieces = _PIECE.findall(bare)
+        scores = [spam.score(piece, foreign=_foreign(line, script), alone=True, bracketed=True) for piece in pieces]
+        return spam.is_advert(bare) or max(scores, default=0) >= spam.SPAM
+    if len(bare) <= 40 and not _SENTENCE.search(bare) and spam.score(bare, foreign=_foreign(line, script), alone=True) >= spam.SPAM + 3:
         return True
-    runs = [m for m in _RUN.finditer(bare) if _is_advert(m.group())]
+    runs = [m for m in _RUN.finditer(bare) if spam.is_advert(m.group())]
     covered = sum(len(re.sub(r"\W", "", m.group())) for m in runs)
     return bool(runs) and covered >= 0.7 * len(re.sub(r"\W", "", bare))
 
 
-def strip_inline_spam(text: str) -> str:
-    """Return ``text`` without gambling advertisements inside its lines; every other character stays.
+def strip_inline_spam(text: str, script: str | None = None) -> str:
+    """Return ``text`` without advertisements inside its lines; every other character stays.
 
     Bracketed advertisements go whole, runs of gambling phrases go with the clause they fill; a clause that says something else as well
-    loses only the run.
+    loses only the run. ``script`` is the :func:`language` of the document, where the caller knows it.
     """
-    if not _HINT.search(_spam_form(text)):
+    if not _SUSPECT.search(text) and not spam.HINT.search(_spam_form(text)):
         return text
-    return "\n".join(_without_spam(line) if _HINT.search(_spam_form(line)) else line for line in text.split("\n"))
+    return "\n".join(_without_spam(line, script) for line in text.split("\n"))
 
 
-def _without_spam(line: str) -> str:
+def _without_spam(line: str, script: str | None) -> str:
     form = _spam_form(line)
-    cut = [m.span() for m in _BRACKETED.finditer(form) if _is_advert(m.group())]
-    # A bracketed section mark ahead of a whole paragraph is short; a bracket that swallows a paragraph is not an advertisement.
-    cut = [(a, b) for a, b in cut if b - a <= 60]
-    for clause in _CLAUSE.finditer(form):
+    cut = []
+    for match in _BRACKETED.finditer(form):
+        # A bracketed section mark ahead of a whole paragraph is short; a bracket that swallows a paragraph is not an advertisement.
+        if match.end() - match.start() > 60:
+            continue
+        inner = match.group().strip("【】[]〖〗「」『』《》()|〓◆★■●◇ ")
+        ornament = match.group()[0] in "【〖〓◆★■◇[" and match.group().rstrip("| ")[-1] in "】〗〓◆★■◇]"
+        foreign = _foreign(line[match.start() : match.end()], script)
+        dropped = match.start() > 0 and form[match.start() - 1] not in "。!?"
+        quoting = match.group()[0] in "《「『"
+        if spam.is_advert(match.group()) or (
+            not quoting and spam.score(inner, foreign=foreign, bracketed=ornament, dropped=dropped) >= spam.SPAM
+        ):
+            cut.append(match.span())
+    for clause in _CLAUSE.finditer(form) if spam.HINT.search(form) else ():
         if any(a <= clause.start() and clause.end() <= b for a, b in cut):
             continue
-        runs = [m.span() for m in _RUN.finditer(form, clause.start(), clause.end()) if _is_advert(m.group())]
+        runs = [m.span() for m in _RUN.finditer(form, clause.start(), clause.end()) if spam.is_advert(m.group())]
         if not runs:
             continue
         left = len(re.sub(r"\W", "", clause.group())) - sum(len(re.sub(r"\W", "", form[a:b])) for a, b in runs)
@@ -166,11 +186,14 @@ def _without_spam(line: str) -> str:
     return re.sub(r"\s*\|\s*(?=\||$)", "", "".join(pieces)).strip()
 
 
-def _is_advert(run: str) -> bool:
-    if _STRONG.search(run):
-        return True
-    words, promises = len(set(_MEDIUM.findall(run))), len(set(_PROMISE.findall(run)))
-    return (words >= 1 and promises >= 2) or (promises >= 3 and bool(re.search("[澳肖码彩]", run)))
+def _foreign(piece: str, script: str | None) -> bool:
+    """Tell whether a piece is written in the other script than its document."""
+    if script not in {"zh-Hans", "zh-Hant"}:
+        return False
+    codes = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    kinds = _script_table()[codes]
+    traditional, simplified = int(np.count_nonzero(kinds == 2)), int(np.count_nonzero(kinds == 3))
+    return simplified > traditional if script == "zh-Hant" else traditional > simplified
 
 
 def _spam_form(text: str) -> str:
@@ -178,43 +201,21 @@ def _spam_form(text: str) -> str:
     return re.sub(r"(?<=\d)[Oo](?=\d)", "0", plain(text))
 
 
-def _words(words: str) -> str:
-    return "|".join(sorted((re.escape(w) for w in words.split()), key=len, reverse=True))
-
-
 _NUMERAL = "[一二三四五六七八九十]"
-#: phrases that occur in nothing but lottery and betting advertisements
-_STRONG_WORDS = (
-    rf"{_NUMERAL}{{1,2}}[肖码](?:[-—]*{_NUMERAL}{{1,2}}[肖码])+|{_NUMERAL}肖(?:中特|必中|期期准)|必中{_NUMERAL}?[肖码]|{_NUMERAL}[肖码]中特"
-    rf"|{_NUMERAL}中{_NUMERAL}特|六开彩|(?:澳门|香港){_NUMERAL}[肖码](?!头)|一肖|平特一?肖"
-    r"|新(?:澳门?|奥)(?=\s*(?:资料|今晚|今天|开[奖彩码]|内部|精准|免费|彩|天天|最[快新准]|六|正版|管家婆|特|历史))"
-    r"|(?<![\d.])(?:4949){1,2}\d{0,2}(?=\s*(?:澳|图|资料|开奖|正版))|(?<![\d.])7{3,6}8{3,6}(?![\d.])|"
-    + _words(
-        "六合彩 澳彩 天天好彩 开好彩 曾道人 跑狗图 期期准 四不像图 49图库 王中王资料 一波中特 开什么生肖 今晚开什么 博彩平台 博彩网 "
-        "彩票平台 彩票网 投注平台 足球外围 开云体育 皇冠体育 AG真人 澳门资料 管家婆资料 正版资料 资料大全"
-    )
-)
-#: words that such advertisements share with honest texts on gaming and lotteries
-_MEDIUM_WORDS = _words(
-    "特马 特码 管家婆 开奖 博彩 彩票 六合 生肖 必中 好彩 王中王 特肖 投注 百家乐 棋牌 赌场 下注 赔率 香港马会 彩民 料大全 开码 "
-    "白小姐 铁算盘 老虎机 娱乐城 真人娱乐 天天彩"
-)
-_PROMISE_WORDS = _words(
-    "资料 免费 精准 大全 正版 内部 公开 结果 查询 网站 传真 今晚 今天 晚上 今期 天天 最新 最快 最准 百分百 100% 准确 直播 注册 平台 下载 "
-    "官网 开户 公式 玄机 图库 历史记录 记录 预测 推荐 澳门 香港 手机版 入口 登录 安装 长期 期期 100准 必中"
-)
-
-_STRONG = re.compile(_STRONG_WORDS)
-_MEDIUM = re.compile(_MEDIUM_WORDS)
-_PROMISE = re.compile(_PROMISE_WORDS)
-_HINT = re.compile(rf"{_STRONG_WORDS}|{_MEDIUM_WORDS}|资料|大全")
 _RUN = re.compile(
-    rf"(?:{_STRONG_WORDS}|{_MEDIUM_WORDS}|{_PROMISE_WORDS}|新澳|新奥|开什么|{_NUMERAL}[肖码特]|{_NUMERAL}中(?=[-—\s\d]|$)|(?<=\d)准|[肖码](?=[-—\s\d]|$)|[-—_|·\s]|\d+[年期版码]?|的(?=资料|网站))+"
+    rf"(?:{spam.STRONG_WORDS}|{spam.MEDIUM_WORDS}|{spam.PROMISE_WORDS}|新澳|新奥|开什么|{_NUMERAL}[肖码特]|{_NUMERAL}中(?=[-—\s\d]|$)|(?<=\d)准|[肖码](?=[-—\s\d]|$)|[-—_|·\s]|\d+[年期版码]?|的(?=资料|网站))+"
 )
 
-_BRACKETED = re.compile(r"[【\[〖「『(《][^【】\[\]〖〗「」『』()《》\n]{2,60}[】\]〗」』)》](?:\s*\|)?")
-_BRACKETED_LINE = re.compile(r"(?:[【\[〖「『][^【】\[\]〖〗「」『』\n]{2,60}[】\]〗」』]\s*\|?\s*)+")
+_SUSPECT = re.compile(r"[【\[〖(（［〓◆★■◇]")
+_BRACKETED = re.compile(
+    r"[【\[〖「『(《][^【】\[\]〖〗「」『』()《》\n]{2,60}[】\]〗」』)》](?:\s*\|)?|([〓◆★■◇])\s?[^〓◆★■◇。,;\n]{2,40}\1"
+)
+_PIECE = re.compile(r"[^【】\[\]〖〗「」『』〓◆★■●◇|]{2,60}")
+_BRACKETED_LINE = re.compile(
+    r"(?:[【\[〖「『][^【】\[\]〖〗「」『』\n]{2,60}[】\]〗」』]\s*\|?\s*)+|[〓◆★■●◇]+[^〓◆★■●◇\n]{2,60}[〓◆★■●◇]+"
+)
 _LINK_LINE = re.compile(r"(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗]\s*\|\s*)+(?:[【\[〖][^【】\[\]〖〗\n]{2,60}[】\]〗])?")
+_SENTENCE = re.compile(r"[。;?!,]")
 _CLAUSE = re.compile(r"[^,。;!?\n,;!?]+[,。;!?,;!?]?")
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028\u2029\u2060\ufeff]")
@@ -228,7 +229,12 @@ _BOILERPLATE = tuple(
         r"^(?:点击)?(?:查看|加载|阅读|展开)(?:更多|全文|全部|原文)\s*[.…>»]*$",
         r"^(?:首页|上一页|下一页|末页|返回(?:首页|顶部|列表)?|登录|注册|搜索|更多|分享(?:到.{0,10})?|打印|收藏|关闭|点赞|评论|举报|广告|推广|导航|目录)$",
         r"^(?:相关(?:文章|阅读|推荐|新闻|资讯)|热门(?:文章|推荐|评论|搜索)|推荐阅读|猜你喜欢|发表评论|网友评论|最新评论|评论列表|友情链接|联系我们|关于我们|标签)\s*[::]?$",
-        r"^(?:上一篇|下一篇)\s*[::]",
+        r"^(?:上一[篇条则]|下一[篇条则]|前一篇|后一篇)\s*[::]",
+        r"^(?:[【\[<(〖]?(?:打印(?:此页|本页|文章)?|返回(?:顶部|首页|列表|上页|上一页)|关闭(?:窗口|本页)?|加入收藏|收藏(?:此页|本文)?|推荐给好友|分享(?:到[^】\]]{0,10})?|字号[^】\]]{0,8}|大|中|小)[】\]>)〗]?[\s|·/]*)+$",
+        r"^(?:tags?|tag标签|标签|关键[词字])\s*(?:标签)?\s*[::]",
+        r"^(?:本文|文章|内容|图文|信息)?(?:来自|来源于?|转自|摘自|整理自)(?:于)?(?:互联)?网络?[,。;]?[^。]{0,30}(?:侵权|版权|联系|删除)",
+        r"(?:如有侵权|若有侵权|侵权)[^。]{0,12}(?:联系|删除|告知)[^。]{0,60}[。!]?\s*\S{0,60}$",
+        r"^(?:服务热线|咨询热线|客服热线|联系电话|电话|传真|邮箱|地址|邮编|qq|微信)\s*[::].{0,60}$",
         r"^(?:版权所有|copyright|©|\(c\)\s*\d{4}|all rights reserved)",
         r"(?:icp备|icp证|公网安备)[^。]{0,60}$",
         r"^[【\[(]?(?:免责声明|免责条款|版权声明|法律声明|特别声明|风险提示及免责条款|郑重声明|disclaimer)[】\])]?\s*(?:[::]|$)",
@@ -253,6 +259,8 @@ def _plain_table() -> npt.NDArray[np.uint32]:
         narrow = unicodedata.normalize("NFKC", chr(code))
         if len(narrow) == 1:
             table[code] = ord(narrow)
+    for wrong, right in _MISTAKEN.items():
+        table[ord(wrong)] = ord(right)
     table[list(_SPACES)] = 0x20
     # Once more through the table, so that applying it twice changes nothing.
     return table[table]

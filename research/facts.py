@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -14,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from research import cleaning, measures, moves
+from research.chinese_names import INDUSTRIES, noun
 from research.move_dates import LONGER, Dates, sentence_at
 from research.moves import Span
 from research.schemas import DOCUMENTS, FACTS, content_id
@@ -71,9 +73,14 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
     context = Dates(plain, document, parts)
-    claimed: set[int] = set()
-    for move in moves.find(plain, spans, parts):
-        claimed.add(move.at)
+    told = moves.find(plain, spans, parts)
+    found = measures.find(plain, spans, parts, {move.at for move in told if move.symbol is not None})
+    # A listed move of an industry is read with its list; of the other numbers the reader of moves is surer.
+    listed = {measure.at for measure in found if measure.kind in {"sector_move", "index_move"}}
+    claimed = {move.at for move in told} - listed
+    for move in told:
+        if move.at in listed:
+            continue
         if move.basis not in LONGER and move.value < _DEEPEST_FALL and (move.symbol or "").endswith((".SS", ".SZ", ".BJ")):
             move = replace(move, basis="other")
         kind = _kind(move, document["kind"])
@@ -86,12 +93,14 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
             document, text, kind, move.subject, move.symbol, start, end,
             moves.quoted(move), "fraction", move.qualifier, move.basis, place, move.at,
         )  # fmt: skip
-    for measure in measures.find(plain, spans, parts, claimed):
+    for measure in found:
+        if measure.at in claimed:
+            continue
         start, end = context.of_sentence(sentence_at(parts, measure.at))
         place = (measure.start, measure.end)
         yield _row(
             document, text, measure.kind, measure.subject, measure.symbol, start, end,
-            measure.value, measure.unit, measure.qualifier, None, place, measure.at,
+            measure.value, measure.unit, measure.qualifier, measure.basis, place, measure.at,
         )  # fmt: skip
 
 
@@ -120,6 +129,8 @@ def _row(
 
 def _kind(move: moves.Move, document_kind: str) -> str:
     if move.symbol is None:
+        if noun(move.subject) in INDUSTRIES:
+            return "sector_move"
         return (
             "index_move"
             if move.subject.endswith(("指数", "股市", "大盘", "股指", "全A", "ETF", "期货", "合约")) or document_kind == "report"
@@ -127,8 +138,11 @@ def _kind(move: moves.Move, document_kind: str) -> str:
         )
     # A research report looks back over its period: an index move it does not date is not known to be one session's.
     period = move.basis in LONGER or (document_kind == "report" and move.basis is None)
-    return "index_move" if period and _is_index(move.symbol) else "price_move"
+    if period and _INDEX.search(move.symbol):
+        return "index_move"
+    # A report's weekly or monthly change of a good's price is a figure of the industry that makes or uses it.
+    return "industry_value" if document_kind == "report" and move.basis in LONGER and _GOOD.search(move.symbol) else "price_move"
 
 
-def _is_index(symbol: str) -> bool:
-    return symbol.startswith(("^", "399")) or (symbol.startswith("000") and symbol.endswith(".SS"))
+_INDEX = re.compile(r"^\^|^399\d{3}\.SZ|^980\d{3}\.SZ|^(?:000|93|95)\d+\.SS|\.WI$|^899\d{3}\.BJ|^BDI$")
+_GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):|^BDI$")

@@ -58,7 +58,7 @@ _UNIT = "|".join(sorted((re.escape(u) for u in _UNITS if u), key=len, reverse=Tr
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One stated number; ``start, end`` bound the quote, ``at`` is where its digits stand."""
+    """One stated number; ``start, end`` bound the quote, ``at`` is where its digits stand, ``basis`` the span of a move."""
 
     kind: str
     subject: str
@@ -69,6 +69,7 @@ class Measure:
     start: int
     end: int
     at: int
+    basis: str | None = None
 
 
 def amount_pattern(name: str = "") -> str:

@@ -106,7 +106,7 @@ def test_spam_lines_in_either_script(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["【核心观点】", "【策略·论市】本周市场回顾:指数普涨。", "澳门博彩毛收入同比增长12%,彩票销售回暖。", "南京六合区新建产业园。", "管家婆软件的供应商涨停。", "特马会晤成焦点", "扫码报名人数上升", "日经225指数报52885.25点,首尔综指报4949.59点", ""],
+    ["【核心观点】", "【策略·论市】本周市场回顾:指数普涨。", "澳门博彩毛收入同比增长12%,彩票销售回暖。", "南京六合区新建产业园。", "管家婆软件的供应商涨停。", "特马会晤成焦点", "扫码报名人数上升", "某行:澳门高端赌客背景多元且有助支持博彩需求", "日经225指数报52885.25点,首尔综指报4949.59点", ""],
 )  # fmt: skip
 def test_honest_lines_are_no_spam(line: str) -> None:
     assert not is_spam_line(line)
@@ -129,6 +129,36 @@ def test_inline_spam_goes_and_the_sentence_stays(text: str, expected: str) -> No
 @given(st.text(alphabet="市场上涨指数回落资金公司,。 0123456789%"))
 def test_text_without_gambling_words_is_untouched(text: str) -> None:
     assert strip_inline_spam(text) == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["【某某真人娱乐场开户送彩金】", "◆某發k8娛樂官網登錄◆", "〖某某体育app官方下载〗", "【快三大小单双计划】", "〓 某天堂918網址 〓"],
+)  # fmt: skip
+def test_spam_in_ornamental_brackets(line: str) -> None:
+    assert is_spam_line(line, "zh-Hant")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["【核心觀點】", "【投资要点】", "【體育產業:政策加碼】", "【風險提示】", "【復盤·內觀】", "(單位:%)", "【澳門博彩:毛收入回升】", "◆一、市場回顧"],
+)  # fmt: skip
+def test_section_marks_are_no_spam_in_a_traditional_text(line: str) -> None:
+    assert not is_spam_line(line, "zh-Hant")
+
+
+def test_the_other_script_inside_a_sentence_gives_spam_away() -> None:
+    text = "截至3月14日【某神争霸注册邀请码】融資余額為1.5萬億元。(想中大奖就来某发快三官方网)機構預計回升。澳門博彩毛收入同比增長12%。"
+    left = "截至3月14日融資余額為1.5萬億元。機構預計回升。澳門博彩毛收入同比增長12%。"
+    assert strip_inline_spam(text, "zh-Hant") == left
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["【打印此頁】【返回頂部】【關閉窗口】", "TAG標簽:某機 某城", "上一條:某新聞 下一條:某新聞", "文章來自網絡,如有侵權請聯系本站刪除", "服務熱線:0000-00000000"],
+)  # fmt: skip
+def test_page_tools_are_boilerplate(line: str) -> None:
+    assert is_boilerplate(line)
 
 
 def test_every_labelled_advertisement_is_recognised() -> None:

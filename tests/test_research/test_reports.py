@@ -43,6 +43,22 @@ def test_the_report_stays_and_the_site_goes() -> None:
     assert article.body.split("\n") == REPORT
 
 
+def test_another_site_has_another_header_and_footer() -> None:
+    page = [
+        "某某策略:本周回顧",
+        "首頁 > 新聞 > 行業",
+        "發布時間:2031-07-28 08:41",
+        "作者:管理員 瀏覽:286次",
+        "【某某棋牌游戏大厅下载】",
+        *REPORT,
+    ]
+    page += ["本文發布于2031-07-29,來自某某閥門有限公司官網,轉載請注明出處。", "上一條:某閥維護要點", "服務熱線:0000-00000000 在線留言"]
+    page += ["版權所有 某某閥門有限公司"]
+    [article], _ = parse("\n".join(page))
+    assert article.stamp == "2031-07-28 08:41"
+    assert article.body.split("\n") == REPORT
+
+
 def test_spam_ahead_of_the_title_is_not_the_title() -> None:
     [article], _ = parse("【新澳门今晚开奖结果】 |\n" + PAGE)
     assert article.headline == "招商策略:本周A股怎麼看"

@@ -1,0 +1,94 @@
+"""Figures in Chinese reports, against readings made by hand of sentences written for these tests."""
+
+import re
+
+import pytest
+
+from research import measures, moves
+from research.cleaning import plain
+from research.quantities import quantities
+from research.sentences import sentences
+
+NAMES = {
+    "沪深300": "000300.SS",
+    "中证500": "000905.SS",
+    "创业板指": "399006.SZ",
+    "宁德时代": "300750.SZ",
+    "贵州茅台": "600519.SS",
+    "比亚迪": "002594.SZ",
+}
+FOUND = re.compile("|".join(sorted(NAMES, key=len, reverse=True)))
+
+
+def read(text: str) -> list[tuple[str, str, str | None, float]]:
+    said = plain(text)
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end(), "subject") for m in FOUND.finditer(said)]
+    return [(m.kind, m.subject, m.symbol, m.value) for m in measures.find(said, spans, sentences(said), set())]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # one action for a list of names, each with its amount
+        ("北上資金淨買入電子6.2億元、汽車4.9億元,淨賣出煤炭1.4億元", [("sector_flow", "电子", None, 6.2e8), ("sector_flow", "汽车", None, 4.9e8), ("sector_flow", "煤炭", None, -1.4e8)]),
+        ("融资资金净流入居前的行业为国防军工(31.2亿元)、有色金属(12.5亿元),净流出居前的为银行(-10.1亿元)", [("sector_flow", "国防军工", None, 3.12e9), ("sector_flow", "有色金属", None, 1.25e9), ("sector_flow", "银行", None, -1.01e9)]),
+        ("宁德时代、贵州茅台获北上资金净买入12.5亿元、9.3亿元", [("northbound_flow", "宁德时代", "300750.SZ", 1.25e9), ("northbound_flow", "贵州茅台", "600519.SS", 9.3e8)]),
+        ("电子行业获融资净买入22.7亿元", [("sector_flow", "电子", None, 2.27e9)]),
+        ("股票型ETF净流出26.4亿元,份额减少14.3亿份", [("etf_flow", "股票型ETF", None, -2.64e9), ("etf_flow", "股票型ETF", None, -1.43e9)]),
+        ("南向资金净买入87.3亿港元,较上周减少40亿港元", [("southbound_flow", "南向", None, 8.73e9), ("southbound_flow", "南向 变动", None, -4e9)]),
+        ("融资余额为1.5万亿元", [("margin_flow", "融资余额", None, 1.5e12)]),
+        # ratios carried over a list, brackets, both ends of a change
+        ("汽车PE抬升1.3至25.4倍(历史分位58.3%),煤炭回落0.4至10.7倍", [("valuation_level", "汽车 PE 变动", None, 1.3), ("valuation_level", "汽车 PE", None, 25.4), ("valuation_percentile", "汽车 PE", None, 0.583), ("valuation_level", "煤炭 PE 变动", None, -0.4), ("valuation_level", "煤炭 PE", None, 10.7)]),
+        ("沪深300、中证500的PE分位数分别为50.1%、56.2%", [("valuation_percentile", "沪深300 PE", "000300.SS", 0.501), ("valuation_percentile", "中证500 PE", "000905.SS", 0.562)]),
+        ("创业板指PE(TTM)自31.2倍降至30.8倍,历史分位由20.4%降至18.8%", [("valuation_level", "创业板指 PE(TTM)", "399006.SZ", 31.2), ("valuation_level", "创业板指 PE(TTM)", "399006.SZ", 30.8), ("valuation_percentile", "创业板指 PE(TTM)", "399006.SZ", 0.204), ("valuation_percentile", "创业板指 PE(TTM)", "399006.SZ", 0.188)]),
+        ("按估值高低排序,前两名为计算机、电子", [("valuation_level", "计算机 估值排名", None, 1.0), ("valuation_level", "电子 估值排名", None, 2.0)]),
+        # moves of industries
+        ("本周涨幅居前的为有色金属、汽车,分别上涨3.1%、2.4%", [("sector_move", "有色金属", None, 0.031), ("sector_move", "汽车", None, 0.024)]),
+        ("行业周涨幅(%):交通运输1.21、银行-0.33", [("sector_move", "交通运输", None, 0.0121), ("sector_move", "银行", None, -0.0033)]),
+        ("美容护理(3.08%)、汽车(2.40%)领涨,计算机(1.26%)领跌", [("sector_move", "美容护理", None, 0.0308), ("sector_move", "汽车", None, 0.024), ("sector_move", "计算机", None, -0.0126)]),
+        # figures carried from clause to clause, without per cent signs, in points
+        ("4月末M2同比增速8.3,M1同比增速1.4", [("macro_value", "M2", None, 0.083), ("macro_value", "M1", None, 0.014)]),
+        ("10年期国债收益率上行4.4bp至1.68%", [("macro_value", "10年期国债收益率 变动", None, 0.00044), ("macro_value", "10年期国债收益率", None, 0.0168)]),
+        ("4月新增人民币贷款2800亿元,同比少增4500亿元", [("macro_value", "新增人民币贷款", None, 2.8e11), ("macro_value", "新增人民币贷款 变动", None, -4.5e11)]),
+        ("4月挖掘机销量2.2万台,同比增长17.6%,其中内销1.2万台", [("industry_value", "挖掘机销量", None, 22000.0), ("industry_value", "挖掘机销量", None, 0.176), ("industry_value", "挖掘机销量:内销", None, 12000.0)]),
+        ("工业硅报8900元/吨,周跌2.2%", [("industry_value", "工业硅", None, 8900.0), ("industry_value", "工业硅", None, -0.022)]),
+        ("煤炭行业利润降幅收窄7.0个百分点", [("industry_value", "煤炭行业利润降幅 变动", None, 0.07)]),
+        ("比亚迪4月销量38.0万辆,同比增长21.3%", [("company_value", "比亚迪4月销量", "002594.SZ", 380000.0), ("company_value", "比亚迪4月销量", "002594.SZ", 0.213)]),
+        ("2月澳门博彩毛收入184.8亿澳门元,同比增长79.1%", [("industry_value", "澳门博彩毛收入", None, 1.848e10), ("industry_value", "澳门博彩毛收入", None, 0.791)]),
+    ],
+)  # fmt: skip
+def test_readings(text: str, expected: list[tuple[str, str, str | None, float]]) -> None:
+    assert sorted(read(text), key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "到2027年设备投资规模较2023年增长25%以上。",
+        "剔除亏损在50亿以上的个股。",
+        "每股收益同比增长12%。",
+        "东证指数涨0.2%。",
+        "铜价突破9000美元/吨。",
+        "消费品行业利润增长10.1%-20.1%。",
+    ],
+)
+def test_what_states_no_figure(text: str) -> None:
+    assert [m for m in read(text) if m[0] != "index_move"] == []
+
+
+def test_a_number_not_understood_ends_what_was_said_before() -> None:
+    assert [m for m in read("螺纹钢现货价格3560元/吨;某某合作金额7.5亿元,同比增长9%") if m[3] == 0.09] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30个大中城市成交163.4万平方米", [(1634000.0, "m2")]),
+        ("1-5月为3.4%", [(0.034, "fraction")]),
+        ("每10股派50.28元", [(50.28, "CNY")]),
+        ("7.00万元/吨、0.39元/瓦", [(70000.0, "CNY/tonne"), (0.39, "CNY/W")]),
+        ("GLP-1药物、EH216-S", []),
+    ],
+)
+def test_quantities(text: str, expected: list[tuple[float, str]]) -> None:
+    assert [(q.value, q.unit) for q in quantities(text, 0, len(text))] == expected
