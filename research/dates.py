@@ -22,7 +22,7 @@ from research.publication import Publication, publication
 __all__ = ["DateSpan", "Publication", "find", "publication", "session_of"]
 
 _CLOSING = re.compile(
-    r"收盘|报收|收[涨跌高低平于报市盤漲]|隔夜|昨[夜晚]"
+    r"收盘|收市|报收|收[涨跌高低平于报市盤漲]|隔夜|昨[夜晚]"
     r"|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b",
     re.IGNORECASE,
 )

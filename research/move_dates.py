@@ -38,6 +38,8 @@ _FIRST_DAY: Mapping[str, Callable[[date], date]] = MappingProxyType(
 _LOOK_BACK = 12
 #: the break at noon is no close
 _NOON = re.compile(r"(?:午间|午盘|早盘|半日|中午)(?:收盘|收市|收(?=[涨跌报]))")
+#: the end of a month or year is a stretch of days, though it is resolved to its last: 去年末的交流里
+_EDGE = re.compile(r"[年月季][末底初]$")
 _SINCE = re.compile(r"(?:以|至今|起|之)?来|以后|至今|后的?首次")
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
 #: when the night session of Chinese futures runs (Beijing); when New York has settled its contracts, hours before their session ends
@@ -54,6 +56,9 @@ _COUNTED = re.compile(
 )
 #: a month at the head of what happened in it: 2025年6月,…; 5月把…
 _HAPPENED = re.compile(r"[,:把将被在以因由对向曾]|发布|公布|宣布|推出")
+#: a sentence that speaks of the moment it was written, or of another time than the one before
+_NOW = re.compile(r"截至|发稿|目前|当前|最新|此后|随后|后来|如今|现[涨跌报]|盘[前后]|夜盘|隔夜|这[一次]|去年|今年|上周|本周|累计|以来")
+_LONG_PAST = timedelta(days=4)
 _PAID = re.compile(r"盘前|盘后|夜盘")
 
 
@@ -207,7 +212,7 @@ class Dates:
 
     def _single(self, sentence: Sentence, at: int) -> list[dates.DateSpan]:
         """Return the single days named in a sentence before ``at``, in order."""
-        days = [d for d in self.spans(sentence) if sentence.start + d.start < at and d.first == d.last]
+        days = [d for d in self.spans(sentence) if sentence.start + d.start < at and d.first == d.last and not _EDGE.search(d.text)]
         return [d for d in days if not self._compared(sentence.start + d.start, sentence.start + d.end)]
 
     def _compared(self, start: int, end: int) -> bool:
@@ -233,7 +238,18 @@ class Dates:
             return self._day(earlier, earlier.end)
         if earlier is not None and _GOES_ON.match(self._plain, sentence.start):
             return _Day(next(reversed(self._single(earlier, earlier.end)), None))
-        return _Day()
+        return _Day() if earlier is None else self._told_before(sentence, earlier, at)
+
+    def _told_before(self, sentence: Sentence, earlier: Sentence, at: int) -> _Day:
+        """Return the day of the moves told in the sentence before, long ago, when this one goes on with them."""
+        if _NOW.search(self._plain, sentence.start, at) or "%" not in self._plain[earlier.start : earlier.end]:
+            return _Day()
+        told = self._plain.rfind("%", earlier.start, earlier.end)
+        day = self._day(earlier, told)
+        if day.span is None or day.step or not day.known or not move_grammar.CUE.search(self._plain, earlier.start, told):
+            return _Day()
+        # markets tell of the last few days in turn: only a day long past holds for what stands beside it
+        return day if day.span.last < (self._published_at - _LONG_PAST).date() else _Day()
 
     def _counted(self, sentence: Sentence, word: re.Match[str], named: Sequence[dates.DateSpan]) -> _Day:
         """Resolve 当天, 次日, 前一交易日 from the day before them; one that counts from a whole month cannot be known."""
@@ -248,7 +264,8 @@ class Dates:
                 return _Day(days[-1], step)
             if any(self._past_month(part, d) for d in self.spans(part) if part.start + d.start < end):
                 return _Day(known=False)
-        return _Day(known=not step)
+        # a headline counts from the day its story began; what it tells is the news of the day
+        return _Day(known=not step or sentence.headline)
 
     def _past_month(self, part: Sentence, span: dates.DateSpan) -> bool:
         """Return whether ``span`` is a whole month that is over and in which something happened."""

@@ -29,6 +29,7 @@ __all__ = [
     "PRICE_NOUN",
     "PRICE_ONLY",
     "REFUSED",
+    "TRADED",
     "WEAK",
     "YEAR_ON_YEAR",
     "Expression",
@@ -47,16 +48,23 @@ def _any(words: str) -> str:
 # ---------------------------------------------------------------- words of motion
 _UP = _any(
     "上涨 收涨 大涨 暴涨 狂涨 飙涨 微涨 累涨 领涨 跳涨 急涨 猛涨 疯涨 劲涨 开涨 续涨 反涨 回涨 普涨 齐涨 涨幅 升幅 涨势 涨 "
-    "飙升 飚升 急升 劲升 跃升 蹿升 窜升 跳升 反升 收升 收高 高开 反弹 走高 走强 拉升 冲高 狂飙 上扬 攀升 回升 上升 上行 升值 升"
+    "攀高 走扬 弹升 微升 小升 齐升 跟升 领升 续升 倒升 跟涨 补涨 冲涨 齐扬 上攻 飙升 飚升 急升 劲升 跃升 蹿升 窜升 跳升 反升 "
+    "收升 收高 高开 "
+    "反弹 走高 走强 拉升 冲高 狂飙 上扬 攀升 回升 上升 上行 升值 升 "
 )
 _DOWN = _any(
     "下跌 收跌 大跌 暴跌 狂跌 急跌 微跌 累跌 领跌 崩跌 猛跌 闪跌 开跌 续跌 反跌 普跌 齐跌 阴跌 跌幅 降幅 跌势 跌 "
-    "重挫 下挫 收挫 急挫 暴挫 大挫 挫 跳水 闪崩 崩盘 插水 俯冲 狂泻 暴泻 急泻 收低 低开 回撤 回调 "
+    "跟跌 补跌 倒跌 低收 回吐 (?<!低)走跌 滑跌 下泻 重挫 下挫 收挫 急挫 暴挫 大挫 挫 跳水 闪崩 崩盘 插水 俯冲 狂泻 暴泻 急泻 "
+    "收低 低开 回撤 回调 "
     "走低 走弱 走软 回落 下滑 滑落 下行 下探 贬值"
 )
 #: words that move numbers of any kind; they count only right behind an instrument or the word for its price
 WEAK = frozenset(
     ["攀升", "回升", "上升", "上行", "升", "升幅", "降幅", "回落", "下滑", "下行", "回撤", "走高", "走低", "走强", "走弱", "走软", "滑落"]
+)
+#: words that speak of trading, so that the number beside them is that of a price though its clause names none
+TRADED = re.compile(
+    r"收[涨跌高低挫升]|收盘|收市|盘[前后中]|[尾早午夜]盘|午后|开盘|截至发稿|一度|该股|股价|(?:今[天日]|昨[天日]|周[一二三四五])(?:在\S{2,6})?[涨跌升]"
 )
 #: words that move a currency only
 OF_CURRENCY = frozenset(["升值", "贬值"])
@@ -95,6 +103,9 @@ _NOUN = re.compile(
 )
 _LIMIT = re.compile(rf"(?:(?P<values>{NUMBER}{PERCENT})|(?<!\d)(?P<board>[123]0)[cC][mM])\s?(?P<verb>[涨跌]停)(?!板?[的价幅限制线])")
 _BRACKET = re.compile(rf"[(](?P<inner>[^()%]{{0,24}}?)(?P<sign>[-+−]|涨|跌)(?P<word>超|近|约|逾)?(?P<digits>{NUMBER}){PERCENT}[)]")
+#: 一度跌超5%,随后收窄至0.9%: the way of the move before
+_NARROWED = re.compile(rf"(?<!幅)(?<!幅已)(?P<verb>收窄|扩大)[至到](?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})")
+_NEAR_BEFORE = 30
 _SHORT_OF = re.compile(r"不足|不到")
 _SIZE = re.compile(r"([涨跌升降])幅")
 _FALLS = re.compile(r"跌|崩|跳水|回调")
@@ -115,6 +126,12 @@ _EN_AFTER = re.compile(
 _PLACE = r"(?:个?点|美元|港元|人民币|元|欧元|英镑|日元|美分|便士)"
 FILLER = re.compile(
     _any(
+        "(?:刚刚?)?(?:创下?)?(?:收盘|盘中|历史|年内|阶段)*新[高低]后 开盘后 盘[前后] 全[天日] 一天 一开盘 结算价 反倒 倒 微 余 只剩 "
+        "仅剩 录得 "
+        "(?:收盘)?拉升 回升 反弹 回落 跳水 翻[红绿] 的(?=$|最|单日|盘中|日内|当日) "
+        "在?(?:纽约|纳斯达克|纽交所|伦敦|东京|首尔|台北|香港|巴黎|法兰克福|苏黎世|阿姆斯特丹|米兰|马德里|"
+        "斯德哥尔摩|哥本哈根|多伦多|悉尼|孟买|欧洲|美国)(?:市场|股市|证交所|交易所|上市)?(?=$|"
+        "[收涨跌升挫高低大暴一盘早尾午开报劲急微小下上]) "
         "探底回升 触底反弹 冲高回落 高开高走 低开低走 高开低走 低开高走 延续[涨跌]势 窄幅 迅速 快速 盘初 绩后 最新 目前 当前 现(?!货) "
         "反而 同样 更是 甚至 倒是 依[然旧] 自[身己家] 它们? 其中? 代币 优先股 普通股 [小大中]盘股 次一?日 翌日 首日 当晚 凌晨 晚间 "
         "录得 创下 (?:常规|正式|正常)?交易时段 常规时段 24小时内? "
@@ -146,8 +163,8 @@ PREPOSITION = re.compile(
     r"(?:的?股价)?(?:已经?|则|却|也|均|都|便|更|仍|又|反而)?(?:在|因|受|于|自|从|随|将|由|较|比|经|"
     r"以(?![太色及来下上外内])|继|遭|创|被|凭|借|伴|跟随|距)"
 )
-PRICE_NOUN = re.compile(r"(?:股价|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
-PRICE_ONLY = re.compile(r"该[股行]|其股价|公司股价|该公司|股价|股票|币价|它|后者|the stock|its shares|the shares|shares", re.IGNORECASE)
+PRICE_NOUN = re.compile(r"(?:股价|该股|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
+PRICE_ONLY = re.compile(r"该[股行]|其股价|公司股价|该公司|股价|股票|币价|它|[前后]者|the stock|its shares|the shares|shares", re.IGNORECASE)
 OTHER_NOUN = re.compile(
     r"(?P<noun>[^\s,.:、()\"“”。;•]{1,24}?(?:指数|板块|概念股?|行业|ETF|股市|大盘|股指|全A|个股|类股|期货|合约))"
     r"(?=$|[^一-龥]|[收盘午早尾一日本当周今昨隔累全由集普]|[涨跌下上大暴])"
@@ -198,7 +215,7 @@ PERIODS = (
             rf"从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后)|"
             rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌|升|贬|下|上|收|反|跳|急|猛|挫|崩|泻)|"
             rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
-            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|一年|期间|财报后|年(?:间|来)|"
+            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|同期|一年|期间|财报后|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |over the past|in the past|\d+-(?:day|month|year)",
             re.IGNORECASE,
         ),
@@ -221,7 +238,7 @@ PERIODS = (
     (
         "week",
         re.compile(
-            r"本周(?![一二三四五六日天])|当周|上周(?![一二三四五六日天])|一周|全周|周内|周线|周累计|"
+            r"本周(?![一二三四五六日天])|当周|这一?周(?!末)|上周(?![一二三四五六日天])|一周|全周|周内|周线|周累计|"
             r"this week|last week|for the week|weekly|on the week",
             re.IGNORECASE,
         ),
@@ -248,7 +265,7 @@ DAYS = (
     (
         "close",
         re.compile(
-            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收[涨跌挫升高低报于])|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
+            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收市|收[涨跌挫升高低报于])|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
             re.IGNORECASE,
         ),
     ),
@@ -333,6 +350,12 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
         digits = "values" if match["values"] else "board"
         value = ((_fraction(match[digits].rstrip("% "), sign), match.start(digits)),)
         found.append(Expression(match.start(), match.end(), value, "limit", match["verb"], False))
+    for match in _NARROWED.finditer(plain, sentence.start, sentence.end):
+        before = max((e for e in found if e.end <= match.start()), key=lambda e: e.end, default=None)
+        if before is None or match.start() - before.end > _NEAR_BEFORE:
+            continue
+        sign = 1.0 if before.values[-1][0] > 0 else -1.0
+        found.append(Expression(match.start(), match.end(), _values(match, sign), qualifier(match["adverb"]), match["verb"], False))
     for match in _BRACKET.finditer(plain, sentence.start, sentence.end):
         sign = -1.0 if match["sign"] in {"-", "−", "跌"} else 1.0
         value = ((_fraction(match["digits"], sign), match.start("digits")),)

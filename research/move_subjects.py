@@ -20,6 +20,7 @@ from research.move_grammar import (
     PRICE_NOUN,
     PRICE_ONLY,
     REFUSED,
+    TRADED,
     WEAK,
     Expression,
 )
@@ -68,8 +69,25 @@ _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
 _ASIDE = re.compile(
     r"(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击"
-    r"|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期)"
+    r"|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期)"
 )
+#: 甲因上调全年收入目标涨超11%: what was announced, right before the move
+_ANNOUNCED = re.compile(
+    r"[因随](?:为|着)?[^,。]{0,6}?(?:上调|下调|上修|下修|调高|调低|公布|发布|宣布|预告|预警|披露|撤回|重申)[^,。]{1,16}?[再又则也]?$"
+)
+#: (盘后再涨17%): the trading that goes on, about the name whose number stands before the bracket
+_AFTERWARDS = re.compile(r"[(](?:但|而|其)?(?:随后)?(?:盘[前后中]|尾盘|夜盘|一度|此前|随后|收盘)")
+#: what a foreign company's Chinese name ends with behind its Latin part: Ulta美容, Arista网络
+_TRADE = re.compile(
+    r"(?:网络|科技|软件|美容|半导体|制药|医药|生物|能源|航空|汽车|娱乐|服饰|零售|银行|金融|材料|电子|系统|实验室|公司|集团|控股|股份)(?=$|[^的和与及])"
+)
+#: the other party of what a sentence tells of its first name: 甲已与乙达成协议,该股下跌
+_PARTY = re.compile(r"[与同和向对给被由将把]$")
+#: 报139美元,升2.5%
+_QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日元|欧元|元)?,?$")
+_FORMER = re.compile(r"前者")
+#: 瑞士市场指数SMI: an index and its initials
+_INITIALS = re.compile(r"\A[A-Z]{2,5}(?![A-Za-z])")
 _RELATED = re.compile(r"的[^,]{0,8}$")
 #: what follows a name that its clause is about
 _PREDICATE = re.compile(
@@ -104,13 +122,20 @@ def subject(
     if expression.bracket:
         inner = [s for s in inside if expression.start < s.start < expression.end]
         near = inner or [s for s in before if expression.start - s.end <= 2]
-        return [(near[-1].symbol, near[-1].surface, near[-1].start)] if near else None
+        if near:
+            return [(near[-1].symbol, near[-1].surface, near[-1].start)]
+        goes_on = last is not None and len(last) == 1 and expression.start == last_end
+        return last if goes_on and _AFTERWARDS.match(plain, expression.start, expression.end) else None
     local = [s for s in before if s.start >= clause[0]]
     if expression.english:
         return _english_subject(plain, sentence, expression, before, last, last_end)
     if local:
         nearest = local[-1]
         gap = plain[nearest.end : expression.start]
+        if nearest.symbol.startswith("^") and nearest.surface.endswith("指数"):
+            gap = _INITIALS.sub("", gap)
+        elif nearest.surface.isascii() and (trade := _TRADE.match(gap)):
+            gap = gap[trade.end() :]
         if (
             _carries(gap, expression)
             and not _of_goods(nearest, gap)
@@ -125,7 +150,12 @@ def subject(
         return reversed_
     if unfilled(opening) and not _only_price(opening) and not PREPOSITION.match(opening.strip()):
         return _named_otherwise(plain, max(clause[0], last_end), expression)
-    if expression.verb in WEAK and not PRICE_ONLY.search(opening):
+    if (
+        expression.verb in WEAK
+        and not PRICE_ONLY.search(opening)
+        and not TRADED.search(opening)
+        and not _QUOTED.search(plain, sentence.start, clause[0])
+    ):
         return None
     if last is not None and last_end <= clause[0] and not any(s.start >= last_end for s in before):
         return last
@@ -134,6 +164,10 @@ def subject(
         if listed:
             return listed
     referred = [s for s in before if s.role != "source"]
+    if _FORMER.search(opening) and len(referred) > 1:
+        return [(referred[-2].symbol, referred[-2].surface, referred[-2].start)]
+    if "该股" in opening and len(referred) > 1 and _PARTY.search(plain[: referred[-1].start]):
+        referred = referred[:1]
     if _PRONOUN.search(opening) and referred:
         return [(referred[-1].symbol, referred[-1].surface, referred[-1].start)]
     return _earlier_clause(plain, pieces, clause, before)
@@ -174,7 +208,7 @@ def unfilled(text: str) -> str:
 
 def without_asides(text: str) -> str:
     """Return ``text`` without the phrases that give a reason or an occasion: 在公布超预期的收入之后, 因营收不及预期."""
-    return _ASIDE.sub("", text)
+    return _ANNOUNCED.sub("", _ASIDE.sub("", text))
 
 
 def joined(plain: str, spans: Sequence[Span]) -> list[Span]:

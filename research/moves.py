@@ -26,6 +26,7 @@ from research.move_grammar import (
     PERIODS,
     PRICE_NOUN,
     REFUSED,
+    TRADED,
     YEAR_ON_YEAR,
     Expression,
     expressions,
@@ -144,6 +145,8 @@ _EQUITY = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
 _WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 _SETTLES = re.compile(r"[,(]?\s?(?:收于|报收|收报)")
+_BRACKETED = re.compile(r"[(][^()]*[)]")
+_RANGE = re.compile(r"(?:[至到~-]|—+)\d[\d.]*%")
 _THEN = re.compile(r"[就便即则需]|买入|卖出")
 
 
@@ -155,6 +158,8 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     if expression.english:
         return bool(EN_REFUSED.search(gap) or HYPOTHETICAL.search(plain[clause[0] : expression.start]) or YEAR_ON_YEAR.match(tail))
     local = plain[max(clause[0], start) : expression.start]
+    if surface_end <= clause[0] and TRADED.search(plain, clause[0], expression.start + 2):
+        gap = local  # the clauses between tell what happened before: 已就租金达成一致,该股今天下跌2.9%
     between = local[len(subject[0][1]) :] if start >= clause[0] and len(subject) == 1 else gap
     if REFUSED.search(without_asides(between)) and not PRICE_NOUN.search(gap):
         return True
@@ -166,10 +171,14 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     # a yield that rises to 1.9% has that level; it has not moved by it
     if subject[0][0] and _RATE.fullmatch(subject[0][0]) and "至" in plain[expression.start : expression.end]:
         return True
+    if _RANGE.match(tail):
+        return True  # 三家公司已下挫5%至7%
     if tail[:1] == "?" and not unfilled(local):
         return True  # 只跌15%?
     condition = re.search(r"若|如果|假如|倘若|一旦|假设", plain[sentence.start : expression.start])
-    return bool(condition or HYPOTHETICAL.search(gap) or re.match(r"的(?:概率|可能|空间|目标|预期|关税|税率|股份|股权)", tail))
+    return bool(
+        condition or HYPOTHETICAL.search(without_asides(gap)) or re.match(r"的(?:概率|可能|空间|目标|预期|关税|税率|股份|股权)", tail)
+    )
 
 
 def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, last_end: int) -> str | None:
@@ -183,7 +192,7 @@ def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: 
         return named
     if DAY_WORD.search(local):
         return last_day_word(local)
-    opening = plain[sentence.start : max(clause[0], sentence.start)]
+    opening = _BRACKETED.sub("", plain[sentence.start : max(clause[0], sentence.start)])
     period = next((name for name, pattern in sure if _governs(opening, pattern)), None)
     if cumulative.search(local):
         return period or vague

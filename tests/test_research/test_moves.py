@@ -195,3 +195,75 @@ def test_a_day_goes_on_from_the_year_its_sentence_named():
     assert found["8月5日"] == date(2024, 8, 5)
     assert found["3月2日"] == date(2026, 3, 2)
     assert found["3月9日"] == date(2026, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # the place a share trades in stands between it and its move
+        ("阿斯麦周五在阿姆斯特丹收跌3.5%。", [("ASML.AS", -0.035)]),
+        ("阿斯麦在巴黎升1.5%。", [("ASML.AS", 0.015)]),
+        # weak verbs count beside a word for trading, though the clause names nothing
+        ("苹果由跌转涨,截至发稿升2.5%,报139.2美元。", [("AAPL", 0.025)]),
+        ("苹果收跌1.5%,盘后又滑落0.6%。", [("AAPL", -0.015), ("AAPL", -0.006)]),
+        ("微软股价先涨后平,尾盘仅余0.4%的涨幅。", [("MSFT", 0.004)]),
+        ("苹果发布新品,下滑2.5%。", []),
+        # wordings
+        ("腾讯弹升7.5%,恒大跟跌1.5%。", [("0700.HK", 0.075), ("3333.HK", -0.015)]),
+        ("英伟达刚刚创下收盘新高后转跌4.6%。", [("NVDA", -0.046)]),
+        ("苹果、微软全天分别走低1.7%、2.1%。", [("AAPL", -0.017), ("MSFT", -0.021)]),
+        ("恒生指数的跌幅为4.8%。", [("^HSI", -0.048)]),
+        # a narrowed move goes the way of the one before it
+        ("英伟达盘中跌超5%,随后收窄至0.9%。", [("NVDA", -0.05), ("NVDA", -0.009)]),
+        ("英伟达的亏损率收窄至0.9%。", []),
+        # a reason with a forbidden word in it is no obstacle, the thing that moved is
+        ("英伟达因上调全年收入目标涨超7.5%。", [("NVDA", 0.075)]),
+        ("现货黄金在追缴保证金的抛售下收跌1.3%。", [("GC=F", -0.013)]),
+        ("英伟达收入目标下跌7.5%。", []),
+        # what happened before does not forbid, and its other party is not meant
+        ("苹果早前已与微软就租金达成一致,该股今天下跌2.9%。", [("AAPL", -0.029)]),
+        ("苹果、微软股价不同程度上扬,前者收涨2.3%。", [("AAPL", 0.023)]),
+        ("苹果报139.5美元,升2.5%。", [("AAPL", 0.025)]),
+        ("苹果员工增至139人,升2.5%。", []),
+        ("布伦特结算价跌1.5%,恒生指数全日低收0.5%。", [("BZ=F", -0.015), ("^HSI", -0.005)]),
+        # a range is no number
+        ("苹果、微软股价上周五已下挫5%至7%。", []),
+    ],
+)
+def test_wordings_of_trading(text, expected):
+    assert [(symbol, value) for symbol, value, *_ in stated(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("苹果年内跌11.5%,而同期恒生指数涨了9.5%。", ["ytd", "other"]),
+        ("1月31日至2月5日,恒生指数跌去约22%。", ["other"]),
+        ("3月2日至6日这一周,恒生指数跌去约12%。", ["other"]),
+        ("英伟达涨7.5%(盘后又涨1.5%),苹果涨5.6%。", [None, "after_hours", None]),
+    ],
+)
+def test_more_spans_of_time(text, expected):
+    assert [basis for *_, basis in stated(text)] == expected
+
+
+def test_a_headline_that_says_next_day_tells_the_news_of_its_day():
+    evening = datetime(2026, 3, 11, 9, 48, tzinfo=UTC)
+    assert dated("公司没有回应。", evening, "腾讯筹资425亿,股价次日跌超6%") == [("0700.HK", date(2026, 3, 11))]
+    assert dated("预案公布的次日,腾讯股价跌去了4.5%。", evening) == [("0700.HK", None)]
+
+
+def test_the_end_of_a_year_is_no_day_to_count_from():
+    assert dated("公司在去年末的一次交流里表态。腾讯当日跌0.6%。", datetime(2026, 3, 11, 13, 0, tzinfo=UTC)) == [
+        ("0700.HK", date(2026, 3, 11))
+    ]
+
+
+def test_a_day_long_past_holds_for_the_next_sentence():
+    evening = datetime(2026, 3, 11, 10, 0, tzinfo=UTC)
+    past, today = date(2024, 8, 5), date(2026, 3, 11)
+    told = "2024年8月5日,日经指数暴跌12.4%。恒生指数跌1.5%。"
+    assert dated(told, evening) == [("^N225", past), ("^HSI", past)]
+    assert dated(told + "\n腾讯涨2.5%。", evening)[-1] == ("0700.HK", today)  # a new paragraph
+    assert dated("苹果周二收跌1.5%。恒生指数涨0.5%。", evening) == [("AAPL", date(2026, 3, 10)), ("^HSI", today)]
+    assert dated("2024年8月5日,日经指数暴跌12.4%。截至发稿,恒生指数跌1.5%。", evening)[-1] == ("^HSI", today)
