@@ -2,6 +2,8 @@
 
 from backtests.activity import abnormal_volume
 from backtests.costs import costs
+from backtests.evaluation import Evaluation, evaluate
+from backtests.evaluation_report import evaluation_sections, selection_section
 from backtests.event_study import EventStudy
 from backtests.evidence import tradable
 from backtests.intraday import intraday_study
@@ -9,10 +11,12 @@ from backtests.labels import forward_returns
 from backtests.limit_days import locked_days
 from backtests.long_horizon import buy_and_hold, calendar_alpha, monthly_returns
 from backtests.power import events_needed, minimum_detectable_effect, power
-from backtests.predictive import information_coefficient, quantile_returns
+from backtests.predictive import grouped_coefficient, hit_rate, information_coefficient
+from backtests.quantiles import quantile_returns
 from backtests.report import Section, write_report
 from backtests.rules import rules_of
 from backtests.schemas import TABLES
+from backtests.sharpe import deflated_sharpe, minimum_track_record, probabilistic_sharpe
 from backtests.simulation import Backtest, run
 from backtests.study_report import robustness_sections, study_sections
 from backtests.synthetic_control import synthetic_control
@@ -21,26 +25,35 @@ from backtests.weights import proportional_weights, quantile_weights
 __all__ = [
     "TABLES",
     "Backtest",
+    "Evaluation",
     "EventStudy",
     "Section",
     "abnormal_volume",
     "buy_and_hold",
     "calendar_alpha",
     "costs",
+    "deflated_sharpe",
+    "evaluate",
+    "evaluation_sections",
     "events_needed",
     "forward_returns",
+    "grouped_coefficient",
+    "hit_rate",
     "information_coefficient",
     "intraday_study",
     "locked_days",
     "minimum_detectable_effect",
+    "minimum_track_record",
     "monthly_returns",
     "power",
+    "probabilistic_sharpe",
     "proportional_weights",
     "quantile_returns",
     "quantile_weights",
     "robustness_sections",
     "rules_of",
     "run",
+    "selection_section",
     "study_sections",
     "synthetic_control",
     "tradable",

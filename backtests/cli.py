@@ -1,9 +1,11 @@
-"""Commands of :mod:`backtests`: demo, study, backtest, and export and check, which know every table."""
+"""Commands of :mod:`backtests`: demo, study, backtest, evaluate, and export and check, which know every table."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -24,7 +26,10 @@ _Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the console script."""
-    for name, command in (("demo", demo), ("study", study), ("backtest", backtest), ("export", export), ("check", check)):
+    commands: dict[str, Callable[..., None]] = {
+        "demo": demo, "study": study, "backtest": backtest, "evaluate": evaluate, "export": export, "check": check,
+    }  # fmt: skip
+    for name, command in commands.items():
         app.command(name)(command)
 
 
@@ -148,6 +153,47 @@ def backtest(
         say(f"report       {report}")
 
 
+def evaluate(
+    signal: Annotated[str, typer.Option(help="Name of the signal.")],
+    start: Annotated[str, typer.Option(help="First session, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
+    market: Annotated[str, typer.Option(help="cn, hk or us.")] = "cn",
+    quantiles: Annotated[int, typer.Option(help="Groups the cross-section is cut into.")] = 5,
+    home: Home = _HOME,
+    report: _Report = None,
+) -> None:
+    """Judge a signal against the search that found it: every evaluated variant is put into the ledger and deflates the Sharpe ratio."""
+    from backtests import evaluation
+    from backtests.costs import costs
+    from backtests.evidence import evidence
+    from backtests.trials import TRIAL_RETURNS, TRIALS, record
+    from research.calendar import parse_date
+    from research.store import Store
+
+    store = Store(home)
+    found = evidence(
+        store.read("events"), store.read("mentions"), store.read("bars"),
+        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
+        universe=store.read("instruments"),
+    )  # fmt: skip
+    returns = found.backtest.portfolio.select("session", "net_return")
+    config = {"start": start, "end": end, "quantiles": quantiles}
+    judge = partial(evaluation.evaluate, found.scores, found.labels, market=market, quantiles=quantiles, returns=returns, config=config)
+    record(store, judge().trial, evaluated_at=datetime.now(UTC))
+    judged = judge(trials=store.read(TRIALS), trial_returns=store.read(TRIAL_RETURNS))
+    say(_table(judged.ic.summary))
+    say(_table(judged.performance.select("metric", "value", "ci_low", "ci_high", "n")))
+    say(f"trials       {store.read(TRIALS).height:>8,} in the ledger of {home}")
+    if report is not None:
+        from backtests.evaluation_report import evaluation_sections
+        from backtests.report import write_report
+
+        write_report(
+            report, *evaluation_sections(judged), title=f"{signal} in market {market}: evaluation", manifest=_manifest(store, signal=signal)
+        )
+        say(f"report       {report}")
+
+
 def export(
     table: Annotated[str, typer.Argument(help="Name of a table.")],
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
@@ -231,10 +277,11 @@ def _findings(result: Any) -> pl.DataFrame:
 
 
 def _stored_tables() -> dict[str, Any]:
+    from backtests.trials import TRIAL_RETURNS, TRIALS
     from research import schemas as facts
     from signals import schemas as views
 
-    return {**facts.TABLES, views.SIGNALS.name: views.SIGNALS, views.RUNS.name: views.RUNS}
+    return {**facts.TABLES, **{table.name: table for table in (views.SIGNALS, views.RUNS, TRIALS, TRIAL_RETURNS)}}
 
 
 def _manifest(store: Any, **settings: str) -> dict[str, str]:

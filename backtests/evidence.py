@@ -13,7 +13,8 @@ import polars as pl
 
 from backtests.costs import Costs
 from backtests.labels import forward_returns
-from backtests.predictive import InformationCoefficient, information_coefficient, quantile_returns
+from backtests.predictive import InformationCoefficient, information_coefficient
+from backtests.quantiles import quantile_returns
 from backtests.rules import rules_of
 from backtests.simulation import Backtest, run
 from backtests.weights import quantile_weights

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from backtests.inference import bootstrap_indices
 from backtests.schemas import METRICS, PORTFOLIO
 from research.errors import UsageError
 
@@ -176,7 +177,7 @@ def _paths(net: np.ndarray, periods: int, seed: int) -> list[dict[str, Any]]:
         return [
             _row(metric, point[metric][0], n, text.removesuffix(how) + "; no interval below 20 sessions") for metric, text in texts.items()
         ]
-    drawn = _path_values(net[_stationary(n, block, np.random.default_rng(seed))], periods)
+    drawn = _path_values(net[bootstrap_indices(n, block, _DRAWS, "stationary", np.random.default_rng(seed))], periods)
     rows = []
     for metric, text in texts.items():
         sample = drawn[metric][np.isfinite(drawn[metric])]
@@ -197,16 +198,6 @@ def _path_values(returns: np.ndarray, periods: int) -> dict[str, np.ndarray]:
         sortino = np.where(downside > 0, returns.mean(axis=1) / downside * np.sqrt(periods), np.nan)
         calmar = np.where(drawdown < 0, annual / -drawdown, np.nan)
     return {"sortino": sortino, "max_drawdown": drawdown, "calmar": calmar}
-
-
-def _stationary(n: int, block: float, rng: np.random.Generator) -> np.ndarray:
-    """Return bootstrap indices of shape (draws, n): blocks of geometric length that wrap around."""
-    fresh = rng.random((_DRAWS, n)) < 1 / block
-    fresh[:, 0] = True
-    starts = rng.integers(0, n, (_DRAWS, n))
-    position = np.arange(n)
-    begun = np.maximum.accumulate(np.where(fresh, position, 0), axis=1)
-    return np.asarray((np.take_along_axis(starts, begun, axis=1) + position - begun) % n)
 
 
 def _trading(portfolio: pl.DataFrame, periods: int) -> list[dict[str, Any]]:

@@ -1,20 +1,34 @@
-"""Does a score order what happens next: information coefficient, its decay, quantile returns."""
+"""Does a score order what happens next: information coefficient, its decay over horizons, hit rate, and both by group."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
-from backtests.inference import MeanEstimate, newey_west_mean
-from backtests.schemas import LABELS
+from backtests.cross_sections import correlations, mean_ranks
+from backtests.inference import MeanEstimate, bootstrap_mean, newey_west_mean
+from backtests.multiple_testing import benjamini_hochberg
+from backtests.quantiles import quantile_returns
+from backtests.scored import ESTIMATE, estimate_row, hac_lags, run_lengths, scored
 from research.errors import UsageError
-from signals.schemas import SIGNALS
 
-__all__ = ["InformationCoefficient", "information_coefficient", "quantile_returns"]
+__all__ = [
+    "InformationCoefficient",
+    "bucketed",
+    "coefficient_errors",
+    "grouped_coefficient",
+    "hit_rate",
+    "information_coefficient",
+    "quantile_returns",
+]
 
-_ESTIMATE = {"std_error": pl.Float64, "t": pl.Float64, "p_value": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
+Method = Literal["spearman", "pearson"]
+Errors = Literal["hac", "stationary", "circular"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class InformationCoefficient:
     daily
         ``session, horizon, ic, n_symbols``; sessions with fewer than three symbols or no spread have none.
     summary
-        ``horizon, mean_ic, std_error, t, p_value, ci_low, ci_high, n`` with Newey–West errors over at least ``3 (horizon - 1)`` lags.
+        ``horizon, mean_ic, std_error, t, p_value, ci_low, ci_high, n`` with errors that know the labels overlap.
     """
 
     daily: pl.DataFrame
@@ -34,7 +48,14 @@ class InformationCoefficient:
 
 
 def information_coefficient(
-    score: pl.DataFrame, labels: pl.DataFrame, *, method: Literal["spearman", "pearson"] = "spearman", min_symbols: int = 3
+    score: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    method: Method = "spearman",
+    min_symbols: int = 3,
+    errors: Errors = "hac",
+    draws: int = 999,
+    seed: int = 0,
 ) -> InformationCoefficient:
     """Return the information coefficient of one signal at every horizon of the labels.
 
@@ -48,84 +69,192 @@ def information_coefficient(
         ``spearman`` correlates mean ranks, ``pearson`` the values.
     min_symbols
         Smallest cross-section that counts.
+    errors
+        ``hac``: Newey–West over at least ``3 (horizon - 1)`` lags; ``stationary`` or ``circular``: block bootstrap with blocks of at least
+        the horizon (:func:`backtests.inference.bootstrap_mean`).
+    draws, seed
+        Of the bootstrap.
     """
-    joined = _joined(score, labels)
-    if method == "spearman":
-        section = ["session", "horizon"]
-        joined = joined.with_columns(
-            pl.col("score").rank("average").over(section),
-            pl.col("forward_return").rank("average").over(section),
-        )
-    daily = (
-        joined.group_by("session", "horizon")
-        .agg(ic=pl.corr("score", "forward_return"), n_symbols=pl.len().cast(pl.Int64))
-        .filter((pl.col("n_symbols") >= min_symbols) & pl.col("ic").is_finite())
-        .sort("horizon", "session")
-    )
-    rows = []
-    for horizon in labels["horizon"].unique().sort():
-        series = daily.filter(pl.col("horizon") == horizon)["ic"]
-        rows.append({"horizon": horizon, **_row(newey_west_mean(series, _lags(series.len(), horizon)), "mean_ic")})
-    return InformationCoefficient(daily, pl.DataFrame(rows, schema={"horizon": pl.Int16, "mean_ic": pl.Float64, **_ESTIMATE}))
+    daily = _daily(scored(score, labels), method, min_symbols)
+    return InformationCoefficient(daily, _summary(daily, _horizons(labels), errors, draws, seed))
 
 
-def quantile_returns(score: pl.DataFrame, labels: pl.DataFrame, *, quantiles: int = 5) -> pl.DataFrame:
-    """Return the mean forward return of each score quantile, and of the top minus the bottom one.
-
-    Each session's symbols are cut into ``quantiles`` groups by score (1 is lowest; ties ordered by symbol); group means are averaged over
-    sessions with Newey–West errors. Sessions with fewer symbols than quantiles are left out.
+def coefficient_errors(score: pl.DataFrame, labels: pl.DataFrame, *, draws: int = 999, seed: int = 0) -> pl.DataFrame:
+    """Return both correlations with all three kinds of error (:func:`information_coefficient`), one below the other.
 
     Returns
     -------
     DataFrame
-        ``horizon, quantile`` (String: ``1`` … and ``spread``), ``mean_forward_return, std_error, t, p_value, ci_low, ci_high, n`` sessions.
+        ``horizon, correlation, errors, mean_ic, std_error, t, p_value, ci_low, ci_high, n``.
     """
-    if quantiles < 2:
-        raise UsageError(f"quantiles came as {quantiles}; expected at least 2.")
-    section = ["session", "horizon"]
-    place = pl.struct("score", "symbol").rank("ordinal").over(section)
-    grouped = (
-        _joined(score, labels)
-        .sort("session", "horizon", "score", "symbol")
-        .with_columns(_n=pl.len().over(section))
-        .filter(pl.col("_n") >= quantiles)
-        .with_columns(quantile=((place - 1) * quantiles // pl.col("_n") + 1).cast(pl.Int64))
-        .group_by("session", "horizon", "quantile")
-        .agg(pl.col("forward_return").mean())
-        .sort("horizon", "quantile", "session")
+    joined, horizons, parts = scored(score, labels), _horizons(labels), []
+    correlations: tuple[Method, ...] = ("spearman", "pearson")
+    kinds: tuple[Errors, ...] = ("hac", "stationary", "circular")
+    for correlation in correlations:
+        daily = _daily(joined, correlation, 3)
+        for errors in kinds:
+            found = _summary(daily, horizons, errors, draws, seed)
+            parts.append(
+                found.select("horizon", pl.lit(correlation).alias("correlation"), pl.lit(errors).alias("errors"), pl.exclude("horizon"))
+            )
+    return pl.concat(parts).sort("horizon", maintain_order=True)
+
+
+def hit_rate(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    r"""Return how often score and forward return have the same sign, and how much more often than their frequencies alone would give.
+
+    Scores and returns of exactly zero say nothing and are left out. Shares are of a session's symbols, averaged over sessions. With
+    :math:`s` and :math:`y` indicators of a positive score and return, ``expected`` is :math:`\bar s \bar y + (1 - \bar s)(1 - \bar y)`,
+    the rate of a score that is independent of the return: a rising market makes a bullish score right without skill. ``excess`` is the
+    rest, :math:`2\,\mathrm{mean}(s - \bar s)(y - \bar y)`; the error is its own (Newey–West), as in Pesaran and Timmermann's test.
+
+    Returns
+    -------
+    DataFrame
+        ``horizon, hit_rate, expected, excess, std_error, t, p_value, ci_low, ci_high, n`` sessions, ``n_rows``.
+
+    References
+    ----------
+    Pesaran, M. H. and Timmermann, A. (1992). A simple nonparametric test of predictive performance. Journal of Business and Economic
+    Statistics 10, 461-465.
+    """
+    return _hit_rate(scored(score, labels), _horizons(labels))
+
+
+def grouped_coefficient(
+    score: pl.DataFrame, labels: pl.DataFrame, groups: pl.DataFrame, by: str, *, method: Method = "spearman", min_symbols: int = 3
+) -> pl.DataFrame:
+    """Return the information coefficient inside each group of rows.
+
+    Parameters
+    ----------
+    score, labels, method, min_symbols
+        As in :func:`information_coefficient`. Ranks are formed inside the group.
+    groups
+        Column ``by`` beside any of ``session, symbol`` (both: event type, language, novelty; ``symbol``: sector; ``session``: regime).
+        A row may be in several groups; one that is in none, or in a null one, is in the group ``(none)``. A table by symbol alone must have
+        been true all the time: a sector of today is a look into the future.
+    by
+        A column of text; cut numbers with :func:`bucketed` first.
+
+    Returns
+    -------
+    DataFrame
+        ``grouping, group, horizon, mean_ic, std_error, t, p_value, ci_low, ci_high, n`` sessions, ``n_rows`` and ``p_adjusted``:
+        Benjamini & Hochberg's, over the groups and horizons of this table.
+
+    Raises
+    ------
+    UsageError
+        When ``groups`` has neither key nor a text column ``by``.
+    """
+    return _grouped(scored(score, labels), groups, by, _horizons(labels), method, min_symbols)
+
+
+def bucketed(frame: pl.DataFrame, column: str, edges: Sequence[float], *, name: str | None = None) -> pl.DataFrame:
+    """Return ``frame`` with a column of numbers as text: the interval each is in, closed above, open below.
+
+    Edges are given, not estimated: quantiles of the whole sample would put a row in a group by what came later.
+
+    >>> bucketed(pl.DataFrame({"novelty": [0.1, 0.5, 0.9, None]}), "novelty", (0.5,))["novelty"].to_list()
+    ['up to 0.5', 'up to 0.5', 'above 0.5', None]
+    """
+    if not edges or list(edges) != sorted(set(edges)):
+        raise UsageError(f"edges came as {list(edges)}; expected one or more rising numbers.")
+    between = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    names = [f"up to {edges[0]:g}", *between, f"above {edges[-1]:g}"]
+    value = pl.col(column).cast(pl.Float64).fill_nan(None)
+    place = pl.sum_horizontal([(value > edge).cast(pl.Int64) for edge in edges])
+    text = pl.when(value.is_not_null()).then(place.replace_strict(list(range(len(names))), names, return_dtype=pl.String))
+    return frame.with_columns(text.alias(name or column))
+
+
+def _horizons(labels: pl.DataFrame) -> list[int]:
+    return [int(h) for h in labels["horizon"].unique().sort()]
+
+
+def _daily(joined: pl.DataFrame, method: Method, min_symbols: int, *by: str) -> pl.DataFrame:
+    """Return the coefficient of each cross-section of rows that are sorted by ``by``, horizon and session."""
+    section = [*by, "horizon", "session"]
+    if method not in ("spearman", "pearson"):
+        raise UsageError(f"method came as {method!r}; expected spearman or pearson.")
+    counts = run_lengths(joined, *section)
+    x, y = (joined[name].to_numpy() for name in ("score", "forward_return"))
+    if method == "spearman":
+        x, y = mean_ranks(x, counts), mean_ranks(y, counts)
+    sections = joined.select("session", *by, "horizon")[np.cumsum(counts) - counts]
+    daily = sections.with_columns(ic=pl.Series(correlations(x, y, counts), dtype=pl.Float64), n_symbols=pl.Series(counts, dtype=pl.Int64))
+    return daily.filter((pl.col("n_symbols") >= min_symbols) & pl.col("ic").is_finite())
+
+
+def _summary(daily: pl.DataFrame, horizons: Sequence[int], errors: Errors, draws: int, seed: int) -> pl.DataFrame:
+    rows = []
+    for horizon in horizons:
+        series = daily.filter(pl.col("horizon") == horizon)["ic"]
+        rows.append({"horizon": horizon, **estimate_row(_estimate(series, horizon, errors, draws, seed), "mean_ic")})
+    return pl.DataFrame(rows, schema={"horizon": pl.Int16, "mean_ic": pl.Float64, **ESTIMATE})
+
+
+def _estimate(series: pl.Series, horizon: int, errors: Errors, draws: int, seed: int) -> MeanEstimate:
+    if errors == "hac":
+        return newey_west_mean(series, hac_lags(series.len(), horizon))
+    if errors not in ("stationary", "circular"):
+        raise UsageError(f"errors came as {errors!r}; expected hac, stationary or circular.")
+    return bootstrap_mean(series, method=errors, least=float(horizon), draws=draws, seed=seed)
+
+
+def _hit_rate(joined: pl.DataFrame, horizons: Sequence[int]) -> pl.DataFrame:
+    signs = (
+        joined.filter((pl.col("score") != 0) & (pl.col("forward_return") != 0))
+        .with_columns(_s=(pl.col("score") > 0).cast(pl.Float64), _y=(pl.col("forward_return") > 0).cast(pl.Float64))
+        .group_by("horizon", "session")
+        .agg(s=pl.col("_s").mean(), y=pl.col("_y").mean(), both=(pl.col("_s") * pl.col("_y")).mean(), rows=pl.len())
+        .sort("horizon", "session")
     )
     rows = []
-    for horizon in labels["horizon"].unique().sort():
-        here = grouped.filter(pl.col("horizon") == horizon)
-        by = {q: here.filter(pl.col("quantile") == q) for q in range(1, quantiles + 1)}
-        series = {str(q): frame["forward_return"] for q, frame in by.items()}
-        ends = by[quantiles].join(by[1], on="session", suffix="_low").sort("session")
-        series["spread"] = ends["forward_return"] - ends["forward_return_low"]
-        for name, values in series.items():
-            estimate = newey_west_mean(values, _lags(values.len(), horizon))
-            rows.append({"horizon": horizon, "quantile": name, **_row(estimate, "mean_forward_return")})
-    return pl.DataFrame(rows, schema={"horizon": pl.Int16, "quantile": pl.String, "mean_forward_return": pl.Float64, **_ESTIMATE})
+    for horizon in horizons:
+        part = signs.filter(pl.col("horizon") == horizon)
+        s, y, both = (part[name].to_numpy() for name in ("s", "y", "both"))
+        centre = (float(s.mean()), float(y.mean())) if len(s) else (0.0, 0.0)
+        # the session's mean of 2 (s - s̄)(y - ȳ), from its means of s, y and s y
+        excess = 2 * (both - centre[0] * y - centre[1] * s + centre[0] * centre[1])
+        # a constant sign has no skill to measure: what is left of it is rounding
+        estimate = newey_west_mean(np.where(np.abs(excess) < 1e-15, 0.0, excess), hac_lags(len(s), horizon))
+        rows.append(
+            {
+                "horizon": horizon,
+                "hit_rate": float((1 - s - y + 2 * both).mean()) if len(s) else None,
+                "expected": centre[0] * centre[1] + (1 - centre[0]) * (1 - centre[1]) if len(s) else None,
+                **estimate_row(estimate, "excess"),
+                "n_rows": int(part["rows"].sum()),
+            }
+        )
+    schema = {"horizon": pl.Int16, "hit_rate": pl.Float64, "expected": pl.Float64, "excess": pl.Float64, **ESTIMATE, "n_rows": pl.Int64}
+    return pl.DataFrame(rows, schema=schema)
 
 
-def _joined(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    signals = SIGNALS.validate(score)
-    names = signals["signal"].unique().to_list()
-    if len(names) > 1:
-        raise UsageError(f"The scores hold {len(names)} signals ({', '.join(sorted(names))}); filter to one.")
+def _grouped(
+    joined: pl.DataFrame, groups: pl.DataFrame, by: str, horizons: Sequence[int], method: Method, min_symbols: int
+) -> pl.DataFrame:
+    keys = [name for name in ("session", "symbol") if name in groups.columns]
+    if not keys or by not in groups.columns or groups.schema[by] not in (pl.String, pl.Categorical, pl.Enum):
+        came = ", ".join(f"{name} ({dtype})" for name, dtype in groups.schema.items())
+        raise UsageError(f"The groups came with {came}; expected session, symbol or both, and {by} as text (see bucketed for numbers).")
+    named = groups.select(*keys, group=pl.col(by).cast(pl.String)).unique()
+    rows = joined.join(named, on=keys, how="left").with_columns(pl.col("group").fill_null("(none)"))
+    rows = rows.sort("group", "horizon", "session", "symbol")
+    daily = _daily(rows, method, min_symbols, "group")
+    sizes = rows.group_by("group", "horizon").agg(n_rows=pl.len().cast(pl.Int64))
+    parts = []
+    for group in rows["group"].unique().sort():
+        part = _summary(daily.filter(pl.col("group") == group), horizons, "hac", 0, 0)
+        parts.append(part.with_columns(grouping=pl.lit(by), group=pl.lit(group)))
+    empty = pl.DataFrame(schema={"horizon": pl.Int16, "mean_ic": pl.Float64, **ESTIMATE, "grouping": pl.String, "group": pl.String})
+    table = pl.concat(parts) if parts else empty
+    table = table.join(sizes, on=["group", "horizon"], how="left").with_columns(pl.col("n_rows").fill_null(0))
+    adjusted = benjamini_hochberg(table["p_value"].cast(pl.Float64).fill_null(float("nan")).to_numpy())
     return (
-        signals.select("session", "symbol", "score")
-        .join(LABELS.validate(labels), on=["session", "symbol"], how="inner")
-        .sort("session", "horizon", "symbol")
+        table.with_columns(p_adjusted=pl.Series(adjusted, dtype=pl.Float64).fill_nan(None))
+        .select("grouping", "group", "horizon", "mean_ic", *ESTIMATE, "n_rows", "p_adjusted")
+        .sort("group", "horizon")
     )
-
-
-def _lags(n: int, horizon: int) -> int:
-    """Newey and West's 4 (n/100)^(2/9), but never less than three times the overlap of the labels (see :func:`newey_west_mean`)."""
-    return max(3 * (horizon - 1), int(4 * (n / 100) ** (2 / 9)))
-
-
-def _row(estimate: MeanEstimate, name: str) -> dict[str, float | int | None]:
-    return {
-        name: estimate.mean, "std_error": estimate.std_error, "t": estimate.t, "p_value": estimate.p_value,
-        "ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n,
-    }  # fmt: skip

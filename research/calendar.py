@@ -141,6 +141,8 @@ def mic_of(symbol: str) -> str:
     """
     if symbol in _SINGLE:
         return _SINGLE[symbol]
+    if symbol.startswith("^HS"):
+        return "XHKG"
     if symbol.startswith("^"):
         return _INDEX_MARKETS.get(symbol, "XNYS")
     if symbol.split(":")[0] in {"SHFE", "DCE", "CZCE", "INE", "GFEX", "CFFEX"}:

@@ -158,7 +158,7 @@ class Table:
             for expected, bad in column.faults():
                 rows = frame.filter(bad)
                 if rows.height:
-                    example = rows.select(*self.key, column.name).row(0, named=True)
+                    example = rows.select(list(dict.fromkeys((*self.key, column.name)))).row(0, named=True)
                     came = "a null" if example[column.name] is None else repr(example[column.name])
                     raise SchemaError(self.name, column.name, f"{came} in {rows.height} of {frame.height} rows", expected, example)
         doubled = frame.select(self.key).is_duplicated() if frame.height else pl.Series([], dtype=pl.Boolean)

@@ -50,7 +50,21 @@ def test_help_answers_in_under_a_second_when_warm(tmp_path):
     started = time.monotonic()
     done = tidings("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for command in ("demo", "ingest", "prices", "signal", "schedule", "study", "backtest", "sentiment", "export", "check"):
+    for command in (
+        "demo",
+        "ingest",
+        "archive",
+        "prices",
+        "signal",
+        "schedule",
+        "study",
+        "backtest",
+        "evaluate",
+        "sentiment",
+        "export",
+        "check",
+        "store",
+    ):
         assert re.search(rf"^\s+{command}\b", done.stdout, re.M), command
     assert time.monotonic() - started < 5, "a loaded machine is slow, a heavy import is slower"
 
@@ -146,7 +160,21 @@ def test_an_unknown_option_is_bad_usage(tmp_path):
 
 def test_each_command_stands_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in ("demo", "ingest", "prices", "signal", "schedule", "study", "backtest", "sentiment", "export", "check"):
+    for command in (
+        "demo",
+        "ingest",
+        "archive",
+        "prices",
+        "signal",
+        "schedule",
+        "study",
+        "backtest",
+        "evaluate",
+        "sentiment",
+        "export",
+        "check",
+        "store",
+    ):
         assert f"`tidings {command}`" in text
 
 

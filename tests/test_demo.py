@@ -1,17 +1,21 @@
 """The embedded market, the whole way: what was planted is found again, and the same seed gives the same bytes."""
 
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from backtests.demo import BANNER, demo
 from backtests.recovery import recovery
+from backtests.trials import TRIALS
 from research.errors import StoreError
 from research.schemas import EVENTS
 from research.store import Store
+from tidings import app
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -64,6 +68,20 @@ def test_the_notebook_example_of_the_readme_runs(made, tmp_path, monkeypatch):
     exec(code, names)
     assert names["result"].portfolio.height > 400
     assert (tmp_path / "tone.html").stat().st_size > 1_000_000
+
+
+def test_every_evaluated_variant_counts_once(made, tmp_path):
+    folder, _ = made
+    home = tmp_path / "home"
+    shutil.copytree(folder / "home", home)
+    span = ["--start", "2024-03-01", "--end", "2024-12-31", "--market", "cn", "--home", str(home)]
+    for signal, tried in (("tone@1", 1), ("tone@1", 1), ("events@1", 2)):
+        ran = CliRunner().invoke(app, ["evaluate", "--signal", signal, *span])
+        assert ran.exit_code == 0, ran.output
+        assert Store(home).read(TRIALS).height == tried
+        assert "deflated_sharpe" in ran.output
+    hurdle = float(re.search(r"expected_maximum_sharpe\s+(\S+)", ran.output)[1])
+    assert hurdle > 0  # one trial has no search behind it, two have
 
 
 def test_a_folder_with_other_things_in_it_is_not_cleared(tmp_path):

@@ -1,4 +1,3 @@
-import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,8 +6,9 @@ import pytest
 
 from backtests.inference import newey_west_mean
 from backtests.labels import forward_returns
-from backtests.predictive import _lags, information_coefficient, quantile_returns
+from backtests.predictive import information_coefficient
 from backtests.schemas import LABELS
+from backtests.scored import hac_lags
 from research.calendar import sessions
 from research.errors import UsageError
 from research.schemas import BARS
@@ -100,7 +100,7 @@ def test_newey_west_equals_statsmodels():
 @pytest.mark.parametrize(("n", "horizon"), [(60, 5), (120, 1), (120, 10), (250, 20), (500, 5)])
 def test_a_true_null_over_overlapping_horizons_is_rejected_about_as_often_as_stated(n, horizon):
     rng = np.random.default_rng(11)
-    lags = _lags(n, horizon)
+    lags = hac_lags(n, horizon)
     rejected = 0
     for _ in range(600):
         noise = rng.normal(size=n + horizon - 1)
@@ -123,25 +123,6 @@ def test_a_delisted_name_keeps_its_label_and_a_market_that_ends_has_none():
     # t=2 enters at session 3 and is held to session 5: worth the last close, 7. t=3 cannot enter.
     assert found == pytest.approx({DAYS[0]: 7 / 10 - 1, DAYS[1]: 7 / 10 - 1, DAYS[2]: 7 / 10 - 1})
     assert out["session"].max() == DAYS[3] and out["ends_at"].max() == CN["close_at"][6]
-
-
-def test_quantile_returns_equal_a_loop():
-    score, labels = random_scores(2, n_symbols=11)
-    out = quantile_returns(score, labels, quantiles=3)
-    groups = {q: [] for q in (1, 2, 3)}
-    for d in DAYS[:8]:
-        x = score.filter(pl.col("session") == d)
-        ordered = sorted(zip(x["score"], x["symbol"], strict=True))
-        y = dict(labels.filter(pl.col("session") == d).select("symbol", "forward_return").rows())
-        members = {1: [], 2: [], 3: []}
-        for i, (_, symbol) in enumerate(ordered):
-            members[i * 3 // len(ordered) + 1].append(y[symbol])
-        for q, values in members.items():
-            groups[q].append(math.fsum(values) / len(values))
-    means = dict(out.select("quantile", "mean_forward_return").rows())
-    for q in (1, 2, 3):
-        assert means[str(q)] == pytest.approx(np.mean(groups[q]))
-    assert means["spread"] == pytest.approx(np.mean(np.subtract(groups[3], groups[1])))
 
 
 def test_two_signals_at_once_are_refused():
