@@ -113,6 +113,8 @@ _SUFFIXES = MappingProxyType(
 
 _INDEX_MARKETS = MappingProxyType(
     {
+        "^VHSI": "XHKG", "^CNXAUTO": "XBOM", "^CNXIT": "XBOM", "^CNXPHARMA": "XBOM", "^NSEBANK": "XBOM", "^SDAXI": "XETR",
+        "^TECDAX": "XETR", "^MERV": "BVMF", "^N100": "XPAR",
         "^HSI": "XHKG", "^HSCE": "XHKG", "^HSTECH": "XHKG", "^N225": "XTKS", "^TOPX": "XTKS", "^KS11": "XKRX", "^KS200": "XKRX",
         "^KQ11": "XKRX", "^FTSE": "XLON", "^FTMC": "XLON", "^GDAXI": "XETR", "^MDAXI": "XETR", "^FCHI": "XPAR", "^TWII": "XTAI",
         "^AXJO": "XASX", "^AORD": "XASX", "^GSPTSE": "XTSE", "^STOXX50E": "XETR", "^STOXX": "XETR", "^AEX": "XAMS", "^IBEX": "XMAD",
@@ -143,6 +145,8 @@ def mic_of(symbol: str) -> str:
         return _SINGLE[symbol]
     if symbol.startswith("^HS"):
         return "XHKG"
+    if symbol.startswith("^SX"):  # sectors of the STOXX 600
+        return "XETR"
     if symbol.startswith("^"):
         return _INDEX_MARKETS.get(symbol, "XNYS")
     if symbol.split(":")[0] in {"SHFE", "DCE", "CZCE", "INE", "GFEX", "CFFEX"}:

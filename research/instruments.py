@@ -28,7 +28,7 @@ __all__ = ["asof", "in_effect", "lookup", "shipped"]
 def shipped() -> pl.DataFrame:
     """Return the security master of the package, validated, sorted by symbol and ``valid_from``.
 
-    About 9,400 symbols: A-shares listed by late 2023 and many later ones, those that left, B shares, Hong Kong, United States, Japan,
+    About 11,200 symbols: A-shares listed by late 2023 and many later ones, those that left, B shares, Hong Kong, United States, Japan,
     Korea, Europe, India, indices, ETFs, commodities, coins, currencies, rates. Frames are immutable in effect, so one copy is shared.
     """
     with as_file(files("research.data") / "instruments.parquet") as path:

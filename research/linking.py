@@ -14,9 +14,11 @@
    it is joined to (H股, ADR), else the one the words beside it speak of (:mod:`research.listings`), else the mainland (English text:
    New York) listing;
 6. a name that is also an ordinary word counts only with a surer one of the same instrument in the document, in an enumeration with a
-   sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never;
-7. what follows may make a name another's: a bond, a fund (黄金ETF), a sector's index, a country's yield (:meth:`Linker._another`);
-8. each span gets its role from the words around it (:mod:`research.roles`).
+   sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never
+   (:func:`research.contexts.settled`);
+7. what is beside it may make a name another's: a bond, a fund (黄金ETF), a sector's index (:func:`research.contexts.another`);
+8. one word may stand for an instrument named just before: its other listing, a yield by its term (:meth:`Linker._implied`);
+9. each span gets its role from the words around it (:mod:`research.roles`).
 
 :func:`research.mentions.mentions` sums the spans of a document to one row an instrument.
 """
@@ -33,9 +35,10 @@ from typing import Any
 import ahocorasick_rs
 import polars as pl
 
-from research import codes, listings, roles
+from research import codes, contexts, listings, roles
 from research.calendar import mic_of
 from research.cleaning import plain
+from research.contexts import Instrument
 from research.mentions import ANNOTATOR, mentions
 from research.names import Name, fits, fold, former_tickers, in_person, of_row, quoters, spelling, words
 from research.schemas import INSTRUMENTS
@@ -54,34 +57,19 @@ SPANS: Mapping[str, Any] = {
     "role": pl.String,
 }
 
-#: a company is in the news before it is listed: the first row of a symbol counts this long before its ``valid_from``.
+#: a share is offered and priced before it is listed: the first row of a symbol counts this long before its ``valid_from``.
 #: A later row (a new name) counts from its day on, not before.
-BEFORE_LISTING = timedelta(days=400)
+BEFORE_LISTING = timedelta(days=14)
 
 
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
-_TREASURY = "^TNX"
-_SEPARATOR = re.compile(r"[、,和与及以暨/\s]{1,2}(?:以及)?")
+_AGENCY = "SPGI"
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
 _ST_MARK = re.compile(r"(?:\*ST|S\*ST|ST|XD|XR|DR)$")
-_AMOUNT = re.compile(r"[\d万亿千百几多余数]\s?$|[A-Za-z一-鿿][/兑对]$|以$|[每为]$")  # the unit of an amount, one side of a pair
-_UNIT_RIGHT = re.compile(r"^(?:/|计价|计值|结算|每|[兑对][A-Za-z一-鿿]{2,4}(?:汇率)?[^A-Za-z一-鿿]*$)")
-_SHARE_RIGHT = re.compile(r"^(?:股价|股份有限公司|(?:今日|午后|早盘|尾盘|盘中)?(?:涨停|跌停|涨超|跌超)|\d?连板)")
-_CHINESE = re.compile(r"[一-鿿]")
-_ARM = re.compile(r"^(?:期货|基金|信托|理财)")
-_FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
-_PLANT_RIGHT = re.compile(r"^(?:活跃)?(?:钻井|钻机|管道|管线|发电|电厂|平台|类股|概念|首饰|饰品|珠宝|矿(?!石)|行业|板块)")
 _OPENING = re.compile(r"\s?\(?$")
 _LEGAL_FORM = re.compile(r"(?:集团)?(?:股份有限公司|有限责任公司|有限公司|公司)?\s?\(?$")  # between a name and its code
-
-
-@dataclass(frozen=True, slots=True)
-class _Instrument:
-    mic: str
-    asset_class: str
-    quoter: str | None  # what kind of quoted house it is, where it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +87,8 @@ class Linker:
     _automaton: Any
     _patterns: tuple[tuple[Name, ...], ...]
     _joins: frozenset[int]
-    _instruments: Mapping[str, _Instrument]
+    _instruments: Mapping[str, Instrument]
+    _twins: Mapping[str, str]
     _treated: Treated
 
     @classmethod
@@ -115,8 +104,9 @@ class Linker:
         """
         rows = INSTRUMENTS.validate(instruments).sort("symbol", "valid_from").to_dicts()
         kinds = quoters()
-        known = {r["symbol"]: _Instrument(r["mic"], r["asset_class"], kinds.get(r["symbol"])) for r in rows}
+        known = {r["symbol"]: Instrument(r["mic"], r["asset_class"], kinds.get(r["symbol"])) for r in rows}
         by_pattern: dict[str, dict[tuple[str, date, str], Name]] = defaultdict(dict)
+        twins = {r["symbol"]: r["twin"] for r in rows if r["twin"] in known}
         begins = {r["symbol"]: r["valid_from"] for r in reversed(rows)}
         mainland: list[Name] = []
         spelled = spelling(rows)
@@ -134,7 +124,7 @@ class Linker:
         index = {pattern: i for i, pattern in enumerate(by_pattern)}
         automaton = ahocorasick_rs.AhoCorasick(list(by_pattern), matchkind=ahocorasick_rs.MATCHKIND_STANDARD)
         patterns = tuple(tuple(names.values()) for names in by_pattern.values())
-        return cls(automaton, patterns, frozenset(index[fold(word)] for word in joins), known, Treated.of(mainland))
+        return cls(automaton, patterns, frozenset(index[fold(word)] for word in joins), known, twins, Treated.of(mainland))
 
     def spans(self, documents: pl.DataFrame) -> pl.DataFrame:
         """Return every place where a document names an instrument.
@@ -168,11 +158,11 @@ class Linker:
         found = _with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
         resolved = [(self._resolve(s, text, headline, language, published_at), s) for s in found]
         kept = self._sure(resolved, text)
-        return self._roles(kept, text, headline)
+        return self._roles(self._implied(kept, text), text, headline)
 
-    def _what(self, symbol: str) -> _Instrument:
+    def _what(self, symbol: str) -> Instrument:
         """Return what is known of a symbol; of one only its code names, what the code shows."""
-        return self._instruments.get(symbol) or _Instrument(mic_of(symbol), "etf" if codes.is_fund(symbol) else "equity", None)
+        return self._instruments.get(symbol) or Instrument(mic_of(symbol), "etf" if codes.is_fund(symbol) else "equity", None)
 
     def _chosen(self, text: str, day: date) -> list[_Span]:
         """Return the leftmost longest names that fit, without those inside a longer blocking word."""
@@ -219,9 +209,14 @@ class Linker:
     def _resolve(self, span: _Span, text: str, headline: int, language: str, published_at: datetime) -> str:
         if span.code is not None:
             return span.code
+        if contexts.agency(text, span.start, span.end):
+            return _AGENCY
         symbols = {n.symbol for n in span.names}
         if len(symbols) == 1:
             return span.names[0].symbol
+        currency = listings.currency(text[span.start : span.end], text, span.start)
+        if currency in symbols:
+            return currency
         onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
         if onshore and len(onshore) < len(symbols):
             if listings.domestic(text, span.start):
@@ -246,88 +241,76 @@ class Linker:
 
     def _sure(self, resolved: Sequence[tuple[str, _Span]], text: str) -> list[tuple[str, int, int]]:
         """Return the spans that count: sure ones, and names that need context where they have it."""
-        doubtful = [s.code is None and all(n.needs_context for n in s.names if n.symbol == symbol) for symbol, s in resolved]
+        doubtful = [
+            s.code is None and symbol != _AGENCY and all(n.needs_context for n in s.names if n.symbol == symbol) for symbol, s in resolved
+        ]
         sure = {symbol for (symbol, _), doubt in zip(resolved, doubtful, strict=True) if not doubt}
         company = sum(self._what(s).asset_class == "equity" and self._what(s).mic in _NEW_YORK for s in sure)
         counts = [
-            not doubt or (symbol in sure and not self._is_unit(symbol, span, text)) or self._in_context(symbol, span, text, company)
+            not doubt
+            or (symbol in sure and not contexts.unit(self._what(symbol), text, span.start, span.end))
+            or self._settled(symbol, span, text, company)
             for (symbol, span), doubt in zip(resolved, doubtful, strict=True)
         ]
         rightwards = [(i, i + 1) for i in range(len(resolved) - 1)]
         for here, there in (*rightwards, *((b, a) for a, b in reversed(rightwards))):
-            unit = self._is_unit(*resolved[there], text)
-            if counts[here] and not counts[there] and not unit and self._enumerated(resolved[here], resolved[there], text):
+            if counts[here] and not counts[there] and self._enumerated(resolved[here], resolved[there], text):
                 counts[there] = True
         out = []
+        ends = {span.end for symbol, span in resolved if self._what(symbol).asset_class == "equity"}
         for (symbol, span), count in zip(resolved, counts, strict=True):
-            if count and (span.code or not self._another(symbol, span, text)):
-                mark = _ST_MARK.search(text, max(0, span.start - 4), span.start) if symbol.endswith((".SS", ".SZ")) else None
-                out.append((symbol, mark.start() if mark else span.start, span.end))
+            what = self._what(symbol)
+            behind_name = span.start in ends
+            if contexts.unit(what, text, span.start, span.end, sure=True):
+                continue
+            if not count or (span.code is None and contexts.another(what, symbol, text, span.start, span.end, behind_name=behind_name)):
+                continue
+            mark = _ST_MARK.search(text, max(0, span.start - 4), span.start) if symbol.endswith((".SS", ".SZ")) else None
+            out.append((symbol, mark.start() if mark else span.start, span.end))
         return out
 
-    def _is_unit(self, symbol: str, span: _Span, text: str) -> bool:
-        """Return whether a currency is the unit of an amount (83.14美元) or one side of a pair (瑞典克朗/美元)."""
-        if self._what(symbol).asset_class != "fx":
-            return False
-        return bool(_AMOUNT.search(text, max(0, span.start - 3), span.start) or _UNIT_RIGHT.match(text[span.end : span.end + 8]))
-
-    def _another(self, symbol: str, span: _Span, text: str) -> bool:
-        """Return whether what is beside it makes it another name: a bond, a fund of the mainland, an unlisted arm of a broker."""
+    def _settled(self, symbol: str, span: _Span, text: str, company: int) -> bool:
+        official = any(n.official for n in span.names if n.symbol == symbol)
+        ticker = text[span.start : span.end] == symbol
         what = self._what(symbol)
-        left, right = text[max(0, span.start - 3) : span.start], text[span.end : span.end + 20]
-        if what.asset_class in ("index", "commodity") and _FUND_RIGHT.match(right):
-            return True
-        if symbol == _TREASURY:
-            return listings.other_rate(text[max(0, span.start - 24) : span.start])
-        if what.asset_class == "commodity":
-            return bool(_PLANT_RIGHT.match(right))
-        if what.asset_class == "index":
-            return listings.other_index(text[span.start : span.end], right, left)
-        if what.asset_class != "equity":
-            return False
-        if what.mic in (*_MAINLAND, "XHKG") and (listings.bond(left, right) or roles.fund_product(right)):
-            return True
-        return what.quoter is not None and bool(_ARM.match(right))
-
-    def _in_context(self, symbol: str, span: _Span, text: str, company: int) -> bool:
-        """Return whether the words around a doubtful name settle it; ``company``: sure New York companies in the document."""
-        what = self._what(symbol)
-        left, right = text[max(0, span.start - 12) : span.start], text[span.end : span.end + 24]
-        if what.quoter and roles.role_at(text, span.start, span.end, in_headline=False, quoter=True) == "source":
-            return True
-        if what.asset_class == "fx":
-            return not self._is_unit(symbol, span, text) and (roles.move_cue(left, right) or roles.currency_cue(right))
-        if what.asset_class != "equity":
-            return roles.move_cue(left, right)
-        if what.mic in _MAINLAND:
-            return bool(_SHARE_RIGHT.match(right)) or roles.notice(text, span.start, span.end)
-        came = text[span.start : span.end]
-        # a company's own name in Latin letters amid Chinese is no ordinary word
-        own = len(came) > 4 and came[0].isupper() and any(n.official for n in span.names if n.symbol == symbol)
-        if own and what.mic in _NEW_YORK and came.isascii() and _CHINESE.search(left[-2:] + right[:2]):
-            return True
-        return roles.corporate_cue(right) or (not came.isascii() and what.mic in _NEW_YORK and (company >= 3 or roles.move_cue("", right)))
+        return contexts.settled(what, text, span.start, span.end, official=official, ticker=ticker, company=company)
 
     def _enumerated(self, a: tuple[str, _Span], b: tuple[str, _Span], text: str) -> bool:
         """Return whether two neighbours of one kind stand in an enumeration: 拓斯达、机器人."""
-        if self._what(a[0]).asset_class != self._what(b[0]).asset_class:
+        what = self._what(b[0])
+        if self._what(a[0]).asset_class != what.asset_class:
+            return False
+        if contexts.unit(what, text, b[1].start, b[1].end) or contexts.tail(what, text, b[1].start):
             return False
         first, second = sorted((a[1], b[1]), key=lambda s: s.start)
-        between = text[first.end : second.start]
-        return bool(_SEPARATOR.fullmatch(between)) and not between.isspace()
+        return contexts.joined(text[first.end : second.start])
+
+    def _implied(self, kept: list[tuple[str, int, int]], text: str) -> list[tuple[str, int, int]]:
+        """Add what is named by one word of it: the other listing (中冶A股跌停,港股重挫), a yield by its term (十年期上行)."""
+        out = list(kept)
+        taken = {position for _, start, end in kept for position in range(start, end)}
+        for symbol, _, end in kept:
+            second = listings.relisted(text[end : end + 60]) if symbol in self._twins else None
+            if second and self._what(self._twins[symbol]).mic in second[0] and end + second[1] not in taken:
+                out.append((self._twins[symbol], end + second[1], end + second[2]))
+        out += [found for found in listings.yields(text) if taken.isdisjoint(range(found[1], found[2]))]
+        return sorted(out, key=lambda s: (s[1], s[2])) if len(out) > len(kept) else kept
 
     def _roles(self, kept: Sequence[tuple[str, int, int]], text: str, headline: int) -> list[tuple[str, int, int, str]]:
         out: list[tuple[str, int, int, str]] = []
         for symbol, start, end in reversed(kept):
             what = self._what(symbol)
-            role = roles.role_at(text, start, end, in_headline=start < headline, quoter=what.quoter is not None)
+            quoter = what.quoter is not None or (what.mic not in _MAINLAND and text[start:end].endswith("证券"))
+            views = what.quoter != "medium"
+            role = roles.role_at(text, start, end, in_headline=start < headline, quoter=quoter, views=views)
             if role == "passing" and what.quoter == "medium":  # more often the news than its bearer, but for where somebody posts on it
                 role = roles.role_at(text, start, end, in_headline=start == 0, quoter=False)
             if what.asset_class == "equity" and roles.subsidiary(text[end : end + 6]) and role == "subject":
                 role = "passing"
-            if role == "passing" and what.quoter in ("agency", "data"):
+            beside = bool(out) and contexts.joined(text[end : out[-1][1]])
+            if role == "passing" and what.quoter in ("agency", "data") and not beside:
                 role = "source"  # 穆迪下调评级: what they do is said of others
-            if what.quoter and role == "passing" and out and out[-1][3] == "source" and _SEPARATOR.fullmatch(text[end : out[-1][1]]):
+            if what.quoter and role == "passing" and beside and out[-1][3] == "source":
                 role = "source"  # 高盛、摩根大通分析师认为: all of an enumeration speak
             out.append((symbol, start, end, role))
         return out[::-1]

@@ -19,6 +19,7 @@ __all__ = [
     "abroad",
     "at_home",
     "bond",
+    "currency",
     "domestic",
     "hong_kong",
     "in_hong_kong",
@@ -26,6 +27,9 @@ __all__ = [
     "other_index",
     "other_rate",
     "rank",
+    "rates",
+    "relisted",
+    "yields",
 ]
 
 MAINLAND, NEW_YORK = ("XSHG", "XSHE", "BJSE"), ("XNYS", "XNAS")
@@ -34,7 +38,9 @@ _EUROPE = ("XAMS", "XBRU", "XCSE", "XDUB", "XETR", "XHEL", "XLON", "XMAD", "XMIL
 HOMES = frozenset({*_EUROPE, "XTAI"})
 
 _HONG_KONG_CUE = re.compile(r"港股(?!份)|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
-_SHARES_RIGHT = re.compile(r"^\s?\(?-?(?:(?P<a>A股)|(?P<h>H股|港股(?!份))|(?P<n>美股|ADR|ADS)(?![A-Za-z]))")
+_SHARES_RIGHT = re.compile(
+    r"^\s?\(?-?(?:(?P<a>A股)|(?P<h>H股|港股(?!份))|(?P<n>美股|ADR|ADS)(?![A-Za-z])|(?P<t>台股)|(?P<e>欧股|英股|德股))"
+)
 _SHARES_LEFT = re.compile(r"(?:(?P<a>A股)|(?P<h>港股)|(?P<n>美股|中概股))(?:公司|龙头|巨头|上市)?$")
 _EUROPE_CUE = re.compile(
     r"欧股|欧盘|泛欧|北欧|欧洲(?:股市|股指|主要股指|斯托克|STOXX|Stoxx|个股|[^,。;]{0,6}股|三大|早盘|盘初|开盘|收盘)|斯托克|STOXX|Stoxx|富时|CAC|DAX|"
@@ -62,13 +68,30 @@ _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
 )
+_SUBINDEX = re.compile(r"^[一-鿿]{1,16}?(?:[子分]|分[类项])指数")
+#: one name, several currencies: country -> symbol; the first is meant where no country is named
+_NAMESAKES: Mapping[str, Mapping[str, str]] = {
+    "比索": {"墨西哥": "MXN=X", "智利": "CLP=X", "阿根廷": "ARS=X", "哥伦比亚": "COP=X", "菲律宾": "PHP=X"},
+    "克朗": {"瑞典": "SEK=X", "挪威": "NOK=X", "丹麦": "DKK=X", "捷克": "CZK=X"},
+    "卢比": {"印度": "INR=X", "巴基斯坦": "PKR=X", "斯里兰卡": "LKR=X"},
+}
+_TERMS = {"10": "^TNX", "十": "^TNX", "30": "^TYX", "三十": "^TYX", "5": "^FVX", "五": "^FVX", "2": "2YY=F", "两": "2YY=F"}
+_TERM = re.compile(
+    r"(?<![\d二三四五美中日德英法债])(?P<term>10|十|30|三十|5|五|2|两)年期(?=(?:品种|收益率|的)?(?:则|仅|也|亦|同步|微|小幅|一度|盘中)*(?:[上下]行|[涨跌报升降持走收]))"
+)
+_AMERICAN = re.compile(r"美债|美国(?:[\d一二两三五十]+年期)?国债")
+_OTHERS_BONDS = re.compile(r"[日德英法意中]债|活跃券|国开|(?:日本|德国|英国|法国|意大利|中国|澳大利亚|韩国)[^,。;]{0,8}(?:国债|收益率)")
+_SECOND = re.compile(
+    r"\s?(?:\([^()]{0,14}\))?(?P<first>[AH港美])股[^。!?;\n、]{1,24},(?:其|而|公司|其在)?(?P<second>[AH港美])股(?:盘[前中后]|[今昨]日|午后|早盘|收盘|一度|则|也|亦|同步|大幅|价)*[涨跌升挫重飙暴大收高低下上]"
+)
 _COUNTRY_LEFT = re.compile(
     r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国)(?:的)?(?:指标|基准)?$"
     r"|(?:Australian?|Germany?|Japan(?:ese)?|Britain|British|U\.K\.|\bUK|Ital(?:y|ian)|France|French|Spain|Spanish|Gree(?:ce|k)|Canad(?:a|ian)"
     r"|China|Chinese|Indian?|Korean?|New Zealand)(?:['’]s)?(?: benchmark)? $"
 )
 _AGENCY = re.compile(
-    r"^(?:全球)?(?::(?![+\-\d]|[涨跌])|称|表示|认为|预计|确认|警告|评级|维持|首席|经济学家|分析师|信评|将[^,。]{0,14}评级|[上下]调(?!\d|至\d))"
+    r"^(?:全球)?(?:则|也|还|曾|又|随后|近日|日前|此前|方面)?"
+    r"(?::(?![+\-\d]|[涨跌])|称|表示|认为|指出|预计|确认|警告|评级|维持|给出|首席|经济学家|分析师|信评|[将把][^,。]{0,14}(?:评级|展望)|[上下]调(?!\d|至\d))"
 )
 _DIGITS_LEFT = re.compile(r"(?<!\d)(?:\d{2}|H\d)$")
 _DIGITS_RIGHT = re.compile(r"^(?:\d{2}|[A-Z]\d)(?![\d.:%年月日号万亿个只家])")
@@ -103,7 +126,8 @@ def named(left: str, right: str) -> tuple[str, ...]:
     match = _SHARES_RIGHT.match(right) or _SHARES_LEFT.search(left)
     if match is None:
         return ()
-    return MAINLAND if match["a"] else ("XHKG",) if match["h"] else NEW_YORK
+    markets = {"a": MAINLAND, "h": ("XHKG",), "n": NEW_YORK, "t": ("XTAI",), "e": _EUROPE}
+    return next(mics for group, mics in markets.items() if match.groupdict().get(group))
 
 
 def at_home(text: str, start: int, end: int, mic: str, published_at: datetime) -> bool:
@@ -157,8 +181,8 @@ def bond(left: str, right: str) -> bool:
 def other_index(surface: str, right: str, left: str = "") -> bool:
     """Return whether what is beside the name of an index makes it another one, the agency of that name, or a company's listing.
 
-    >>> other_index("NIFTY", "房地产指数下跌2.7%"), other_index("标普", ":预计政府"), other_index("标普", "跌1%")
-    (True, True, False)
+    >>> other_index("NIFTY", "房地产指数下跌2.7%"), other_index("标普", "跌1%")
+    (True, False)
     >>> other_index("欧股", "跌幅扩大", "Stellantis"), other_index("道琼斯", ")", "(")
     (True, True)
     """
@@ -168,7 +192,56 @@ def other_index(surface: str, right: str, left: str = "") -> bool:
         (left.endswith("(") and right.startswith(")")) or left.endswith("据") or re.match("报道|通讯|援引", right)
     ):
         return True
-    return bool(_SECTOR.match(right)) or (surface in ("标普", "标准普尔") and bool(_AGENCY.match(right)))
+    return bool(_SECTOR.match(right) or _SUBINDEX.match(right))
+
+
+def rates(right: str) -> bool:
+    """Return whether what follows 标普 is what an agency does: 标普:预计政府, 标普把展望下调."""
+    return bool(_AGENCY.match(right))
+
+
+def currency(surface: str, text: str, start: int) -> str | None:
+    """Return the symbol of a currency several countries call so (比索, 克朗, 卢比), by the country named last before it.
+
+    >>> currency("比索", "智利占进口的七成。该国比索升值1.1%", 11), currency("卢比", "卢比逼近98关口", 0), currency("美元", "美元", 0)
+    ('CLP=X', 'INR=X', None)
+    """
+    countries = _NAMESAKES.get(surface)
+    if countries is None:
+        return None
+    left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
+    near = {country: left.rfind(country) for country in countries}
+    named = max(near, key=lambda c: near[c])
+    return countries[named] if near[named] >= 0 else next(iter(countries.values()))
+
+
+def yields(text: str) -> list[tuple[str, int, int]]:
+    """Return symbol, start and end of Treasury yields that only their term names, behind one named in full in the sentence.
+
+    >>> yields("两年期美债收益率上行9个基点,十年期仅上行3个基点"), yields("日债收益率走高,10年期涨至2.5%")
+    ([('^TNX', 15, 18)], [])
+    """
+    if "美债" not in text and "美国国债" not in text:
+        return []
+    found = []
+    for match in _TERM.finditer(text):
+        sentence = text[max(text.rfind("。", 0, match.start()), text.rfind("\n", 0, match.start())) + 1 : match.start()]
+        if _AMERICAN.search(sentence) and not _OTHERS_BONDS.search(sentence):
+            found.append((_TERMS[match["term"]], match.start(), match.end()))
+    return found
+
+
+def relisted(right: str) -> tuple[tuple[str, ...], int, int] | None:
+    """Return the markets, start and end of the second listing in what follows a company: 中冶[A股跌停,港股重挫]; ``None`` without one.
+
+    >>> relisted("A股跌停,港股重挫15%"), relisted("A股跌停,港股市场重挫")
+    ((('XHKG',), 5, 7), None)
+    """
+    match = _SECOND.match(right)
+    if match is None or match["first"] == match["second"]:
+        return None
+    mics = {"A": MAINLAND, "H": ("XHKG",), "港": ("XHKG",), "美": NEW_YORK}
+    return mics[match["second"]], match.start("second"), match.end("second") + 1
 
 
 def other_rate(left: str) -> bool:

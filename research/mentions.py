@@ -11,7 +11,10 @@ __all__ = ["ANNOTATOR", "mentions"]
 ANNOTATOR = "linker@1"
 
 #: weight of an asset class against a company when neither is in the headline
-_CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.7, "fx": 0.6, "rate": 0.6}
+_CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.75, "fx": 0.6, "rate": 0.6}
+#: what follows a company in the headline, or a share in an article on its market, weighs so much of its own
+_BEHIND = 0.75
+_MARKET = r"[AB港美日韩欧台]股|股市|沪指|两市|大盘|收[盘评]|三大(?:股指|指数)"
 _ROLE_WEIGHT = {"subject": 1.0, "counterparty": 0.75, "passing": 0.6, "source": 0.2}
 
 
@@ -29,12 +32,19 @@ def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) 
     -----
     Role: ``subject`` or ``counterparty`` where it is that anywhere, but ``source`` when most spans only quote it.
     Relevance in [0, 1] is ``weight(role) · weight(class) · (0.45 h + 0.3 f + 0.25 (1 − p))`` with h = 1 in the headline
-    (less by a fifth towards its end), f = its spans as a share of the most frequent instrument's, p = first offset over
-    length. In the headline every class weighs the same; below it a company outweighs an index or a commodity.
+    (less by a third towards its end), f = its spans as a share of the most frequent instrument's, p = first offset over
+    length. In the headline every class weighs the same, but behind a company that stands there too nothing else outweighs it;
+    below the headline a company outweighs an index or a commodity, unless the headline speaks of a whole market (A股, 股市) alone.
     """
     documents = DOCUMENTS.validate(documents)
     length = pl.col("headline").str.len_chars()
-    texts = documents.select("doc_id", "available_at", headline_length=length, length=length + 1 + pl.col("body").str.len_chars())
+    texts = documents.select(
+        "doc_id",
+        "available_at",
+        headline_length=length,
+        length=length + 1 + pl.col("body").str.len_chars(),
+        market=pl.col("headline").str.contains(_MARKET),
+    )
     by_role = {role: (pl.col("role") == role).sum().alias(f"n_{role}") for role in _ROLE_WEIGHT}
     grouped = (
         spans.sort("doc_id", "start")
@@ -54,7 +64,7 @@ def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) 
         .then(pl.lit("subject"))
         .when(pl.col("n_counterparty") > 0)
         .then(pl.lit("counterparty"))
-        .when(pl.col("n_source") > 0)
+        .when(pl.col("n_source") * 3 >= pl.col("n_mentions"))
         .then(pl.lit("source"))
         .otherwise(pl.lit("passing"))
     )
@@ -69,27 +79,38 @@ def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) 
 
 def _relevance() -> pl.Expr:
     position = (pl.col("first_offset") / pl.col("length")).clip(0, 1)
-    inside = 1 - 0.2 * pl.col("first_offset") / pl.col("headline_length").clip(lower_bound=1)
+    inside = 1 - 0.35 * pl.col("first_offset") / pl.col("headline_length").clip(lower_bound=1)
     headline = pl.when(pl.col("in_headline")).then(inside).otherwise(0.0)
     share = pl.col("n_mentions") / pl.col("n_mentions").max().over("doc_id")
-    kind = pl.when(pl.col("in_headline")).then(1.0).otherwise(_class_weight())
+    kind = _class()
+    weight = kind.replace_strict(_CLASS_WEIGHT, return_dtype=pl.Float64)
+    here = pl.col("in_headline")
+    led = (here & (kind == "equity") & (pl.col("role") != "source")).any().over("doc_id")
+    wrap = pl.col("market") & ~here.any().over("doc_id")
+    weight = (
+        pl.when(here)
+        .then(pl.when(led & (kind != "equity")).then(_BEHIND).otherwise(1.0))
+        .when(wrap)
+        .then(pl.when(kind == "index").then(1.0).otherwise(weight * _BEHIND))
+        .otherwise(weight)
+    )
     role = pl.col("role").replace_strict(_ROLE_WEIGHT, return_dtype=pl.Float64)
-    return (role * kind * (0.45 * headline + 0.3 * share + 0.25 * (1 - position))).clip(0, 1)
+    return (role * weight * (0.45 * headline + 0.3 * share + 0.25 * (1 - position))).clip(0, 1)
 
 
-def _class_weight() -> pl.Expr:
-    """Return the weight of the asset class that the way a symbol is written shows."""
+def _class() -> pl.Expr:
+    """Return the asset class that the way a symbol is written shows."""
     symbol = pl.col("symbol")
     return (
-        pl.when(symbol.str.contains(r"^\^(?:TNX|TYX|FVX|IRX)$|^CFFEX:T"))
-        .then(_CLASS_WEIGHT["rate"])
-        .when(symbol.str.contains(r"^\^|^CFFEX:|^000[0-9]{3}\.SS$|^399[0-9]{3}\.SZ$|^899[0-9]{3}\.BJ$"))
-        .then(_CLASS_WEIGHT["index"])
+        pl.when(symbol.str.contains(r"^\^(?:TNX|TYX|FVX|IRX)$|^CFFEX:T|^[A-Z]{2}\d+Y$|^2YY=F$"))
+        .then(pl.lit("rate"))
+        .when(symbol.str.contains(r"^\^|^CFFEX:|^(?:000|93[0-9])[0-9]{3}\.SS$|^(?:399|980)[0-9]{3}\.SZ$|^899[0-9]{3}\.BJ$|\.(?:FGI|WI)$"))
+        .then(pl.lit("index"))
         .when(symbol.str.contains(r"=X$|^DX-Y\.NYB$"))
-        .then(_CLASS_WEIGHT["fx"])
+        .then(pl.lit("fx"))
         .when(symbol.str.contains(r"=F$|:"))
-        .then(_CLASS_WEIGHT["commodity"])
+        .then(pl.lit("commodity"))
         .when(symbol.str.contains(r"-USD$"))
-        .then(_CLASS_WEIGHT["crypto"])
-        .otherwise(_CLASS_WEIGHT["equity"])
+        .then(pl.lit("crypto"))
+        .otherwise(pl.lit("equity"))
     )

@@ -41,7 +41,7 @@ _SPEAKS = (
 )
 _SOURCE_RIGHT = re.compile(rf"^\)?{_ASIDE}{_UNIT}{_ASIDE}{_QUALIFIER}{_SPEAKS}")
 _SOURCE_LEFT = re.compile(
-    r"(?:据|根据|援引|引述|引用|参考|来自|来源[:/]?|出自|按照?|依据|截至|采访|券商|投行|机构|评级机构|数据商)\s*(?:《|“)?$"
+    r"(?:据|根据|援引|引述|引用|参考|来自|来源[:/]?|出自|按照?|依据|截至|采访|券商|投行|(?<!辅导)(?<!保荐)(?<!承销)机构|数据商)\s*(?:《|“)?$"
     r"|(?:according to|analysts? (?:at|from)|strategists? (?:at|from)|economists? (?:at|from)"
     r"|research (?:at|from)|data from|data by|compiled by|note from|report by|cited by|told)\s+$",
     re.IGNORECASE,
@@ -56,7 +56,7 @@ _SOURCE_RIGHT_EN = re.compile(
 #: a house that gives a view somewhere in the sentence, or whose man speaks: 花旗更谨慎,将目标下调, 瑞穗的Dan Dolev不同意
 _VIEW_RIGHT = re.compile(
     r"^[^。!?\n]{0,45}?(?:评级|目标|“(?:买入|增持|中性|卖出|减持|推荐|持有|优于大市|跑赢|跑输|与大市)|预[测期计]|认为|报告|研报|[短快点]评|调研|估算|看法"
-    r"|[偏看][多空好]|谨慎|乐观|悲观|审慎|立场|[低高超]配|测算|观点|提示|提醒|概率|警告|写道|指出|直言|分析师|策略师|经济学家|交易员|该行|统计|均价|口径)"
+    r"|[偏看][多空好]|谨慎|乐观|悲观|审慎|立场|[低高超]配|测算|观点|提示|提醒|概率|警告|写道|指出|直言|分析师|策略师|经济学家|交易员|该行|统计|均价|口径|态度|看来|研判|倾向于|[降升]级|持保留|点评|显示|给出|判断|喊|则?在[^,。]{0,8}表示|砍[到至])"
     r"|^[一-鿿]{0,8}的(?:[A-Z][\w'’.-]+ [A-Z]|首席|[一-鿿]{1,6}(?:分析师|策略师|经济学家|主管))"
     r"|^[一-鿿]{0,6}(?:研究部|研究团队|零售团队|团队)"
 )
@@ -67,7 +67,8 @@ _OWN_AFFAIRS = re.compile(
 #: words that make any firm, not only a known quoter, the one that speaks: 某行分析师:, analysts at X, X upgrades Y
 _ANALYST_LEFT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with)\s+$", re.IGNORECASE)
 _ANALYST_RIGHT = re.compile(
-    r"^(?:证券|银行|国际|资本|研究)?(?:首席)?(?:分析师(?![日大会])|策略师|经济学家)|^的(?:分析师|策略师|经济学家)(?=在|称|表示|认为|指出|写道|:)|^(?:['’]s)?\s+(?:analysts?(?!\s+days?)|strategists?|economists?)\b"
+    r"^的?(?:一[位名](?:首席|高级|资深)?|首席|高级|资深)[一-鿿]{0,10}(?:分析师|策略师|经济学家|交易员)|^(?:公司)?统计的|^报[^,。]{0,14}均价"
+    r"|^(?:证券|银行|国际|资本|研究)?(?:首席)?(?:分析师(?![日大会])|策略师|经济学家)|^的(?:分析师|策略师|经济学家)(?=在|称|表示|认为|指出|写道|:)|^(?:['’]s)?\s+(?:analysts?(?!\s+days?)|strategists?|economists?)\b"
     r"|^\s+(?:upgrade[sd]?|downgrade[sd]?|initiate[sd]?|reiterate[sd]?)\s+[A-Z]"
     r"|^\s+(?:raise|cut|lift|lower|boost|trim)(?:s|d|ed)?\s+(?:its|the)\s+(?:rating|price target|target price|recommendation)\b"
 )
@@ -76,20 +77,20 @@ _CREDIT_LEFT = re.compile(r"(?:图源|图片来源|来源|供图|图片|摄影|�
 _CREDIT_RIGHT = re.compile(r"^(?:供图|官网截图|截图|供稿)")
 
 _MOVE = (
-    r"(?:涨|跌|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
-    r"|回调|收[涨跌报于]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
+    r"(?:涨|跌|猛[涨跌拉]|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
+    r"|回调|收[涨跌报于低高升平]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
     r"|微[涨跌]|转[涨跌]|逆市|"
-    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|升值|贬值|升\d|降\d|上行|下行|攀升|走势|[升跌涨]势|累[涨跌]|扩大[涨跌]幅|[涨跌]幅扩大"
+    r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|逼近|升值|贬值|升\d|降\d|上行|下行|攀升|走势|[升跌涨]势|累[涨跌]|扩大[涨跌]幅|[涨跌]幅扩大"
     r"|波动|持稳|盘整|震荡|[+\-]\d+(?:\.\d+)?%|\d+(?:\.\d+)?%)"
 )
 _LEAD = (
     r"(?:股价|股份|个股|盘[中前后初]|夜盘|早盘|午盘|尾盘|今日|昨日|昨夜|隔夜|周[一二三四五]|本周"
     r"|当日|当天|当周|A股|H股|港股|美股|期货|期价|现货|主力|合约|指数|价格|收盘|开盘|日内|一度"
     r"|大幅|小幅|集体|持续|继续|再度|双双|"
-    r"也|则|均|分别|再|连续|近|已|先|随后|逆势|跟随|最[高低深新]|累计|年内|,|、|\d+月|\d+日|的|市值|股票|ADR|汇率)*"
+    r"也|则|跟|均|分别|再|连续|近|已|先|随后|逆势|跟随|最[高低深新]|累计|年内|,|、|\d+月|\d+日|的|市值|股票|ADR|汇率)*"
 )
 _MOVE_RIGHT = re.compile(
-    r"^\([^()]{0,10}[+\-]\d|"
+    r"^\([^()]{0,10}[+\-]\d|^从[^,。]{0,10}\d[^,。]{0,12}?(?:走|升|跌|贬|涨|回|滑)|"
     rf"^{_ASIDE}{_LEAD}{_MOVE}|^\s?(?:shares?|stock|futures|prices?)?\s?(?:rose|fell|jump|surg"
     rf"|slump|plung|gain|drop|slid|climb|tumbl|advanc|declin|soar|sank|rall)",
     re.IGNORECASE,
@@ -113,7 +114,7 @@ _OWN_DEAL_RIGHT = re.compile(
 )
 _TARGET_LEFT = re.compile(r"(?:查处|处罚|罚款|立案调查|起诉|约谈|突袭|责令)$")
 _EARNINGS_RIGHT = re.compile(
-    r"^[^:]{0,6}?(?:财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
+    r"^(?:(?!估算|测算|预计|认为)[^:,]){0,6}?(?:成交[额量]|换手|封板|涨停|财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
     # behind a colon only results of its own: 高盛:四季度金价 is its view
     r"|^:\s?(?:现已|已|拟|公司|累计|完成|计划|20\d\d年|前三季度|上半年|全年|第?[一二三四]季度|Q[1-4]|归母|合并){0,3}(?:净利|净亏|营收|营业收入|裁员|派息|回购)"
 )
@@ -160,7 +161,7 @@ _COLON_RIGHT = re.compile(
 _HEAD = frozenset("\n。!?;；！？【[]】 ")
 
 
-def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool) -> str:
+def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool, views: bool = True) -> str:
     """Return the role of ``text[start:end]``.
 
     Parameters
@@ -174,6 +175,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
     quoter
         The instrument is a broker, agency, data vendor or medium: quoted more often than reported on, so that only an
         explicit move or event makes it a subject.
+    views
+        It is one whose view counts wherever its sentence gives one; a medium (腾讯, 百度) is quoted only beside its name.
     """
     left, right = text[max(0, start - BEFORE) : start], text[end : end + AFTER]
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
@@ -183,7 +186,7 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool)
         if own or _TARGET_LEFT.search(left):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
-        if quoted or (_VIEW_RIGHT.match(right) and not _OWN_AFFAIRS.match(right)):
+        if quoted or (views and _VIEW_RIGHT.match(right) and not _OWN_AFFAIRS.match(right)):
             return "source"
         return "counterparty" if _other_side(left, right) else "passing"
     if _other_side(left, right):

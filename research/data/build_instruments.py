@@ -80,6 +80,15 @@ CURRENCIES = {
     "TWO": "TWD",
     "KQ": "KRW",
     "TO": "CAD",
+    "VI": "EUR",
+    "LS": "EUR",
+    "WA": "PLN",
+    "BK": "THB",
+    "KL": "MYR",
+    "JK": "IDR",
+    "JO": "ZAR",
+    "IS": "TRY",
+    "SA": "BRL",
 }
 #: index -> suffix of the home listing
 MEMBERS = {
@@ -126,7 +135,7 @@ def build(wheels: Path) -> pl.DataFrame:
     rows = [*mainland(wheels), *left(wheels), *own()]
     found, sectors, nasdaq = members(wheels, rows)
     rows = [_completed(r, sectors, nasdaq) for r in rows] + found
-    rows = [_guarded(r, ordinary) for r in twinned(rows)]
+    rows = [_guarded(_with_ticker(r, ordinary), ordinary) for r in twinned(rows)]
     frame = INSTRUMENTS.frame(
         {
             **{k: getattr(r, k) for k in INSTRUMENTS.schema if k != "aliases"},
@@ -303,6 +312,14 @@ def twinned(rows: list[Row]) -> list[Row]:
         else:
             out.append(replace(r, twin=forward.get(r.symbol)))
     return out
+
+
+def _with_ticker(row: Row, ordinary: set[str]) -> Row:
+    """Add the ticker of a share or fund in New York where it is long enough to be no common acronym, and no word; it needs context."""
+    fits = row.asset_class in ("equity", "etf") and re.fullmatch(r"[A-Z]{4,5}", row.symbol)
+    if not fits or row.symbol in ordinary or row.symbol in {row.name, *row.aliases}:
+        return row
+    return replace(row, aliases={**row.aliases, row.symbol: True})
 
 
 def _guarded(row: Row, ordinary: set[str]) -> Row:
