@@ -41,7 +41,7 @@ _CURRENCIES = {
     "XKLS": "MYR", "XPHS": "PHP", "XSTC": "VND", "XSAU": "SAR", "XIST": "TRY", "XWAR": "PLN", "XTAE": "ILS", "XJSE": "ZAR", "24/5": "USD",
 }  # fmt: skip
 #: symbols in another currency than their market's
-_ODD_CURRENCIES = {"BDI": "USD", "NIY=F": "JPY"}
+_ODD_CURRENCIES = {"BDI": "USD", "NIY=F": "JPY", "RS=F": "CAD", "^MERV": "ARS"}
 
 
 @dataclass(frozen=True, slots=True)
