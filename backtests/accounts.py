@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from backtests.costs import Costs
 from backtests.layout import Layout
+from backtests.rules import Rules
 from backtests.schemas import ORDERS, PORTFOLIO
 from research.errors import DataError
 
-__all__ = ["FILLS", "Account", "benchmark_returns", "orders_table", "portfolio_table"]
+__all__ = ["FILLS", "Account", "benchmark_returns", "notes_on", "orders_table", "portfolio_table"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -138,3 +140,29 @@ def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> p
     wanted = sessions.to_frame("session").join_asof(level, on="session", strategy="backward")
     previous = pl.col("_level").shift(1, fill_value=before[0] if len(before) else None)
     return wanted.select("session", benchmark_return=pl.col("_level") / previous - 1)
+
+
+def notes_on(layout: Layout, account: Account, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
+    """Return what a reader of the result should know: conventions, costs, names that were settled and came back, days without limits."""
+    notes = [
+        "Targets of a session fill at the next open; dividends are reinvested in the name that paid them.",
+        f"Costs: {costs.assumptions}." if costs.assumptions else "Costs are the caller's.",
+        f"A name without bars for {delisting_after} sessions is settled at its last close" + (f" less {haircut:.0%}." if haircut else "."),
+    ]
+    back = _came_back(layout, account)
+    if back:
+        notes.append(
+            f"{len(back)} of the names settled so traded again later ({', '.join(back[:5])}{' …' if len(back) > 5 else ''}): "
+            "they were suspended, not gone, and the move over the suspension is missing; raise delisting_after to hold through it."
+        )
+    if rules.price_limits and layout.unlimited > 0:
+        notes.append(f"{layout.unlimited:.1%} of the traded bars carry no limit prices: on those no price limit was applied.")
+    return tuple(notes)
+
+
+def _came_back(layout: Layout, account: Account) -> list[str]:
+    """Return the symbols that were settled as delisted and have a price later on: known in hindsight only, so said and not acted on."""
+    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
+    settled = np.isfinite(layout.settle[row, col]) & (account.fills["filled"] != 0)
+    pairs = zip(row[settled].tolist(), col[settled].tolist(), strict=True)
+    return sorted({layout.symbols[k] for i, k in pairs if np.isfinite(layout.price[i:, k]).any()})

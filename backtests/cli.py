@@ -18,6 +18,9 @@ from research.errors import DataError, TidingsError, UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from backtests.evidence import Evidence
+    from research.store import Store
+
 __all__ = ["mount"]
 
 _HOME = Path("tidings-home")
@@ -122,17 +125,10 @@ def backtest(
     report: _Report = None,
 ) -> None:
     """Judge a signal in one market: information coefficient, quantile returns, portfolio under the market's rules and costs."""
-    from backtests.costs import costs
-    from backtests.evidence import evidence
-    from research.calendar import parse_date
     from research.store import Store
 
     store = Store(home)
-    found = evidence(
-        store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
-        cash=cash, universe=store.read("instruments"),
-    )  # fmt: skip
+    found = _evidence(store, signal, market, start, end, quantiles, cash)
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *_table(found.ic.summary)])
     say(_table(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
     say(_table(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
@@ -164,26 +160,21 @@ def evaluate(
 ) -> None:
     """Judge a signal against the search that found it: every evaluated variant is put into the ledger and deflates the Sharpe ratio."""
     from backtests import evaluation
-    from backtests.costs import costs
-    from backtests.evidence import evidence
     from backtests.trials import TRIAL_RETURNS, TRIALS, record
-    from research.calendar import parse_date
     from research.store import Store
 
     store = Store(home)
-    found = evidence(
-        store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
-        universe=store.read("instruments"),
-    )  # fmt: skip
+    found = _evidence(store, signal, market, start, end, quantiles)
     returns = found.backtest.portfolio.select("session", "net_return")
     config = {"start": start, "end": end, "quantiles": quantiles}
     judge = partial(evaluation.evaluate, found.scores, found.labels, market=market, quantiles=quantiles, returns=returns, config=config)
-    record(store, judge().trial, evaluated_at=datetime.now(UTC))
+    recorded = record(store, judge().trial, evaluated_at=datetime.now(UTC))
     judged = judge(trials=store.read(TRIALS), trial_returns=store.read(TRIAL_RETURNS))
     say(_table(judged.ic.summary))
     say(_table(judged.performance.select("metric", "value", "ci_low", "ci_high", "n")))
-    say(f"trials       {store.read(TRIALS).height:>8,} in the ledger of {home}")
+    say(f"trials       {recorded.n_trials:>8,} in the ledger of {home}")
+    if recorded.note is not None:
+        say(f"note: {recorded.note}")
     if report is not None:
         from backtests.evaluation_report import evaluation_sections
         from backtests.report import write_report
@@ -192,6 +183,19 @@ def evaluate(
             report, *evaluation_sections(judged), title=f"{signal} in market {market}: evaluation", manifest=_manifest(store, signal=signal)
         )
         say(f"report       {report}")
+
+
+def _evidence(store: Store, signal: str, market: str, start: str, end: str, quantiles: int, cash: float = 10_000_000.0) -> Evidence:
+    """Return what a stored signal did in one market under the market's own costs."""
+    from backtests.costs import costs
+    from backtests.evidence import evidence
+    from research.calendar import parse_date
+
+    return evidence(
+        store.read("events"), store.read("mentions"), store.read("bars"),
+        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
+        universe=store.read("instruments"), cash=cash,
+    )  # fmt: skip
 
 
 def export(

@@ -29,13 +29,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from backtests.accounts import FILLS, Account, benchmark_returns, orders_table, portfolio_table
+from backtests.accounts import FILLS, Account, benchmark_returns, notes_on, orders_table, portfolio_table
 from backtests.costs import Costs
 from backtests.layout import Layout, layout_of
 from backtests.metrics import performance
 from backtests.rules import Rules, rules_of
 from backtests.schemas import WEIGHTS
-from research.errors import DataError, UnknownSymbolError, UsageError
+from backtests.simulation_inputs import require_inputs
+from research.errors import DataError
 from research.schemas import BARS
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def run(
     weights = WEIGHTS.validate(weights).sort("session", "symbol")
     bars = BARS.validate(bars)
     rules = rules_of(market) if rules is None else rules
-    _check(weights, bars, rules, costs, cash, delisting_after, haircut, benchmark)
+    require_inputs(weights, bars, rules, costs, cash, delisting_after, haircut, benchmark)
     layout = layout_of(weights, bars, rules, costs, delisting_after, haircut)
     account = _simulate(layout, rules, costs, cash)
     orders, portfolio = orders_table(layout, account), portfolio_table(layout, account, cash)
@@ -170,61 +171,8 @@ def run(
         rules=rules,
         costs=costs,
         benchmark=compared,
-        notes=_notes(layout, account, rules, costs, delisting_after, haircut),
+        notes=notes_on(layout, account, rules, costs, delisting_after, haircut),
     )
-
-
-def _check(
-    weights: pl.DataFrame,
-    bars: pl.DataFrame,
-    rules: Rules,
-    costs: Costs,
-    cash: float,
-    delisting_after: int,
-    haircut: float,
-    benchmark: str | None,
-) -> None:
-    if not (np.isfinite(cash) and cash > 0):
-        raise UsageError(f"cash came as {cash}; expected a positive amount of {costs.currency}.")
-    if delisting_after < 1 or not 0 <= haircut <= 1:
-        raise UsageError(
-            f"delisting_after came as {delisting_after} and haircut as {haircut}; expected at least 1 session and a fraction in [0, 1]."
-        )
-    if costs.market != rules.market:
-        raise UsageError(
-            f"Costs of market {costs.market!r} came with the rules of {rules.market!r}; "
-            f"expected the same market: pass costs({rules.market!r})."
-        )
-    if weights.is_empty():
-        raise UsageError(
-            "The weights frame has no rows; expected at least one session of targets: check that the signal covers the dates asked for."
-        )
-    known = bars["symbol"].unique()
-    unknown = sorted(set(weights["symbol"].unique().to_list()) - set(known.to_list()))
-    if unknown:
-        shown = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
-        raise UnknownSymbolError(
-            f"Weights name {len(unknown)} symbol{'s' if len(unknown) > 1 else ''} without bars ({shown}); "
-            "expected bars for each: run `tidings prices` for them, or drop them from the signal."
-        )
-    if benchmark is not None and benchmark not in known:
-        raise UnknownSymbolError(
-            f"The benchmark {benchmark!r} has no bars; expected it among the {len(known)} symbols of the bars: run `tidings prices` for it."
-        )
-    foreign = bars.filter(pl.col("symbol").is_in(weights["symbol"].unique().implode()) & (pl.col("currency") != costs.currency))
-    if foreign.height:
-        symbol, currency = foreign.sort("symbol").select("symbol", "currency").row(0)
-        raise UsageError(
-            f"Bars of {symbol} are in {currency} and the account of market {rules.market!r} is in {costs.currency}; "
-            "expected one currency: drop the symbol, or convert its bars."
-        )
-    gross = weights.group_by("session").agg(pl.col("weight").abs().sum()).sort("session").filter(pl.col("weight") > rules.max_gross + 1e-9)
-    if gross.height:
-        day, value = gross.row(0)
-        raise UsageError(
-            f"Weights of session {day} have a gross of {value:.4f}; "
-            f"expected at most {rules.max_gross:g} of net asset value in market {rules.market!r}: scale them down."
-        )
 
 
 def _simulate(layout: Layout, rules: Rules, costs: Costs, cash: float, compiled: bool | None = None) -> Account:
@@ -457,28 +405,3 @@ def _engine(compiled: bool) -> tuple[Any, Any, Any]:
         units[c.i] = c.last_position
 
     return plan, fill, settle_row
-
-
-def _notes(layout: Layout, account: Account, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
-    notes = [
-        "Targets of a session fill at the next open; dividends are reinvested in the name that paid them.",
-        f"Costs: {costs.assumptions}." if costs.assumptions else "Costs are the caller's.",
-        f"A name without bars for {delisting_after} sessions is settled at its last close" + (f" less {haircut:.0%}." if haircut else "."),
-    ]
-    back = _came_back(layout, account)
-    if back:
-        notes.append(
-            f"{len(back)} of the names settled so traded again later ({', '.join(back[:5])}{' …' if len(back) > 5 else ''}): "
-            "they were suspended, not gone, and the move over the suspension is missing; raise delisting_after to hold through it."
-        )
-    if rules.price_limits and layout.unlimited > 0:
-        notes.append(f"{layout.unlimited:.1%} of the traded bars carry no limit prices: on those no price limit was applied.")
-    return tuple(notes)
-
-
-def _came_back(layout: Layout, account: Account) -> list[str]:
-    """Return the symbols that were settled as delisted and have a price later on: known in hindsight only, so said and not acted on."""
-    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
-    settled = np.isfinite(layout.settle[row, col]) & (account.fills["filled"] != 0)
-    pairs = zip(row[settled].tolist(), col[settled].tolist(), strict=True)
-    return sorted({layout.symbols[k] for i, k in pairs if np.isfinite(layout.price[i:, k]).any()})

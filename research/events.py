@@ -212,20 +212,8 @@ def find(
 ) -> list[Found]:
     """Return every typed event of one text, denials left out, in order of appearance; several may share type and subject.
 
-    Parameters
-    ----------
-    plain, spans, parts
-        Text as :func:`research.cleaning.plain` gives it, the instruments named in it, its sentences.
-    topic
-        Instrument that is the subject of sentences that name none.
-    language
-        ``en`` selects the English patterns, anything else the Chinese words.
-    published_at
-        Years before it mark a look back.
-
-    Notes
-    -----
-    Confidence is that of each place alone: :func:`extract` also weighs how much the text is about the subject, and repetition.
+    The arguments are those of :func:`research.event_ties.ties`. Confidence is that of each place alone: :func:`extract` also weighs
+    how much the text is about the subject, and repetition.
     """
     return [tie.found for tie in ties(plain, spans, parts, topic, language, published_at) if tie.chosen and not tie.loose]
 

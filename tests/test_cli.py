@@ -37,6 +37,11 @@ def tidings(*words, cwd):
     return subprocess.run([TIDINGS, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=120)
 
 
+COMMANDS = (
+    "demo", "ingest", "archive", "prices", "signal", "schedule", "study", "backtest", "evaluate", "sentiment", "export", "check", "store",
+)  # fmt: skip
+
+
 def one_sentence(done, code):
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -50,21 +55,7 @@ def test_help_answers_in_under_a_second_when_warm(tmp_path):
     started = time.monotonic()
     done = tidings("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for command in (
-        "demo",
-        "ingest",
-        "archive",
-        "prices",
-        "signal",
-        "schedule",
-        "study",
-        "backtest",
-        "evaluate",
-        "sentiment",
-        "export",
-        "check",
-        "store",
-    ):
+    for command in COMMANDS:
         assert re.search(rf"^\s+{command}\b", done.stdout, re.M), command
     assert time.monotonic() - started < 5, "a loaded machine is slow, a heavy import is slower"
 
@@ -160,21 +151,7 @@ def test_an_unknown_option_is_bad_usage(tmp_path):
 
 def test_each_command_stands_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in (
-        "demo",
-        "ingest",
-        "archive",
-        "prices",
-        "signal",
-        "schedule",
-        "study",
-        "backtest",
-        "evaluate",
-        "sentiment",
-        "export",
-        "check",
-        "store",
-    ):
+    for command in COMMANDS:
         assert f"`tidings {command}`" in text
 
 
