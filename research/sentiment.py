@@ -25,11 +25,11 @@ import numpy as np
 import polars as pl
 
 from research import cleaning, events, moves
-from research.errors import DataError
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, clauses, sentences, within
+from research.tone_lines import check, target_of
 
 __all__ = ["TONES_SCHEMA", "lexicon", "lexicon_terms", "score_lines", "tones"]
 
@@ -152,13 +152,12 @@ def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Raises
     ------
     DataError
-        When a text is no string.
+        When a text is no string or a target no name.
     """
+    check(rows)
     names: dict[str, set[str]] = {}
-    for place, row in enumerate(rows):
-        if not isinstance(row.get("text"), str):
-            raise DataError(f"Row {place} (id {row.get('id')!r}) has the text {row.get('text')!r}; expected a string.")
-        names.setdefault(row["text"], set()).update([row["target"]] if row.get("target") else [])
+    for row in rows:
+        names.setdefault(row["text"], set()).add(target_of(row))
     scored = []
     for row in rows:
         tone = _of_line(row, names[row["text"]])
@@ -170,7 +169,7 @@ def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, str, float, float, str]:
     text = row["text"]
     plain = cleaning.plain(text)
-    target = row.get("target")
+    target = target_of(row)
     if target:
         spans = _named(plain, names)
         if any(span.symbol == target for span in spans):

@@ -12,6 +12,8 @@
    letters    runs of 3 to 5 letters inside English words
    outline    runs of what is left when only names, lexicon words (as + or −), marks and joining words stay
    figures    which way two stated figures go (English, :mod:`research.tone_figures`)
+   tone       without a target: the tone by the rules (:func:`research.sentiment.score_lines`), which holds for texts of any kind
+   label      what a label's name may be found by: single units, and words of kinds of events (:mod:`research.tone_synonyms`)
    ========== ==========================================================================================
 
 Nothing here is learned; :mod:`research.tone_model` weighs the features.
@@ -20,7 +22,7 @@ Nothing here is learned; :mod:`research.tone_model` weighs the features.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -29,18 +31,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from research import cleaning
-from research.errors import DataError
-from research.sentiment import lexicon, lexicon_terms
+from research import cleaning, tone_synonyms
+from research.sentiment import lexicon, lexicon_terms, score_lines
 from research.tone_figures import comparisons
+from research.tone_lines import check, target_of
 
-__all__ = ["BLOCKS", "Features", "features", "name_units"]
+__all__ = ["BLOCKS", "PARTS", "Features", "features", "name_units", "synonym_units"]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-BLOCKS = ("whole", "near", "after", "before", "name", "letters", "outline", "figures")
+BLOCKS = ("whole", "near", "after", "before", "name", "letters", "outline", "figures", "tone")
+#: those a machine learns from, and the one that knows labels by their names
+PARTS = (*BLOCKS, "label")
 
 _TARGET, _OTHER = "\ue000", "\ue001"
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -62,9 +67,12 @@ _ORDERS: Mapping[str, Mapping[bool, tuple[int, ...]]] = {
     "near": {True: (1, 2, 3), False: (1, 2, 3)},
     "after": {True: (1, 2), False: (1, 2)},
     "before": {True: (1, 2), False: (1, 2)},
+    "label": {True: (1,), False: (1,)},
     "outline": {True: (1, 2, 3, 4), False: (1, 2, 3, 4, 5)},
 }
 _FAR = 1 << 40
+#: a tone counts once for each of these it exceeds
+_STEPS = (0.0, 0.2, 0.4, 0.6, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,8 @@ class _Found:
     """Collects the occurrences of each block."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[Ints]] = {block: [] for block in BLOCKS}
-        self._hashes: dict[str, list[Hashes]] = {block: [] for block in BLOCKS}
+        self._rows: dict[str, list[Ints]] = {block: [] for block in PARTS}
+        self._hashes: dict[str, list[Hashes]] = {block: [] for block in PARTS}
 
     def add(self, block: str, rows: Ints, hashes: Hashes) -> None:
         self._rows[block].append(rows)
@@ -131,27 +139,32 @@ def features(rows: Sequence[Mapping[str, Any]], *, batch: int = 2_000) -> Iterat
     Raises
     ------
     DataError
-        When a text is no string.
+        When a text is no string or a target no name.
     """
+    check(rows)
     names: dict[str, set[str]] = {}
-    for place, row in enumerate(rows):
-        text = row.get("text")
-        if not isinstance(text, str):
-            raise DataError(f"Row {place} (id {row.get('id')!r}) has the text {text!r}; expected a string.")
-        names.setdefault(text, set())
-        if row.get("target"):
-            names[text].add(_normal(str(row["target"])))
+    for row in rows:
+        names.setdefault(row["text"], set()).add(_normal(target_of(row)))
     ordered = {text: tuple(sorted((n for n in found if n), key=lambda n: (-len(n), n))) for text, found in names.items()}
+    whole = [place for place, row in enumerate(rows) if not target_of(row)]
+    tones = np.zeros(len(rows))
+    tones[whole] = [scored["sentiment"] for scored in score_lines([rows[place] for place in whole])]
     for start in range(0, len(rows), batch):
         part = slice(start, min(start + batch, len(rows)))
-        yield part, _of(_seen(rows[part], ordered))
+        yield part, _of(_seen(rows[part], ordered), tones[part])
 
 
 def name_units(label: str) -> Hashes:
-    """Return the hashes by which the single units of a label's name stand in the block ``whole``: characters (Chinese) or words."""
+    """Return the hashes by which the single units of a label's name stand in the block ``label``: characters (Chinese) or words."""
     name = _normal(label)
     codes = _spread(np.array(list(map(ord, name)), dtype=np.uint32)) if _HAN.search(name) else [_code(word) for word in _WORD.findall(name)]
     hashes: Hashes = np.array(codes, dtype=np.uint64) + _SALTS[1]
+    return hashes
+
+
+def synonym_units(label: str) -> Hashes:
+    """Return the hashes by which a label's synonyms (:func:`research.tone_synonyms.synonyms`) stand in the block ``label``."""
+    hashes: Hashes = np.array([_code("\4" + word) for word in tone_synonyms.synonyms(label)], dtype=np.uint64)
     return hashes
 
 
@@ -169,7 +182,7 @@ def _seen(rows: Sequence[Mapping[str, Any]], names: Mapping[str, tuple[str, ...]
             plain[text] = (_normal(text), pattern)
         normal, pattern = plain[text]
         chinese = str(lang).startswith("zh") if lang else bool(_HAN.search(normal))
-        name = _normal(str(row["target"])) if row.get("target") else ""
+        name = _normal(target_of(row))
         if not name or pattern is None:
             found.append(_Seen(normal, "", (), False, chinese))
             continue
@@ -179,7 +192,7 @@ def _seen(rows: Sequence[Mapping[str, Any]], names: Mapping[str, tuple[str, ...]
     return found
 
 
-def _of(seen: Sequence[_Seen]) -> Features:
+def _of(seen: Sequence[_Seen], tones: Floats) -> Features:
     found = _Found()
     for chinese in (True, False):
         index = np.array([place for place, one in enumerate(seen) if one.chinese is chinese and one.text], dtype=np.int64)
@@ -190,8 +203,10 @@ def _of(seen: Sequence[_Seen]) -> Features:
                 _outline(units, chinese, found)
                 if not chinese:
                     _letters(units, found)
-    _names(seen, found)
-    _figures(seen, found)
+    _put(found, "name", ((place, "\2" + word) for place, one in enumerate(seen) if one.name for word in _of_name(one)))
+    _put(found, "figures", ((place, "\3" + way) for place, one in enumerate(seen) if not one.chinese for way in comparisons(one.text)))
+    _put(found, "label", ((place, "\4" + word) for place, one in enumerate(seen) if one.chinese for word in tone_synonyms.found(one.text)))
+    _tones(tones, found)
     return found.done()
 
 
@@ -267,6 +282,7 @@ def _add_runs(units: _Units, block: str, chinese: bool, allowed: Mask | None, fo
 
 def _runs(units: _Units, chinese: bool, found: _Found) -> None:
     _add_runs(units, "whole", chinese, None, found)
+    _add_runs(units, "label", chinese, None, found)
     if not units.target.any():
         return
     clause = np.cumsum(units.ends | units.first)
@@ -342,20 +358,16 @@ def _kinds_zh(units: _Units) -> Hashes:
     return codes
 
 
-def _figures(seen: Sequence[_Seen], found: _Found) -> None:
-    said = [(place, _code("\3" + way)) for place, one in enumerate(seen) if not one.chinese for way in comparisons(one.text)]
-    found.add("figures", np.array([place for place, _ in said], dtype=np.int64), np.array([code for _, code in said], dtype=np.uint64))
+def _put(found: _Found, block: str, said: Iterable[tuple[int, str]]) -> None:
+    coded = [(place, _code(word)) for place, word in said]
+    found.add(block, np.array([place for place, _ in coded], dtype=np.int64), np.array([code for _, code in coded], dtype=np.uint64))
 
 
-def _names(seen: Sequence[_Seen], found: _Found) -> None:
-    rows: list[int] = []
-    codes: list[int] = []
-    for place, one in enumerate(seen):
-        if one.name:
-            said = _of_name(one)
-            rows += [place] * len(said)
-            codes += [_code("\2" + word) for word in said]
-    found.add("name", np.array(rows, dtype=np.int64), np.array(codes, dtype=np.uint64))
+def _tones(tones: Floats, found: _Found) -> None:
+    for step in _STEPS:
+        for sign, mark in ((1, "+"), (-1, "-")):
+            rows = np.flatnonzero(sign * tones > step)
+            found.add("tone", rows, np.full(len(rows), _code(f"\5{mark}{step}"), dtype=np.uint64))
 
 
 def _of_name(one: _Seen) -> list[str]:

@@ -12,6 +12,8 @@ __all__ = ["mixture", "offsets", "temperature"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+#: labels of fewer rows are not moved
+_LEAST_ROWS = 50
 #: L2 penalties of the machines' weights and of the labels' biases
 _WEIGHTS, _BIASES = 0.01, 1.0
 
@@ -58,7 +60,7 @@ def offsets(logits: Floats, classes: Ints) -> Floats:
     """Return one offset a label by coordinate ascent, rarest first, on a macro-F1 that a few lucky rows cannot lift.
 
     Each F1 is ``2 tp / (n_true + n_said + 4)``: the 4 keeps a label of a handful of rows from being chased. Offsets of common labels stay
-    0 unless they gain more than they cost (0.004 a standard deviation of the logits).
+    0 unless they gain more than they cost (0.004 a standard deviation of the logits); those of labels of fewer than 50 rows stay 0.
     """
     n_labels = logits.shape[1]
     found = np.zeros(n_labels)
@@ -69,6 +71,8 @@ def offsets(logits: Floats, classes: Ints) -> Floats:
     steps = np.linspace(-1, 2, 31) * scale
     for _ in range(2):
         for label in np.argsort(true, kind="stable").tolist():
+            if true[label] < _LEAST_ROWS:
+                continue
             moved = logits + found
             moved[:, label] = -np.inf
             rival, strength = moved.argmax(axis=1), moved.max(axis=1)

@@ -3,10 +3,13 @@
 1. Features in at least two rows make the vocabulary.
 2. Two linear machines are fitted one label against the rest, classes weighted to equal mass: a support vector machine, and one on
    features scaled by their log-count ratio (Wang and Manning, 2012, "Baselines and bigrams").
-3. A third says how much of a label's own name stands in the text: a rare label is known by its name before it is known by its rows.
+3. A rare label is known by its name before it is known by its rows: a third machine says how much of a label's own name stands in the
+   text, a fourth how many words of the same kind of event (:mod:`research.tone_synonyms`), the less the more rows the label has.
 4. Folds that keep every text on one side give logits the machines have not seen. :func:`research.tone_mixing.mixture` learns from them
    one weight a machine, equal for all labels, and one bias a label; :func:`research.tone_mixing.offsets` moves a label's logits where
-   that lifts the macro-F1 by more than chance would; :func:`research.tone_mixing.temperature` makes the probabilities honest.
+   that lifts the macro-F1 by more than chance would; :func:`research.tone_mixing.temperature` makes the probabilities honest. A label of
+   one row is in no fold's rows when it is asked for: it is not said.
+5. Where rows have targets, all of it is done again without them: the model's blind twin scores lines that name no target.
 
 All of it is linear in the same features, so the mixture is one linear model. Fewer than 50 texts say too little for step 4: the mean of
 the two machines stands.
@@ -15,13 +18,15 @@ the two machines stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from research.errors import DataError
-from research.tone_features import BLOCKS, features, name_units
+from research.tone_features import BLOCKS, PARTS, features, name_units, synonym_units
+from research.tone_lines import check, label_of, target_of
 from research.tone_mixing import mixture, offsets, temperature
 from research.tone_model import ToneModel, Vocabulary
 
@@ -35,6 +40,10 @@ _LEAST_TEXTS = 50
 _FOLDS = 4
 #: logit of a label no training row of a fold carries
 _NEVER = -4.0
+#: bias of a label of one row
+_UNSAID = -1e3
+#: rows of a label at which its synonyms are worth half
+_KNOWN = 300
 
 
 def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 1.0, min_count: int = 2) -> ToneModel:
@@ -43,7 +52,8 @@ def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 1.0,
     Parameters
     ----------
     rows
-        Mappings with ``text`` and ``label``; ``target`` and ``lang`` where known. Any set of two or more labels.
+        Mappings with ``text`` and ``label``; ``target`` and ``lang`` where known. Any set of two or more labels: strings, whole numbers or
+        truth values.
     seed
         Orders the folds and the passes of the solver; the same rows and seed give the same model.
     penalty
@@ -56,48 +66,61 @@ def train(rows: Sequence[Mapping[str, Any]], seed: int, *, penalty: float = 1.0,
     DataError
         When a row has no text or label, or all labels are equal.
     """
-    from scipy.sparse import hstack
-
     if not rows:
         raise DataError("No rows came to train on; expected lines with text and label.")
-    for place, row in enumerate(rows):
-        if row.get("label") is None:
-            raise DataError(f"Row {place} (id {row.get('id')!r}) has no label; expected one in every line to train on.")
-        if not isinstance(row.get("text"), str):
-            raise DataError(f"Row {place} (id {row.get('id')!r}) has the text {row.get('text')!r}; expected a string.")
-    named = [str(row["label"]) for row in rows]
+    check(rows)
+    named = [label_of(row, place) for place, row in enumerate(rows)]
     labels = tuple(sorted(set(named)))
     if len(labels) < 2:
         raise DataError(f"All {len(rows)} rows carry the label {labels[0]!r}; expected at least two labels.")
     place_of = {label: place for place, label in enumerate(labels)}
     classes = np.array([place_of[label] for label in named], dtype=np.int64)
+    kinds = {type(row["label"]) for row in rows}
+    kind = next(iter(kinds)).__name__ if kinds in ({int}, {bool}) else "str"
+    model = replace(_model(rows, labels, classes, seed, penalty, min_count), kind=kind)
+    if not any(map(target_of, rows)):
+        return model
+    texts = [{"text": row["text"], "lang": row.get("lang")} for row in rows]
+    return replace(model, blind=replace(_model(texts, labels, classes, seed, penalty, min_count), kind=kind))
+
+
+def _model(
+    rows: Sequence[Mapping[str, Any]], labels: tuple[str, ...], classes: Ints, seed: int, penalty: float, min_count: int
+) -> ToneModel:
+    """Return the model of step 1 to 4; ``classes`` (n_rows,) are places in ``labels``."""
+    from scipy.sparse import hstack
+
     vocabulary, matrices = _read(rows, labels, min_count if len(rows) >= _LEAST_TEXTS else 1)
     matrix = hstack([matrices[block] for block in BLOCKS], format="csr", dtype=np.float32)
     weights, intercept = _fit(matrix, classes, len(labels), penalty, seed)
-    by_name = _by_name(labels, vocabulary["label"])
+    times = np.bincount(classes, minlength=len(labels))
+    by_name = _speaking([name_units(label) for label in labels], vocabulary["label"])
+    by_synonym = _speaking([synonym_units(label) for label in labels], vocabulary["label"]) / (1 + times / _KNOWN)
     texts = [str(row["text"]) for row in rows]
-    worth, bias, heat = np.array([0.5, 0.5, 0.0]), np.zeros(len(labels)), 1.0
+    worth, bias, heat = np.array([0.5, 0.5, 0.0, 0.0]), np.zeros(len(labels)), 1.0
     if len(set(texts)) >= _LEAST_TEXTS:
-        parts = np.empty((len(rows), len(labels), 3))
+        parts = np.empty((len(rows), len(labels), 4))
         parts[:, :, :2] = _unseen(matrix, classes, len(labels), penalty, _folds(texts, classes, seed), seed)
         parts[:, :, 2] = matrices["label"] @ by_name
+        parts[:, :, 3] = matrices["label"] @ by_synonym
         worth, bias = mixture(parts, classes)
         logits = parts @ worth + bias
         moved = offsets(logits, classes)
         bias += moved
         heat = temperature(logits + moved, classes)
+        bias[times < 2] = _UNSAID
     ends = np.cumsum([0] + [len(vocabulary[block].hashes) for block in BLOCKS])
     mixed = worth[0] * weights[0] + worth[1] * weights[1]
     blocks = {block: mixed[ends[i] : ends[i + 1]].astype(np.float32) for i, block in enumerate(BLOCKS)}
-    blocks["label"] = (worth[2] * by_name).astype(np.float32)
+    blocks["label"] = (worth[2] * by_name + worth[3] * by_synonym).astype(np.float32)
     return ToneModel(labels, vocabulary, blocks, worth[:2] @ intercept + bias, heat)
 
 
-def _by_name(labels: Sequence[str], words: Vocabulary) -> Floats:
-    """Return weights (n_units, n_labels): 1 for a unit of the label's name, less where several labels carry it."""
-    weights = np.zeros((len(words.hashes), len(labels)))
-    for place, label in enumerate(labels):
-        found = words.find(name_units(label))
+def _speaking(units: Sequence[npt.NDArray[np.uint64]], words: Vocabulary) -> Floats:
+    """Return weights (n_units, n_labels): 1 for a unit that speaks for the label, less where it speaks for several."""
+    weights = np.zeros((len(words.hashes), len(units)))
+    for place, mine in enumerate(units):
+        found = words.find(mine)
         weights[found[found >= 0], place] = 1
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1)
     return weights
@@ -107,9 +130,9 @@ def _read(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], least: int) 
     """Return the vocabulary and the matrix (n_rows, n_features) of each part of the model."""
     from scipy.sparse import csr_matrix
 
-    gathered: dict[str, list[tuple[Ints, npt.NDArray[np.uint64], Ints]]] = {block: [] for block in BLOCKS}
+    gathered: dict[str, list[tuple[Ints, npt.NDArray[np.uint64], Ints]]] = {block: [] for block in PARTS}
     for part, read in features(rows):
-        for block in BLOCKS:
+        for block in PARTS:
             # Counted within the batch already: long texts repeat themselves.
             unique, which = np.unique(read.hashes[block], return_inverse=True)
             counts = csr_matrix(
@@ -119,22 +142,21 @@ def _read(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], least: int) 
             gathered[block].append((owner, unique[counts.indices], counts.data))
     vocabulary: dict[str, Vocabulary] = {}
     matrices: dict[str, Any] = {}
-    of_labels = np.unique(np.concatenate([name_units(label) for label in labels]))
-
-    def put(block: str, owner: Ints, hashes: npt.NDArray[np.uint64], times: Ints) -> None:
-        unique, seen = np.unique(hashes, return_counts=True)
-        kept = seen >= least
+    of_labels = np.unique(np.concatenate([units(label) for label in labels for units in (name_units, synonym_units)]))
+    for block in PARTS:
+        owner, hashes, times = (np.concatenate(column) for column in zip(*gathered.pop(block), strict=True))
+        if block == "label":
+            named = np.isin(hashes, of_labels)
+            owner, hashes, times = owner[named], hashes[named], times[named]
+        # A label's name and its synonyms are known without being seen.
+        given = of_labels if block == "label" else of_labels[:0]
+        unique, seen = np.unique(np.concatenate([hashes, given]), return_counts=True)
+        seen -= np.isin(unique, given)
+        kept = (seen >= least) | np.isin(unique, given)
         idf = (np.log((1 + len(rows)) / (1 + seen[kept])) + 1).astype(np.float32)
         vocabulary[block] = Vocabulary.of(unique[kept], idf)
         columns = np.repeat(vocabulary[block].find(hashes), times)
         matrices[block] = vocabulary[block].matrix(np.repeat(owner, times), columns, len(rows), block)
-
-    for block in BLOCKS:
-        owner, hashes, times = (np.concatenate(column) for column in zip(*gathered.pop(block), strict=True))
-        put(block, owner, hashes, times)
-        if block == "whole":
-            named = np.isin(hashes, of_labels)
-            put("label", owner[named], hashes[named], times[named])
     return vocabulary, matrices
 
 

@@ -169,14 +169,94 @@ def test_a_label_is_also_known_by_its_name():
     model = tone_training.train([{**row, "text": mark + row["text"]} for mark, row in zip(marks, rows, strict=True)], seed=0)
     words = model.vocabulary["label"]
     found = {char: int(words.find(name_units(char))[0]) for char in "减持停业"}
-    assert found["停"] == -1
     weights = model.weights["label"]
+    # No row holds 停: its name is known all the same.
+    assert weights[found["停"], 0] > 0
+    assert words.idf[found["停"]] == pytest.approx(np.log(61) + 1)
     assert [weights[found[char]].tolist() for char in "减持"] == [[0.0, weights[found["减"], 1]]] * 2
     assert weights[found["减"], 1] == pytest.approx(weights[found["业"], 0])
     assert weights[found["减"], 1] > 0
     # 0.1 · (idf - 1) each: 减 and 持 are in 40 rows of 60.
     values = words.matrix(np.zeros(2, np.int64), np.array([found["减"], found["持"]]), 1, "label").toarray()[0]
     assert values[found["减"]] == pytest.approx(0.1 * np.log(61 / 41), rel=1e-5)
+
+
+def marked(rows):
+    """Give every text a character of its own: numbers are all one to the features."""
+    return [{**row, "text": chr(0x4E00 + place) + row["text"]} for place, row in enumerate(rows)]
+
+
+def test_a_rare_label_is_known_by_words_of_its_kind():
+    # What the two rare labels have in common with their rows is nothing but the kind of event.
+    rows = [{"text": "股东减持股份", "label": "减持"}] * 60 + [
+        {"text": f"老板{word}", "label": "失联跑路"} for word in ("潜逃", "失踪", "外逃", "卷款")
+    ]
+    rows += [{"text": f"老板{word}", "label": "歇业停业"} for word in ("关门", "停工", "清盘", "注销")]
+    model = tone_training.train(marked(rows), seed=0)
+    assert [r["label"] for r in model.score([{"text": "老板人去楼空"}, {"text": "老板倒闭"}])] == ["失联跑路", "歇业停业"]
+
+
+def test_a_label_of_one_row_is_not_said():
+    rows = marked(
+        [{"text": "股东减持股份", "label": "a"}] * 40 + [{"text": "公司回购股份", "label": "b"}] * 40 + [{"text": "停牌", "label": "c"}]
+    )
+    (said,) = tone_training.train(rows, seed=0).score([rows[-1]])
+    assert said["label"] != "c"
+    assert said["probabilities"]["c"] == 0.0
+
+
+@pytest.mark.parametrize("outside", [{"positive": 1, "negative": -1}, {"positive": True, "negative": False}])
+def test_labels_come_back_as_what_they_were(tmp_path: Path, outside):
+    rows = [{**row, "label": outside[row["label"]]} for row in small_set()]
+    tone_training.train(rows, seed=1).save(tmp_path / "m")
+    scored = tone_model.load(tmp_path / "m").score(rows)
+    assert [(type(r["label"]), r["label"]) for r in scored] == [(type(row["label"]), row["label"]) for row in rows]
+
+
+def test_labels_of_several_kinds_come_back_as_words():
+    rows = [{"text": text, "label": label} for text, label in zip((*GOOD, *BAD), [1] * 5 + ["bad"] * 5, strict=True)]
+    assert {r["label"] for r in tone_training.train(rows, seed=1).score(rows)} == {"1", "bad"}
+
+
+def test_lines_without_targets_are_scored_by_the_twin_that_saw_none(tmp_path: Path):
+    rows = small_set() + [
+        {"text": f"Acme {said}", "label": label} for said, label in [(g, "positive") for g in GOOD] + [(b, "negative") for b in BAD]
+    ]
+    bare = [{"text": row["text"], "label": row["label"]} for row in rows]
+    tone_training.train(rows, seed=1).save(tmp_path / "m")
+    model, alone = tone_model.load(tmp_path / "m"), tone_training.train(bare, seed=1)
+    assert alone.blind is None
+    assert model.score(bare) == alone.score(bare)
+    # One target among the lines, and every line is read by the machine that knows targets.
+    mixed = [{"text": "Bolt raises outlook", "target": "Bolt"}, bare[-1]]
+    assert model.score(mixed)[1]["probabilities"] != alone.score(mixed)[1]["probabilities"]
+
+
+def test_a_subject_is_a_target():
+    rows = small_set()
+    renamed = [{"subject" if field == "target" else field: value for field, value in row.items()} for row in rows]
+    one, other = tone_training.train(rows, seed=1), tone_training.train(renamed, seed=1)
+    assert one.score(rows) == other.score(renamed)
+
+
+def test_scored_lines_keep_their_order_and_ids():
+    model = tone_training.train(small_set(), seed=1)
+    ids = [3, 3, None, "x", "", 1.5]
+    scored = model.score([{"id": i, "text": text, "other": 1} for i, text in zip(ids, [*GOOD, ""], strict=True)])
+    assert [row["id"] for row in scored] == ids
+    assert model.score([]) == []
+
+
+def test_without_a_target_the_tone_of_the_rules_counts_once_for_each_step():
+    from research import sentiment
+
+    rows = [{"text": "业绩大增,股价大涨"}, {"text": "遭重挫"}, {"text": "召开会议"}, {"text": "凌云科技遭重挫", "target": "凌云科技"}]
+    tones = [row["sentiment"] for row in sentiment.score_lines(rows)]
+    ((_, read),) = features(rows)
+    counts = np.bincount(read.rows["tone"], minlength=4).tolist()
+    assert counts == [sum(abs(tone) > step for step in (0.0, 0.2, 0.4, 0.6, 0.8)) for tone in tones[:3]] + [0]
+    assert counts[:2] > [0, 0]
+    assert not set(read.hashes["tone"][read.rows["tone"] == 0].tolist()) & set(read.hashes["tone"][read.rows["tone"] == 1].tolist())
 
 
 def test_a_model_loads_without_scikit_learn(tmp_path: Path):
@@ -203,7 +283,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path):
     np.savez(path, format=np.array("something else"))
     with pytest.raises(SourceError, match="something else"):
         tone_model.load(path)
-    np.savez(path, format=np.array("tidings tone model 3"), lexicon=np.array("other words"))
+    np.savez(path, format=np.array("tidings tone model 4"), lexicon=np.array("other words"))
     with pytest.raises(SourceError, match="other lexicons"):
         tone_model.load(path)
     np.savez(path, format=np.array([{"a": 1}], dtype=object))
@@ -232,7 +312,7 @@ def test_floor_on_real_headlines():
     import gzip
 
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines][:3600]
+        rows = [json.loads(line) for line in lines][:2000]
     texts = sorted({row["text"] for row in rows})
     held = set(texts[::6])
     model = tone_training.train([row for row in rows if row["text"] not in held], seed=0)
