@@ -26,7 +26,7 @@ _CLOSING = re.compile(
     r"|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b",
     re.IGNORECASE,
 )
-_PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore the (?:bell|open)\b", re.IGNORECASE)
+_PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore (?:the (?:bell|open)\b|regular trading|markets? open)", re.IGNORECASE)
 _INTRADAY = re.compile(
     r"盘中|日内|一度|早盘|午盘|尾盘|开盘|高开|低开|现[涨跌报]|盤中|開盤|尾盤|早盤"
     r"|\bintraday\b|\bso far\b|\bat the open\b|\bopened\b|\b(?:mid)?(?:morning|afternoon|day) trad",
@@ -43,6 +43,11 @@ _BEIJING_ZONE = "Asia/Shanghai"
 _AS_FUTURES = frozenset({"DX-Y.NYB"})
 #: an article whose publication is looser than this cannot date a move that the text does not date
 _LOOSEST = timedelta(days=3)
+#: a text that tells the close this long before it carries the time of its first version; one that tells the opening, that of its draft
+_WINDING_UP, _CALLED = timedelta(minutes=60), timedelta(minutes=40)
+_OPENING = re.compile(r"开盘|[高低]开|\bopen(?:ed|s)\b")
+#: a market that opens before noon of the text's own zone shares its days
+_NOON = time(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def session_of(
        trading from 20:00 to 04:00) the session it leads to.
     2. A Beijing day or part of a day (北京时间20日凌晨) for a market elsewhere: the last session open by that instant.
     3. A day: that session, or the last one before it; stepped back while it cannot have happened at publication
-       (a closing move needs the close, an intraday one the open, a pre-market one the day).
+       (a closing move needs the close, its last hour, or its day named; an intraday one the open; a pre-market one the day).
     4. No day: the session running at publication or the last one closed; with closing words the last one closed.
     """
     earliest = published_at if not_before is None else min(not_before, published_at)
@@ -139,8 +144,11 @@ def _exchange_session(
         ceiling = days.on_or_before(earliest.astimezone(market).date())
     elif closing:
         ceiling = days.closed(written)
+        if latest == earliest and not _OVERNIGHT.search(clue):
+            ceiling = max(ceiling, _told_early(days, latest, day, spoken))
     else:
-        ceiling = max(days.closed(written), days.opened(earliest))
+        opened = latest + _CALLED if latest == earliest and _OPENING.search(clue) else earliest
+        ceiling = max(days.closed(written), days.opened(opened))
     if day is None:
         return days.at(ceiling) if latest - earliest < _LOOSEST else None
     foreign = market.key not in (_BEIJING_ZONE, "Asia/Hong_Kong")
@@ -157,6 +165,17 @@ def _exchange_session(
     else:
         wanted = days.on_or_before(day)
     return days.at(min(wanted, ceiling))
+
+
+def _told_early(days: _Days, written: datetime, day: date | None, spoken: ZoneInfo) -> int:
+    """Return the session whose close is told though it is not over: in its last hour, or where the text names the day."""
+    running = days.opened(written)
+    session = days.at(running)
+    if session is None or days.closed(written) >= running:
+        return running
+    opens = days.opens[running].astimezone(spoken)
+    named = day == session == opens.date() and opens.time() < _NOON
+    return running if named or days.closed(written + _WINDING_UP) >= running else running - 1
 
 
 def _night_session(day: date | None, clue: str, published_at: datetime, mic: str) -> date | None:

@@ -144,5 +144,5 @@ def _kind(move: moves.Move, document_kind: str) -> str:
     return "industry_value" if document_kind == "report" and move.basis in LONGER and _GOOD.search(move.symbol) else "price_move"
 
 
-_INDEX = re.compile(r"^\^|^399\d{3}\.SZ|^980\d{3}\.SZ|^(?:000|93|95)\d+\.SS|\.WI$|^899\d{3}\.BJ|^BDI$")
+_INDEX = re.compile(r"^\^|^399\d{3}\.SZ|^980\d{3}\.SZ|^(?:000|93|95)\d+\.SS|\.WI$|^899\d{3}\.BJ|^BDI$|^HSTECH\.HK$")
 _GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):|^BDI$")

@@ -10,9 +10,9 @@
 4. codes such as ``600519.SH``, ``(00700.HK)``, ``NASDAQ: NVDA`` or ``$AAPL`` are read on their own (:mod:`research.codes`); one settles
    the name beside it, there and wherever the text says that name again, and counts by itself where no name is known; a ticker is its
    issuer's of that day ($FB of 2019 is META);
-5. a name that several listings share goes to the listing the text means (:meth:`Linker._resolve`): the code beside it, else the market
-   it is joined to (H股, ADR), else the one the words beside it speak of (:mod:`research.listings`), else the mainland (English text:
-   New York) listing;
+5. a name that several listings share goes to the listing the text means (:meth:`Linker._resolved`): the code beside it, else the one
+   the words around it speak of (:func:`research.venues.chosen`), else the one most of its other namings mean, else the mainland
+   (English text: New York) listing;
 6. a name that is also an ordinary word counts only with a surer one of the same instrument in the document, in an enumeration with a
    sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never
    (:func:`research.contexts.settled`);
@@ -26,7 +26,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import insort
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -35,7 +36,7 @@ from typing import Any
 import ahocorasick_rs
 import polars as pl
 
-from research import codes, contexts, listings, roles
+from research import codes, contexts, listings, roles, venues
 from research.calendar import mic_of
 from research.cleaning import plain
 from research.contexts import Instrument
@@ -43,6 +44,7 @@ from research.mentions import ANNOTATOR, mentions
 from research.names import Name, fits, fold, former_tickers, in_person, of_row, quoters, spelling, words
 from research.schemas import INSTRUMENTS
 from research.treated import Treated
+from research.venues import Neighbour, Place
 
 __all__ = ["ANNOTATOR", "SPANS", "Linker", "mentions"]
 
@@ -61,10 +63,11 @@ SPANS: Mapping[str, Any] = {
 #: A later row (a new name) counts from its day on, not before.
 BEFORE_LISTING = timedelta(days=14)
 
-
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
 _AGENCY = "SPGI"
+#: "H股" alone is the listing of a share named this near before
+_NEAR = 80
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
 _ST_MARK = re.compile(r"(?:\*ST|S\*ST|ST|XD|XR|DR)$")
@@ -77,7 +80,8 @@ class _Span:
     start: int
     end: int
     names: tuple[Name, ...]  # the instruments it may mean; never empty
-    code: str | None = None  # symbol a code says it is
+    code: str | None = None  # symbol a code beside it says it is
+    usual: str | None = None  # symbol a code says the same name is elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class Linker:
             named = {n.symbol for s in chosen for n in s.names}
             read = [_renamed(c, published_at.date(), named) for c in read]
         found = _with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
-        resolved = [(self._resolve(s, text, headline, language, published_at), s) for s in found]
+        resolved = self._resolved(found, text, headline, language, published_at)
         kept = self._sure(resolved, text)
         return self._roles(self._implied(kept, text), text, headline)
 
@@ -206,38 +210,61 @@ class Linker:
         company = self._instruments[span.names[0].symbol].asset_class in ("equity", "etf")
         return bool(_LATIN_LEFT.search(text, max(0, span.start - 3), span.start) or (not company and _LATIN_RIGHT.match(text, span.end)))
 
-    def _resolve(self, span: _Span, text: str, headline: int, language: str, published_at: datetime) -> str:
+    def _resolved(self, found: Sequence[_Span], text: str, headline: int, language: str, published_at: datetime) -> list[tuple[str, _Span]]:
+        """Return each span with the symbol it means; shares whose listing is plain help to place those named beside them."""
+        plain_ones = [(s, self._what(s.code or s.names[0].symbol)) for s in found if s.code or len({n.symbol for n in s.names}) == 1]
+        beside = [
+            Neighbour(s.start, s.end, where)
+            for s, what in plain_ones
+            if what.asset_class == "equity" and what.quoter is None and (where := venues.region(what.mic))
+        ]
+        out: list[tuple[str, _Span, bool]] = []
+        meant: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for span in found:
+            place = Place(text, span.start, span.end, headline, published_at, language)
+            symbol, told = self._resolve(span, place, beside)
+            where = venues.region(self._what(symbol).mic)
+            if told and where:
+                insort(beside, Neighbour(span.start, span.end, where), key=lambda n: n.start)
+                meant[_listings(span)].append(symbol)
+            out.append((symbol, span, told))
+        # a naming that nothing beside it settles means what most of the others do
+        usual = {names: Counter(symbols).most_common(1)[0][0] for names, symbols in meant.items()}
+        return [(symbol if told or span.code else usual.get(_listings(span), symbol), span) for symbol, span, told in out]
+
+    def _resolve(self, span: _Span, place: Place, beside: Sequence[Neighbour]) -> tuple[str, bool]:
+        """Return the symbol a span means, and whether the text told which of several listings."""
+        text = place.text
         if span.code is not None:
-            return span.code
+            return span.code, False
         if contexts.agency(text, span.start, span.end):
-            return _AGENCY
+            return _AGENCY, False
         symbols = {n.symbol for n in span.names}
+        if span.usual is not None and (len(symbols) == 1 or span.usual not in symbols):
+            return span.usual, False
         if len(symbols) == 1:
-            return span.names[0].symbol
+            return span.names[0].symbol, False
         currency = listings.currency(text[span.start : span.end], text, span.start)
         if currency in symbols:
-            return currency
+            return currency, False
         onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
         if onshore and len(onshore) < len(symbols):
             if listings.domestic(text, span.start):
-                return onshore[0]
+                return onshore[0], False
             symbols -= {*onshore}
-        homes = sorted(s for s in symbols if self._what(s).mic in listings.HOMES)
-        if homes and listings.at_home(text, span.start, span.end, self._what(homes[0]).mic, published_at):
-            return homes[0]
-        market = listings.named(text[max(0, span.start - 6) : span.start], text[span.end : span.end + 6])
-        there = {s for s in symbols if self._what(s).mic in market}
-        order = listings.rank(
-            listings.in_hong_kong(text, headline, span.start, span.end), language == "en" or self._abroad(symbols, text, span)
-        )
-        symbols = there or symbols
         official = {n.symbol for n in span.names if n.official}
-        return min(symbols, key=lambda s: (order.get(self._what(s).mic, 9), s not in official, s))
-
-    def _abroad(self, symbols: set[str], text: str, span: _Span) -> bool:
-        """Return whether the words mean New York; a fund's market may be named behind a whole list of them."""
-        funds = all(self._what(s).asset_class == "etf" for s in symbols)
-        return listings.abroad(text, span.start, min(len(text), span.end + 80) if funds else span.start)
+        indices = sorted(s for s in symbols if self._what(s).asset_class == "index")
+        if indices and len(indices) < len(symbols):  # Nasdaq fell 2%; Nasdaq lists the options
+            moves = roles.move_cue(text[max(0, span.start - 12) : span.start], text[span.end : span.end + 24])
+            return (indices if moves else sorted(symbols - {*indices}))[0], False
+        if all(self._what(s).asset_class == "etf" for s in symbols):  # a fund's market may be named behind a whole list of them
+            abroad = place.language == "en" or listings.abroad(text, span.start, min(len(text), span.end + 80))
+            order = listings.rank(listings.in_hong_kong(text, place.headline, span.start, span.end), abroad)
+            return min(symbols, key=lambda s: (order.get(self._what(s).mic, 9), s not in official, s)), False
+        regions = {s: venues.region(self._what(s).mic) or "" for s in symbols}
+        usual = regions.get(span.usual or "")
+        meant, told = venues.chosen(place, sorted(set(regions.values())), beside, usual=usual)
+        return min(symbols, key=lambda s: (regions[s] != meant, s != span.usual, s not in official, s)), told
 
     def _sure(self, resolved: Sequence[tuple[str, _Span]], text: str) -> list[tuple[str, int, int]]:
         """Return the spans that count: sure ones, and names that need context where they have it."""
@@ -293,6 +320,12 @@ class Linker:
             second = listings.relisted(text[end : end + 60]) if symbol in self._twins else None
             if second and self._what(self._twins[symbol]).mic in second[0] and end + second[1] not in taken:
                 out.append((self._twins[symbol], end + second[1], end + second[2]))
+                taken.add(end + second[1])
+        for mics, start, end in listings.bare(text) if "H股" in text else ():
+            meant = next((s for s, at, until in reversed(kept) if until <= start and start - at <= _NEAR), None)
+            own = meant if meant is None or self._what(meant).mic in mics else self._twins.get(meant)
+            if own is not None and self._what(own).mic in mics and start not in taken:
+                out.append((own, start, end))
         out += [found for found in listings.yields(text) if taken.isdisjoint(range(found[1], found[2]))]
         return sorted(out, key=lambda s: (s[1], s[2])) if len(out) > len(kept) else kept
 
@@ -314,6 +347,10 @@ class Linker:
                 role = "source"  # 高盛、摩根大通分析师认为: all of an enumeration speak
             out.append((symbol, start, end, role))
         return out[::-1]
+
+
+def _listings(span: _Span) -> tuple[str, ...]:
+    return tuple(sorted({n.symbol for n in span.names}))
 
 
 def _inside(span: _Span, blocked: Sequence[tuple[int, int]], position: int) -> bool:
@@ -349,7 +386,7 @@ def _with_codes(found: list[_Span], found_codes: Sequence[codes.Code], text: str
             out.append(_Span(code.start + bare, code.end - (bare and text[code.end - 1] == ")"), (name,), code.symbol))
     # the ticker in 阿里巴巴(BABA) is the code of that name, not another naming
     free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in beside)]
-    free = [_Span(s.start, s.end, s.names, s.code or settled.get(s.names)) for s in free]
+    free = [s if s.code else replace(s, usual=settled.get(s.names)) for s in free]
     return sorted(free, key=lambda s: s.start)
 
 

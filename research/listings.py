@@ -1,23 +1,19 @@
 """Which listing of a company a text means, and when a name beside digits is no share at all.
 
-A name that several listings share (A and H, New York and home) goes to the one the words beside it speak of: :func:`hong_kong` and
-:func:`at_home` read those words, :func:`rank` says what holds without any. Texts are expected to have gone through
-:func:`research.cleaning.plain`.
+A share that is listed twice goes to the listing :mod:`research.venues` finds meant; here are the words joined to a name (:func:`named`,
+:func:`relisted`), those for funds, currencies, rates and futures. Texts are expected to have gone through :func:`research.cleaning.plain`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 __all__ = [
-    "HOMES",
     "MAINLAND",
     "NEW_YORK",
     "abroad",
-    "at_home",
+    "bare",
     "bond",
     "currency",
     "domestic",
@@ -34,29 +30,19 @@ __all__ = [
 
 MAINLAND, NEW_YORK = ("XSHG", "XSHE", "BJSE"), ("XNYS", "XNAS")
 _EUROPE = ("XAMS", "XBRU", "XCSE", "XDUB", "XETR", "XHEL", "XLON", "XMAD", "XMIL", "XOSL", "XPAR", "XSTO", "XSWX")
-#: markets whose companies are listed in New York too
-HOMES = frozenset({*_EUROPE, "XTAI"})
 
 _HONG_KONG_CUE = re.compile(r"港股(?!份)|[Hh]股|港元|港交所|恒指|恒生|恒科|南向|\.HK|Hong Kong")
 _SHARES_RIGHT = re.compile(
     r"^\s?\(?-?(?:(?P<a>A股)|(?P<h>H股|港股(?!份))|(?P<n>美股|ADR|ADS)(?![A-Za-z])|(?P<t>台股)|(?P<e>欧股|英股|德股))"
 )
 _SHARES_LEFT = re.compile(r"(?:(?P<a>A股)|(?P<h>港股)|(?P<n>美股|中概股))(?:公司|龙头|巨头|上市)?$")
-_EUROPE_CUE = re.compile(
-    r"欧股|欧盘|泛欧|北欧|欧洲(?:股市|股指|主要股指|斯托克|STOXX|Stoxx|个股|[^,。;]{0,6}股|三大|早盘|盘初|开盘|收盘)|斯托克|STOXX|Stoxx|富时|CAC|DAX|"
-    r"巴黎|阿姆斯特丹|法兰克福|哥本哈根|米兰|马德里|苏黎世|伦敦(?:股市|上市|市场|开盘|盘)|英股|德股|法股|丹麦股|瑞士股|荷兰股|意大利股|"
-    r"European (?:shares|stocks|markets|equities)|in (?:London|Paris|Frankfurt|Amsterdam|Copenhagen|Milan|Zurich|Madrid)"
-)
-_TAIWAN_CUE = re.compile(r"台股|台北|台湾加权|台湾股市|加权指数|新台币|\.TW|Taipei|Taiex|TAIEX")
 _NEW_YORK_CUE = re.compile(
-    r"美股|ADR|ADS|华尔街|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|盘后|中概|"
+    r"美股|ADR|ADS|华尔街|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|(?<![开收])盘后|中概|"
     r"Nasdaq|NYSE|Wall Street|New York|[A-Z]\.[NO]\b|premarket"
 )
 _CLAUSE = re.compile(r"[^。;；\n]*")
-#: what goes before a place counts over this many characters, what follows over fewer
-_LEFT, _RIGHT = 300, 30
-_LONDON_OPENS, _NEW_YORK_OPENS = time(8), time(9, 30)
-_MOVES = re.compile(r"股价|涨|跌|挫|shares|stock|rose|fell|jump|drop")
+#: what goes before a place counts over this many characters
+_LEFT = 300
 _MAINLAND_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|港股|恒指|恒生")
 _SHANGHAI_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|两市|上交所|深交所")
 
@@ -82,7 +68,20 @@ _TERM = re.compile(
 _AMERICAN = re.compile(r"美债|美国(?:[\d一二两三五十]+年期)?国债")
 _OTHERS_BONDS = re.compile(r"[日德英法意中]债|活跃券|国开|(?:日本|德国|英国|法国|意大利|中国|澳大利亚|韩国)[^,。;]{0,8}(?:国债|收益率)")
 _SECOND = re.compile(
-    r"\s?(?:\([^()]{0,14}\))?(?P<first>[AH港美])股[^。!?;\n、]{1,24},(?:其|而|公司|其在)?(?P<second>[AH港美])股(?:盘[前中后]|[今昨]日|午后|早盘|收盘|一度|则|也|亦|同步|大幅|价)*[涨跌升挫重飙暴大收高低下上]"
+    r"\s?(?:\([^()]{0,14}\))?(?P<first>[AH港美]股|ADR)[^。!?;\n、]{1,24},(?:其在?|而|公司|此前|隔夜|前一晚|昨夜)*(?P<second>[AH港美]股|ADR)"
+    r"(?:盘[前中后]|[今昨]日|隔夜|昨夜|午后|早盘|收盘|一度|则|也|亦|同步|大幅|价)*[涨跌升挫重飙暴大收高低下上]"
+)
+_LISTED: Mapping[str, tuple[str, ...]] = {
+    "A股": MAINLAND,
+    "H股": ("XHKG",),
+    "港股": ("XHKG",),
+    "美股": NEW_YORK,
+    "ADR": NEW_YORK,
+}
+#: A股 at the head of a clause is the market
+_BARE = re.compile(
+    r"(?:(?:该股|公司|其)(?P<own>)|(?<=[,;]))(?P<share>(?(own)[AH]|H)股)"
+    r"(?=(?:盘[前中后]|今日|昨日|午后|早盘|午间|收盘|一度|则|也|亦|同步|大幅)*(?:[涨跌升挫]|[高低]开|收[涨跌高低]|走[高低]))"
 )
 _COUNTRY_LEFT = re.compile(
     r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国)(?:的)?(?:指标|基准)?$"
@@ -128,25 +127,6 @@ def named(left: str, right: str) -> tuple[str, ...]:
         return ()
     markets = {"a": MAINLAND, "h": ("XHKG",), "n": NEW_YORK, "t": ("XTAI",), "e": _EUROPE}
     return next(mics for group, mics in markets.items() if match.groupdict().get(group))
-
-
-def at_home(text: str, start: int, end: int, mic: str, published_at: datetime) -> bool:
-    """Return whether the naming ``text[start:end]`` of a company of market ``mic`` means the listing there, not the one in New York.
-
-    The nearest cue in the paragraph decides. Without any, a price that moves while London trades and New York does not yet is Europe's.
-    """
-    cue = _TAIWAN_CUE if mic == "XTAI" else _EUROPE_CUE
-    opening = max(text.rfind("\n", 0, start) + 1, start - _LEFT)
-    left, right = text[opening:start], text[end : end + _RIGHT].partition("\n")[0]
-    home, abroad = _last(cue, left), _last(_NEW_YORK_CUE, left)
-    if home < 0 and abroad < 0:
-        after, before = cue.search(right), _NEW_YORK_CUE.search(right)
-        if after or before:
-            return before is None or (after is not None and after.start() < before.start())
-        alone = published_at.astimezone(ZoneInfo("Europe/London")).time() >= _LONDON_OPENS
-        alone = alone and published_at.astimezone(ZoneInfo("America/New_York")).time() < _NEW_YORK_OPENS
-        return alone and mic != "XTAI" and bool(_MOVES.search(right) or _MOVES.search(left[-12:]))
-    return home > abroad and not _NEW_YORK_CUE.match(right)
 
 
 def domestic(text: str, start: int) -> bool:
@@ -238,10 +218,18 @@ def relisted(right: str) -> tuple[tuple[str, ...], int, int] | None:
     ((('XHKG',), 5, 7), None)
     """
     match = _SECOND.match(right)
-    if match is None or match["first"] == match["second"]:
+    if match is None or _LISTED[match["first"]] == _LISTED[match["second"]]:
         return None
-    mics = {"A": MAINLAND, "H": ("XHKG",), "港": ("XHKG",), "美": NEW_YORK}
-    return mics[match["second"]], match.start("second"), match.end("second") + 1
+    return _LISTED[match["second"]], match.start("second"), match.end("second")
+
+
+def bare(text: str) -> list[tuple[tuple[str, ...], int, int]]:
+    """Return the markets, start and end of each listing that moves and bears no name: 甲低开2%;[H股]跌5%, 该股[A股]涨停.
+
+    >>> bare("甲低开2%;H股跌5%"), bare("甲H股跌5%,A股收涨"), bare("该股A股涨3%")
+    ([(('XHKG',), 6, 8)], [], [(('XSHG', 'XSHE', 'BJSE'), 2, 4)])
+    """
+    return [(_LISTED[m["share"]], m.start("share"), m.end("share")) for m in _BARE.finditer(text)]
 
 
 def other_rate(left: str) -> bool:

@@ -13,8 +13,6 @@ from research.sentences import Sentence
 
 __all__ = [
     "CUE",
-    "DAYS",
-    "DAY_WORD",
     "EN_FILLER",
     "EN_REFUSED",
     "FILLER",
@@ -24,7 +22,6 @@ __all__ = [
     "OF_CURRENCY",
     "OTHER_NOUN",
     "PERCENT_SIGN",
-    "PERIODS",
     "PREPOSITION",
     "PRICE_NOUN",
     "PRICE_ONLY",
@@ -33,10 +30,7 @@ __all__ = [
     "WEAK",
     "YEAR_ON_YEAR",
     "Expression",
-    "before_open",
-    "day_part",
     "expressions",
-    "last_day_word",
 ]
 
 
@@ -72,22 +66,24 @@ OF_CURRENCY = frozenset(["升值", "贬值"])
 _EN_UP = _any(
     "rose rises rise rising risen gained gains gain gaining jumped jumps jump jumping surged surges surge surging climbed climbs climb "
     "climbing soared soars soar soaring rallied rallies rally rallying advanced advances advance added adds leapt leaps spiked spikes "
-    "popped pops up higher"
+    "popped pops skyrocketed skyrockets rocketed rebounded rebounds bounced roared galloped vaulted up higher"
 )
 _EN_DOWN = _any(
     "fell falls fall falling fallen dropped drops drop dropping slid slides slide sliding slipped slips slip slipping sank sinks sink "
     "sinking plunged plunges plunge plunging tumbled tumbles tumble tumbling declined declines decline declining lost loses lose losing "
     "shed sheds shedding slumped slumps slump slumping dipped dips dip eased eases crashed crashes plummeted plummets retreated retreats "
-    "down lower"
+    "cratered craters tanked nosedived skidded sagged swooned (?<=was\\s)off (?<=were\\s)off (?<=is\\s)off (?<=are\\s)off down lower"
 )
 _EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
-CUE = re.compile(rf"{_UP}|{_DOWN}|[涨跌]停|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
-PERCENT_SIGN = re.compile(r"%|个点|0cm|per\s?cent", re.IGNORECASE)
+CUE = re.compile(rf"{_UP}|{_DOWN}|[涨跌]停|封板|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
+PERCENT_SIGN = re.compile(r"%|个点|0cm|per\s?cent|[一二两三四五六七八九]成", re.IGNORECASE)
 
 # ---------------------------------------------------------------- expressions
 _MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"
 _POINTS = rf"(?:{NUMBER}(?:个?点|{_MONEY})(?:/[盎司桶吨克股]+)?[,或、\s(]*(?:涨幅|跌幅|升幅|幅度)?)?"
-_REACH = _any("了 去 掉 出 幅 度 已 均 都 已经 分别 依次 各 仅 只有 只 不足 不到 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度")
+_REACH = _any(
+    "了 去 掉 出 幅 度 已 均 都 也 亦 则 同样 已经 分别 依次 各 仅 只有 只 不足 不到 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度"
+)
 #: "跌幅最小,仅0.3%"
 _RANK = r"(?:(?<=幅)(?:最[大小高深]|居[前首]|垫底),)?"
 _ADVERB = rf"(?:{_REACH}|{QUALIFIERS}|\s)*"
@@ -101,7 +97,15 @@ _NOUN = re.compile(
     rf"(?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})(?P<after>以上|左右|上下)?的(?:单日|日内|当日|盘中|盘后|盘前|收盘|最大|巨大|惊人)*"
     r"(?P<verb>[暴大下急崩]跌|[暴大上急]涨|[涨跌]幅|闪崩|跳水|回调|反弹)(?!的?(?:空间|风险|概率|可能|目标|预期|潜力|门槛|限制|上限|股票|个股))"
 )
-_LIMIT = re.compile(rf"(?:(?P<values>{NUMBER}{PERCENT})|(?<!\d)(?P<board>[123]0)[cC][mM])\s?(?P<verb>[涨跌]停)(?!板?[的价幅限制线])")
+_LIMIT = re.compile(
+    rf"(?:(?P<values>{NUMBER}{PERCENT})|(?<!\d)(?P<board>[123]0)[cC][mM])\s?(?P<verb>[涨跌]停|封板|封死?[涨跌]停)(?!板?[的价幅限制线])"
+)
+#: 涨停幅度为20%, 跌停(20%)
+_LIMIT_OF = re.compile(rf"(?P<verb>[涨跌]停)(?:板)?(?:,?\s?(?:涨停|跌停)?幅度?(?:为|达)?|\()\s?(?P<values>{NUMBER}{PERCENT})")
+#: 跌逾三成, 大跌近四成半
+_TENTHS = re.compile(
+    rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_ADVERB})(?P<tenths>[一二两三四五六七八九])成(?P<half>半)?(?P<after>以上|左右|上下|多)?(?=$|[,。;:!?、\s)”\n])"
+)
 _BRACKET = re.compile(rf"[(](?P<inner>[^()%]{{0,24}}?)(?P<sign>[-+−]|涨|跌)(?P<word>超|近|约|逾)?(?P<digits>{NUMBER}){PERCENT}[)]")
 #: 一度跌超5%,随后收窄至0.9%: the way of the move before
 _NARROWED = re.compile(rf"(?<!幅)(?<!幅已)(?P<verb>收窄|扩大)[至到](?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})")
@@ -109,16 +113,24 @@ _NEAR_BEFORE = 30
 _SHORT_OF = re.compile(r"不足|不到")
 _SIZE = re.compile(r"([涨跌升降])幅")
 _FALLS = re.compile(r"跌|崩|跳水|回调")
-_ONE = re.compile(rf"[-+−]?({NUMBER}){PERCENT}")
+_ONE = re.compile(rf"[-+−]?({NUMBER}|\.\d+){PERCENT}")
+_EN_NUMBER = rf"(?:{NUMBER}|\.\d+)"
 _EN = re.compile(
     rf"\b(?P<verb>{_EN_UP}|{_EN_DOWN})"
     rf"(?P<adverb>(?:\s+(?:sharply|further|modestly|slightly|early|{QUALIFIERS}|\d[\d,.]* points?,?(?: or)?))*)"
-    rf"\s+(?P<values>{NUMBER}{PERCENT}(?:(?:,| and|, and) {NUMBER}{PERCENT})*)",
+    rf"\s+(?P<values>{_EN_NUMBER}{PERCENT}(?:(?:,| and|, and) {_EN_NUMBER}{PERCENT})*)",
     re.IGNORECASE,
 )
+#: a 5% drop in (Apple shares)
+_EN_NOUN = re.compile(
+    rf"(?P<adverb>(?:{QUALIFIERS}\s)?)(?P<values>{_EN_NUMBER}{PERCENT})\s(?:intraday\s|one-day\s|daily\s)?"
+    r"(?P<verb>gain|rise|jump|rally|surge|advance|climb|rebound|drop|fall|decline|slide|plunge|slump|tumble|selloff|loss)\s(?:in|for)(?:\sthe)?\s",
+    re.IGNORECASE,
+)
+_EN_GAIN = re.compile(r"gain|rise|jump|rally|surge|advance|climb|rebound", re.IGNORECASE)
 _EN_AFTER = re.compile(
-    rf"\b(?:closed?s?|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed|ing|es)|was|were|is|are|opened)(?P<adverb>(?:\s+{QUALIFIERS})*)"
-    rf"\s+(?P<values>{NUMBER}{PERCENT})\s+(?P<verb>higher|lower|up|down)\b",
+    rf"\b(?:closed?s?|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed?|ing|es)|was|were|is|are|opened|edged|inched|ticked|crept|moved)(?P<adverb>(?:\s+{QUALIFIERS})*)"
+    rf"\s+(?P<values>{_EN_NUMBER}{PERCENT})\s+(?P<verb>higher|lower|up|down)\b",
     re.IGNORECASE,
 )
 
@@ -136,13 +148,15 @@ FILLER = re.compile(
         "反而 同样 更是 甚至 倒是 依[然旧] 自[身己家] 它们? 其中? 代币 优先股 普通股 [小大中]盘股 次一?日 翌日 首日 当晚 凌晨 晚间 "
         "录得 创下 (?:常规|正式|正常)?交易时段 常规时段 24小时内? "
         "(?:纽约|伦敦|东京|亚[洲市太]|欧[洲市]|美[市国])(?:[尾早午夜]盘|时段|盘中|盘初) 仅 只 才 便 就 先 后 曾 竟 更 股价 股份 股票 "
-        "价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 夜盘 日盘 亚盘 盘中 盘前 盘后 尾盘 "
+        "[A-D]类(?:普通股|股票?)? 同日 同期 早前 早些时候 当季 单季 此前(?=常规|正常|正式|收|盘) 起初 午前 逆势 "
+        "价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 台股 夜盘 日盘 亚盘 盘中 盘前 盘后 尾盘 "
         "早盘 午盘 午后 开盘 收盘 收市后? 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 全线 "
         "普遍 多数 分别 依次 各 纷纷 日内 当日 当天 当周 今日 今天 昨日 昨天 昨夜 昨晚 今早 隔夜 一夜 一日 近日 "
         "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 "
         "最高 最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 "
         "由跌转涨 转涨 转跌 转 率先 小 大 劲 狂 暴 猛 崩 收报?于? 报收?于? 报价 每[吨桶盎司克股] (?:较|比)?(?:前|上)一?个?交易日 较 "
-        "集团 控股 公司 有限 最终 至少 [两三四五六七八九十][日天] 午间 半日 中午 涨停 跌停 封板 幅度? 扩大 收窄 逆[市势]"
+        "集团 控股 公司 有限 最终 至少 [两三四五六七八九十][日天] 午间 半日 中午 涨停 跌停 封板 幅度? 扩大 收窄 逆[市势] "
+        "[较比](?:其|首次公开募股|IPO)?的?(?:发行价|招股价|发售价|IPO价|定价)(?:格|区间)?"
     )
     + rf"|(?:上涨|下跌|涨|跌){NUMBER}(?:个?点|美元|港元|元|美分)|{NUMBER}\s?{_PLACE}?(?:/(?:盎司|桶|吨|克|股))?"
     + r"|[(][^()]*[)]?|[月年点时分许号]|[\s,.:、\"“”'‘’《》/)+\-•·]"
@@ -154,9 +168,10 @@ EN_FILLER = re.compile(
         r"early late premarket pre-market after-hours afterhours after hours trading trade session today monday tuesday wednesday thursday "
         r"friday yesterday overnight morning afternoon which that had has have were was is are also both all each respectively closed "
         r"ended finished traded opened composite average at\s+one\s+point briefly meanwhile initially sharply to as its listed "
-        r"hong\s+kong us u\.s\. new\s+york this week month year"
+        r"hong\s+kong us u\.s\. new\s+york this week month year tech-heavy blue-chip broader small-cap pan-european listed edged inched "
+        r"ticked nudged crept earlier later then now before reversed paring erasing intraday midday third second straight day running"
     )
-    + r")\b|'s?|[\s,.()\d%:;\"“”+-]",
+    + r")\b|\([A-Z][A-Z.:\s]{0,13}\)|'s?|[\s,.()\d%:;\"“”+-]",
     re.IGNORECASE,
 )
 PREPOSITION = re.compile(
@@ -164,7 +179,9 @@ PREPOSITION = re.compile(
     r"以(?![太色及来下上外内])|继|遭|创|被|凭|借|伴|跟随|距)"
 )
 PRICE_NOUN = re.compile(r"(?:股价|该股|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
-PRICE_ONLY = re.compile(r"该[股行]|其股价|公司股价|该公司|股价|股票|币价|它|[前后]者|the stock|its shares|the shares|shares", re.IGNORECASE)
+PRICE_ONLY = re.compile(
+    r"该[股行]|其股价|公司股价|公司[AH]股|该公司|股价|股票|币价|它|[前后]者|the stock|its shares|the shares|shares", re.IGNORECASE
+)
 OTHER_NOUN = re.compile(
     r"(?P<noun>[^\s,.:、()\"“”。;•]{1,24}?(?:指数|板块|概念股?|行业|ETF|股市|大盘|股指|全A|个股|类股|期货|合约))"
     r"(?=$|[^一-龥]|[收盘午早尾一日本当周今昨隔累全由集普]|[涨跌下上大暴])"
@@ -181,7 +198,7 @@ REFUSED = re.compile(
         "同比 环比 年率 营收 营业 收入 净利 利润 盈利 亏损 销量 销售 出货 产量 产能 订单 用户 客户 客流 票房 CPI PPI GDP PMI 通胀 "
         "物价 房价 租金 电价 运价 收益率 利率 利差 汇率中间价 毛利 费用 成本 保费 费率 赔付 指引 目标价 占比 比例 份额 渗透率 "
         "增速 增长 总市值 估值 市盈率 溢价 折价 保证金 限制 库存 关税 税率 薪 工资 就业 失业 人数 预算 支出 投资 敞口 仓位 "
-        r"成交[额量] 换手 偏离值 目标 产值 贸易 出口 进口 需求 供应 供给 PE\b PB\b"
+        r"成交[额量] 换手 偏离值 目标 产值 贸易 出口 进口 需求 供应 供给 不良 息差 拨备 覆盖率 负债率 充足率 利用率 开工率 持仓 PE\b PB\b"
     ),
     re.IGNORECASE,
 )
@@ -197,125 +214,16 @@ EN_REFUSED = re.compile(
     re.IGNORECASE,
 )
 YEAR_ON_YEAR = re.compile(
-    r"\s*(?:year[- ](?:over|on)[- ]year|yoy|y/y|from a year|from the (?:same|previous|prior)|compared with|a year\b)", re.IGNORECASE
+    r"\s*(?:year[- ](?:over|on)[- ]year|yoy|y/y|from a year|from the (?:same|previous|prior)|compared with|a year\b|"
+    r"(?:over|in|by) the (?:next|coming|end)\b|"
+    r"next (?:year|quarter|month|week)\b)",
+    re.IGNORECASE,
 )
 HYPOTHETICAL = re.compile(
     r"若|如果|假如|倘若|一旦|假设|料(?!理)|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|望|"
-    r"\b(?:if|would|could|may|might|will|should|expects?|expected|forecasts?|predicts?|potential)\b",
+    r"\b(?:if|would|could|may|might|will|should|expects?|expected|forecasts?|predicts?|potential|sees?(?=\s[^,.]{1,30}\s(?:ris|fall|climb|gain|drop)ing))\b",
     re.IGNORECASE,
 )
-
-# ---------------------------------------------------------------- time
-_COUNT = r"[一二两三四五六七八九十\d]"
-#: bases of more than one session, the surest first; the last entry gives way to a word for a day
-PERIODS = (
-    (
-        "other",
-        re.compile(
-            rf"从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后)|"
-            rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌|升|贬|下|上|收|反|跳|急|猛|挫|崩|泻)|"
-            rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
-            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|同期|一年|期间|财报后|年(?:间|来)|"
-            r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |over the past|in the past|\d+-(?:day|month|year)",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "ytd",
-        re.compile(
-            r"年内|从年初|自年初|年初至今|今年以来|今年迄今|今年累计|年初以来|year[- ]to[- ]date|this year|so far in 20\d\d|ytd",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "month",
-        re.compile(
-            r"(?<![\d年])1?\d月份?(?=[,:]|累|狂|暴|飙|大[涨跌]|$)|(?<![\d年])1?\d月份(?=[涨跌])|^1?\d月份?(?![\d初上中下末底])(?![^,]{0,10}(?:期货|合约|主力))|"
-            r"本月|当月|月内|上月|上个月|全月|月线|月累计|this month|last month|for the month|monthly",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "week",
-        re.compile(
-            r"本周(?![一二三四五六日天])|当周|这一?周(?!末)|上周(?![一二三四五六日天])|一周|全周|周内|周线|周累计|"
-            r"this week|last week|for the week|weekly|on the week",
-            re.IGNORECASE,
-        ),
-    ),
-    ("other", re.compile(r"累[计涨跌]|平均(?!指数|工业)")),
-)
-DAYS = (
-    (
-        "after_hours",
-        re.compile(
-            r"(?<!开)盘后|盘前|美股夜盘|"
-            r"after[- ]hours|extended trading|(?:post|pre)-?market|after the (?:bell|close)|before the (?:bell|open)",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "intraday",
-        re.compile(
-            r"盘中|一度|(?:午间|午盘|早盘|半日|中午)收|早盘|午盘|午后|尾盘|盘初|最多|截至发稿|[高低]开(?![高低]走)|开盘|日内|"
-            r"intraday|early trading|as much as|at one point|briefly|midday|morning trad",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "close",
-        re.compile(
-            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?:收盘|收市|收[涨跌挫升高低报于])|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
-            re.IGNORECASE,
-        ),
-    ),
-)
-DAY_WORD = re.compile(
-    r"(?:周|星期)[一二三四五六日天]|24小时|次日|翌日|第二天|今日|昨日|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
-    r"on (?:mon|tues|wednes|thurs|fri)day",
-    re.IGNORECASE,
-)
-
-
-def day_part(said: str) -> str | None:
-    """Return the part of the day (a basis of :data:`DAYS`) that ``said`` names last, if it names one.
-
-    >>> day_part("美国芯片股盘前上涨。AMD"), day_part("美股收盘,纳指跌1%。阿里"), day_part("阿里")
-    ('after_hours', 'close', None)
-    """
-    return _last((*DAYS, *_WOUND_UP), said)
-
-
-def last_day_word(said: str) -> str | None:
-    """Return the part of the day named last, as :func:`day_part` does, without the headlines that sum up a month or week.
-
-    >>> last_day_word("开盘一字涨停,收盘"), last_day_word("盘后一度")
-    ('close', 'after_hours')
-    """
-    return _last(DAYS, said)
-
-
-def _last(words: tuple[tuple[str, re.Pattern[str]], ...], said: str) -> str | None:
-    found = [(match.start(), name, match.group()) for name, pattern in words for match in pattern.finditer(said)]
-    # "盘后一度": at some moment of the trading named before
-    sure = [one for one in found if not _AT_SOME_MOMENT.fullmatch(one[2])]
-    if sure and max(sure)[1] == "after_hours":
-        return "after_hours"
-    return max(found)[1] if found else None
-
-
-def before_open(said: str) -> bool:
-    """Return whether the trading outside the session that ``said`` names last is the one before it."""
-    return max((m.start() for m in _BEFORE_OPEN.finditer(said)), default=-1) > max(
-        (m.start() for m in _AFTER_CLOSE.finditer(said)), default=-1
-    )
-
-
-#: a headline that sums up a month or week speaks of it throughout
-_AT_SOME_MOMENT = re.compile(r"一度|最多|as much as|at one point|briefly", re.IGNORECASE)
-_WOUND_UP = (("month", re.compile(r"1?\d月收官|月线")), ("week", re.compile(r"周收官|周线")))
-_BEFORE_OPEN = re.compile(r"盘前|pre-?market|before the (?:bell|open)", re.IGNORECASE)
-_AFTER_CLOSE = re.compile(r"(?<!开)盘后|after[- ]hours|post-?market|after the (?:bell|close)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +254,20 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
         words = qualifier(match["adverb"], match["after"] or "")
         found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"], False))
     for match in _LIMIT.finditer(plain, sentence.start, sentence.end):
-        sign = -1.0 if match["verb"] == "跌停" else 1.0
+        sign = -1.0 if "跌停" in match["verb"] else 1.0
         digits = "values" if match["values"] else "board"
         value = ((_fraction(match[digits].rstrip("% "), sign), match.start(digits)),)
         found.append(Expression(match.start(), match.end(), value, "limit", match["verb"], False))
+    for match in _LIMIT_OF.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if match["verb"] == "跌停" else 1.0
+        value = ((_fraction(match["values"].rstrip("% "), sign), match.start("values")),)
+        found.append(Expression(match.start(), match.end(), value, "limit", match["verb"], False))
+    for match in _TENTHS.finditer(plain, sentence.start, sentence.end):
+        sign = -1.0 if re.fullmatch(_DOWN, match["verb"]) else 1.0
+        tenths = ("一二三四五六七八九".find(match["tenths"].replace("两", "二")) + 1 + (0.5 if match["half"] else 0)) / 10
+        words = qualifier(match["adverb"], match["after"] or "")
+        value = ((sign * tenths, match.start("tenths")),)
+        found.append(Expression(match.start(), match.end(), value, "about" if words == "exact" else words, match["verb"], False))
     for match in _NARROWED.finditer(plain, sentence.start, sentence.end):
         before = max((e for e in found if e.end <= match.start()), key=lambda e: e.end, default=None)
         if before is None or match.start() - before.end > _NEAR_BEFORE:
@@ -367,6 +285,9 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
             sign = 1.0 if _EN_RISES.fullmatch(match["verb"]) else -1.0
             words = qualifier(match["adverb"])
             found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"].lower(), True))
+    for match in _EN_NOUN.finditer(plain, sentence.start, sentence.end):
+        sign = 1.0 if _EN_GAIN.fullmatch(match["verb"]) else -1.0
+        found.append(Expression(match.start(), match.end(), _values(match, sign), qualifier(match["adverb"]), "in", True))
     return _apart(found)
 
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from research.move_grammar import (
-    EN_FILLER,
-    EN_REFUSED,
     FILLER,
     FRAME,
     JOINER,
@@ -26,7 +24,7 @@ from research.move_grammar import (
 )
 from research.sentences import Sentence
 
-__all__ = ["Span", "Subject", "Topic", "from_context", "joined", "subject", "unfilled", "without_asides"]
+__all__ = ["Span", "Subject", "Topic", "from_context", "group", "joined", "subject", "unfilled", "without_asides"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,9 @@ class Topic:
         return self.lead if self.lead is not None and self.apart and self.gap > 1 else self.near
 
 
-_OTHER_NAME = re.compile(r"(?!AD[RS](?![A-Z]))[A-Z][A-Za-z]{2,}|ETF|基金|信托")
+_OTHER_NAME = re.compile(
+    r"(?!AD[RS](?![A-Z])|(?:The|Its?|Shares|But|And|That|Their|Meanwhile|Still|Monday|Tuesday|Wednesday|Thursday|Friday)\b)[A-Z][A-Za-z]{2,}|ETF|基金|信托"
+)
 _PRONOUN = re.compile(r"它(?!们)|后者|该(?:股|行|公司|集团)")
 _MARKET_WORD = re.compile(r"[A台港美日韩欧]股")
 _CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
@@ -69,7 +69,7 @@ _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
 _ASIDE = re.compile(
     r"(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击"
-    r"|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期)"
+    r"|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期|逊色|疲[软弱]|不佳|欠佳|走弱|强劲|亮眼|失色|暗淡|低迷|乏力|好转)"
 )
 #: 甲因上调全年收入目标涨超11%: what was announced, right before the move
 _ANNOUNCED = re.compile(
@@ -92,7 +92,7 @@ _RELATED = re.compile(r"的[^,]{0,8}$")
 #: what follows a name that its clause is about
 _PREDICATE = re.compile(
     r"(?:\S{0,6}(?:指数|期货|价格|股价|期价|合约))?"
-    r"(?:报|收|上涨|下跌|涨|跌|日内|明显|强势|翻[红绿]|由[涨跌]转)"
+    r"(?:报|收|上涨|下跌|涨|跌|日内|明显|强势|翻[红绿]|由[涨跌]转|(?:也|则)?(?:表示|宣布|公布|披露|预计会|称[将会其]))"
 )
 _GOES_ON = re.compile(r"也|却|则|仍|还|已|成为|成了|在|继续|接过")
 #: 大涨7%!甲公司创新高; not 暴跌24%是错杀?
@@ -127,10 +127,10 @@ def subject(
         goes_on = last is not None and len(last) == 1 and expression.start == last_end
         return last if goes_on and _AFTERWARDS.match(plain, expression.start, expression.end) else None
     local = [s for s in before if s.start >= clause[0]]
-    if expression.english:
-        return _english_subject(plain, sentence, expression, before, last, last_end)
     if local:
         nearest = local[-1]
+        if last is not None and nearest.end <= last_end and not unfilled(plain[last_end : expression.start]):
+            return last  # 一度下挫6%后转涨0.4%
         gap = plain[nearest.end : expression.start]
         if nearest.symbol.startswith("^") and nearest.surface.endswith("指数"):
             gap = _INITIALS.sub("", gap)
@@ -141,7 +141,7 @@ def subject(
             and not _of_goods(nearest, gap)
             and not (nearest.start < last_end and last is not None and _names_other(plain[last_end : expression.start]))
         ):
-            return _group(plain, local, expression)
+            return group(plain, local, expression)
         ahead = _before_phrase(plain, local, expression, last_end)
         return ahead or _named_otherwise(plain, max(clause[0], last_end), expression)
     opening = plain[max(clause[0], last_end) : expression.start]
@@ -266,7 +266,8 @@ def _of_goods(nearest: Span, gap: str) -> bool:
     )
 
 
-def _group(plain: str, local: Sequence[Span], expression: Expression) -> Subject:
+def group(plain: str, local: Sequence[Span], expression: Expression) -> Subject:
+    """Return the names enumerated up to the last of ``local``."""
     group = [local[-1]]
     for span in reversed(local[:-1]):
         joiner = plain[span.end : group[0].start]
@@ -350,25 +351,3 @@ def from_context(
     if meant is None or meant.role == "source":
         return None
     return [(meant.symbol, meant.surface, clause[0])]
-
-
-def _english_subject(
-    plain: str, sentence: Sentence, expression: Expression, before: Sequence[Span], last: Subject | None, last_end: int
-) -> Subject | None:
-    local = [s for s in before if s.start >= last_end or s.start >= sentence.start]
-    if not local:
-        return None
-    nearest = local[-1]
-    gap = plain[nearest.end : expression.start]
-    if nearest.start < last_end:
-        # "Nvidia fell 2% and was down 3% for the week": the same subject goes on.
-        return (
-            last
-            if last is not None and not EN_FILLER.sub("", re.sub(r"\b(?:and|but|then|while)\b", "", plain[last_end : expression.start]))
-            else None
-        )
-    gap = re.sub(r"^,[^,%\d]{1,60},", " ", gap)
-    rest = EN_FILLER.sub("", gap)
-    if rest and (EN_REFUSED.search(gap) or not (re.search(r"\b(?:shares?|stock)\b", gap, re.IGNORECASE) and len(gap) <= 60)):
-        return None
-    return _group(plain, local, expression)

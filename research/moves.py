@@ -16,22 +16,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from research import move_english
 from research.move_grammar import (
     CUE,
-    DAY_WORD,
     EN_REFUSED,
     HYPOTHETICAL,
     OF_CURRENCY,
     PERCENT_SIGN,
-    PERIODS,
     PRICE_NOUN,
     REFUSED,
     TRADED,
     YEAR_ON_YEAR,
     Expression,
     expressions,
-    last_day_word,
 )
+from research.move_periods import DAY_WORD, PERIODS, last_day_word
 from research.move_subjects import Span, Subject, Topic, from_context, joined, subject, unfilled, without_asides
 from research.sentences import Sentence, clauses, within
 
@@ -107,12 +106,17 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
     found: list[Move] = []
     last_end, last_subject = sentence.start, None
     period: str | None = None
-    for expression in (_beside(e, inside) for e in expressions(plain, sentence)):
+    stated = expressions(plain, sentence)
+    stated = sorted([*stated, *_elided(plain, sentence, stated, inside)], key=lambda e: e.start)
+    for expression in (_beside(e, inside) for e in stated):
         clause = next(((a, b) for a, b in pieces if a <= expression.start < b), (sentence.start, sentence.end))
-        whose = subject(plain, sentence, pieces, clause, expression, inside, last_subject, last_end)
+        if expression.english:
+            whose = move_english.subject(plain, sentence, expression, inside, last_subject, last_end)
+        else:
+            whose = subject(plain, sentence, pieces, clause, expression, inside, last_subject, last_end)
         if whose is None:
             whose = from_context(plain, sentence, clause, expression, inside, spans, topic)
-        if whose is None or _refused(plain, sentence, clause, expression, whose):
+        if whose is None or _refused(plain, sentence, clause, expression, whose) or _of_twin(plain, clause, expression, whose):
             last_end = expression.end
             continue
         basis = _basis(plain, sentence, clause, expression, last_end)
@@ -131,12 +135,42 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
     return found
 
 
+def _elided(plain: str, sentence: Sentence, stated: Sequence[Expression], inside: Sequence[Span]) -> list[Expression]:
+    """Return the moves of an English list that leaves the verb out: Qualcomm gained 4.4%, [Broadcom 3.1%] and [Micron 2.2%]."""
+    found: list[Expression] = []
+    for verb in (e for e in stated if e.english and e.verb != "in" and len(e.values) == 1):
+        end = verb.end
+        for span in (s for s in inside if s.start >= verb.end):
+            match = _NUMBER_BEHIND.match(plain, span.end, sentence.end)
+            if match is None or not _AND.fullmatch(plain, end, span.start):
+                break
+            value = float(f"{float(match['digits']) / 100:.10g}") * (1.0 if verb.values[0][0] > 0 else -1.0)
+            found.append(
+                replace(verb, start=match.start("digits"), end=match.end(), values=((value, match.start("digits")),), qualifier="exact")
+            )
+            end = match.end()
+    return found
+
+
 def _beside(expression: Expression, inside: Sequence[Span]) -> Expression:
     """Return ``expression`` without the end of a name it took for a part of its verb: 恒大|涨, not 恒|大涨."""
     name = next((s for s in inside if s.start < expression.start < s.end <= expression.values[0][1]), None)
     return expression if name is None or expression.bracket else replace(expression, start=name.end)
 
 
+_NUMBER_BEHIND = re.compile(r"(?:\s\([A-Z.:\s]+\))?\s(?P<digits>\d+(?:\.\d+)?|\.\d+)(?:%|\sper\s?cent)")
+#: what a tail tells of another day: "... in extended trading after closing at $84", "having closed Monday at ..."
+_EN_EARLIER = re.compile(
+    r",?\s(?:after|having|from|before)\s(?:clos|end|finish)|%|;|\b(?:worst|best|biggest|largest|steepest|sharpest|lowest|highest|first|longest|record)\b|,\s(?:while|but|and)\s",
+    re.IGNORECASE,
+)
+_EN_TAIL = 60
+#: "its stake in JPMorgan climbed 19%": what is held, not its price
+_HELD = re.compile(
+    r"\b(?:stakes?|holdings?|positions?|bets?|investments?|exposure|sales|revenue|profit|orders)\s(?:in|on|of|to|at|from)\s(?:the\s)?\Z",
+    re.IGNORECASE,
+)
+_AND = re.compile(r",?\s(?:and\s)?(?:the\s)?")
 _RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
 _CURRENCY = re.compile(r"=X$|-USD$|DX-Y\.NYB$")
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
@@ -156,6 +190,9 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     gap = plain[max(surface_end, sentence.start) : expression.start] if surface_end <= expression.start else ""
     tail = plain[expression.end : expression.end + 24]
     if expression.english:
+        if _HELD.search(plain, sentence.start, max(sentence.start, subject[0][2])):
+            return True
+        gap = gap[move_english.own_price(gap) or 0 :]
         return bool(EN_REFUSED.search(gap) or HYPOTHETICAL.search(plain[clause[0] : expression.start]) or YEAR_ON_YEAR.match(tail))
     local = plain[max(clause[0], start) : expression.start]
     if surface_end <= clause[0] and TRADED.search(plain, clause[0], expression.start + 2):
@@ -181,11 +218,19 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     )
 
 
+def _of_twin(plain: str, clause: tuple[int, int], expression: Expression, subject: Subject) -> bool:
+    """Return whether the clause says it is the H share that moves, though the name before it is the A share: 甲低开2%;H股跌5%."""
+    symbol, surface, _ = subject[0]
+    opening = plain[clause[0] : expression.start]
+    return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
+
+
 def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, last_end: int) -> str | None:
     """Return the span of time nearest to a move: said in its own clause, else at the head of its sentence."""
     local = plain[max(clause[0], last_end) : expression.end]
     if expression.english:
-        local += " " + plain[expression.end : min(sentence.end, expression.end + 40)]
+        tail = _EN_EARLIER.split(plain[expression.end : min(sentence.end, expression.end + _EN_TAIL)])[0]
+        local += " " + tail
     *sure, (vague, cumulative) = PERIODS
     named = next((name for name, pattern in sure if pattern.search(local)), None)
     if named is not None:

@@ -89,6 +89,8 @@ CURRENCIES = {
     "JO": "ZAR",
     "IS": "TRY",
     "SA": "BRL",
+    "PS": "PHP",
+    "VN": "VND",
 }
 #: index -> suffix of the home listing
 MEMBERS = {
@@ -135,7 +137,7 @@ def build(wheels: Path) -> pl.DataFrame:
     rows = [*mainland(wheels), *left(wheels), *own()]
     found, sectors, nasdaq = members(wheels, rows)
     rows = [_completed(r, sectors, nasdaq) for r in rows] + found
-    rows = [_guarded(_with_ticker(r, ordinary), ordinary) for r in twinned(rows)]
+    rows = [_guarded(_with_ticker(r, ordinary), ordinary) for r in _in_english(twinned(rows))]
     frame = INSTRUMENTS.frame(
         {
             **{k: getattr(r, k) for k in INSTRUMENTS.schema if k != "aliases"},
@@ -312,6 +314,29 @@ def twinned(rows: list[Row]) -> list[Row]:
         else:
             out.append(replace(r, twin=forward.get(r.symbol)))
     return out
+
+
+def _in_english(rows: list[Row]) -> list[Row]:
+    """Give a Hong Kong row the English name of the company's other listing, as "Alibaba HK" is Alibaba; let the two point at each other.
+
+    The text decides which is meant.
+    """
+    chinese: dict[str, set[str]] = {}
+    symbols: dict[str, str] = {}
+    for r in rows:
+        if r.mic != "XHKG" and r.asset_class == "equity":
+            chinese.setdefault(r.name, set()).update({r.name_zh or r.name, *r.aliases})
+            if r.twin is None and r.mic in ("XNYS", "XNAS"):
+                symbols[r.name] = r.symbol
+    out = []
+    other: dict[str, str] = {}
+    for r in rows:
+        base = re.sub(r" (?:HK|H)$", "", r.name)
+        shared = r.mic == "XHKG" and base != r.name and base not in r.aliases and not chinese.get(base, set()).isdisjoint(r.aliases)
+        if shared and r.twin is None and base in symbols:
+            other |= {symbols[base]: r.symbol, r.symbol: symbols[base]}
+        out.append(replace(r, aliases={**r.aliases, base: False}) if shared else r)
+    return [replace(r, twin=r.twin or other.get(r.symbol)) for r in out]
 
 
 def _with_ticker(row: Row, ordinary: set[str]) -> Row:

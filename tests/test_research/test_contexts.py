@@ -164,6 +164,11 @@ def test_the_other_listing_by_one_word(linker: linking.Linker) -> None:
     assert symbols(linker, "贵州茅台A股跌停,港股重挫") == ["600519.SS"]  # it has no other listing
     assert symbols(linker, "台积电台股收涨1%") == ["2330.TW"]
     assert listings.relisted("H股涨2%,H股又跌") is None
+    assert symbols(linker, "恒瑞医药A股低开高走,报62.18元;H股涨24.6%") == ["600276.SS", "1276.HK"]
+    assert symbols(linker, "贵州茅台低开2%;H股跌5%") == ["600519.SS"]
+    assert symbols(linker, "恒瑞医药涨2%。A股收涨,H股指数收跌") == ["600276.SS", "^HSCE"]
+    assert symbols(linker, "小鹏汽车美股盘前涨3.4%,港股收涨2.1%") == ["XPEV", "9868.HK"]
+    assert symbols(linker, "哔哩哔哩港股跌5%,此前其美股隔夜收跌4.3%") == ["9626.HK", "BILI"]
 
 
 @pytest.mark.parametrize(

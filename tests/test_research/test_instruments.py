@@ -185,3 +185,47 @@ def test_ordinary_words_need_context() -> None:
 def test_listed_names_survive_plain_text() -> None:
     # a name whose simplified form differs must still be unique enough to be found: nothing may become empty
     assert all(plain(n).strip() for n in instruments.shipped()["name_zh"].drop_nulls())
+
+
+#: Yahoo's suffix -> the currency its shares are quoted in
+CURRENCIES = {
+    "AS": "EUR", "AX": "AUD", "BJ": "CNY", "BK": "THB", "BR": "EUR", "CO": "DKK", "DE": "EUR", "HE": "EUR", "HK": "HKD", "IR": "EUR", "IS": "TRY",
+    "JK": "IDR", "JO": "ZAR", "KL": "MYR", "KQ": "KRW", "KS": "KRW", "L": "GBP", "LS": "EUR", "MC": "EUR", "MI": "EUR", "NS": "INR", "OL": "NOK",
+    "PA": "EUR", "PS": "PHP", "SA": "BRL", "SI": "SGD", "SR": "SAR", "ST": "SEK", "SW": "CHF", "T": "JPY", "TO": "CAD", "TW": "TWD", "TWO": "TWD",
+    "VI": "EUR", "VN": "VND", "WA": "PLN",
+}  # fmt: skip
+
+
+def test_a_share_is_quoted_in_the_currency_of_its_exchange() -> None:
+    """Shanghai's B shares (900xxx) trade in dollars, Shenzhen's (20xxxx) in Hong Kong dollars."""
+    shares = instruments.shipped().filter(pl.col("asset_class").is_in(["equity", "etf"]))
+    foreign = shares.with_columns(suffix=pl.col("symbol").str.extract(r"\.([A-Z]+)$")).filter(pl.col("suffix").is_not_null())
+    b_share = pl.col("symbol").str.contains(r"^(900\d|20\d{2})\d{2}\.S[SZ]$")
+    mainland = (
+        pl.when(b_share).then(pl.when(pl.col("suffix") == "SS").then(pl.lit("USD")).otherwise(pl.lit("HKD"))).otherwise(pl.lit("CNY"))
+    )
+    expected = (
+        pl.when(pl.col("suffix").is_in(["SS", "SZ"])).then(mainland).otherwise(pl.col("suffix").replace_strict(CURRENCIES, default=None))
+    )
+    wrong = foreign.filter(expected.is_null() | (pl.col("currency") != expected))
+    assert wrong.select("symbol", "currency").rows() == []
+
+
+def test_the_two_listings_of_an_issuer_point_at_each_other() -> None:
+    twins = instruments.shipped().filter(pl.col("twin").is_not_null()).select("symbol", "twin").unique()
+    back = dict(twins.rows())
+    assert [(a, b) for a, b in twins.rows() if back.get(b) != a] == []
+    assert (back["9988.HK"], back["LI"], back["601318.SS"]) == ("BABA", "2015.HK", "2318.HK")
+
+
+def test_a_hong_kong_share_is_called_as_the_company_is() -> None:
+    aliases = {a["text"] for a in instruments.lookup(instruments.shipped(), "9618.HK").row(-1, named=True)["aliases"]}
+    assert {"JD.com", "京东"} <= aliases
+    nissin = instruments.lookup(instruments.shipped(), "1475.HK").row(-1, named=True)
+    assert "Nissin Foods" not in {a["text"] for a in nissin["aliases"]}  # a company of its own
+
+
+def test_indices_are_written_as_yahoo_writes_them() -> None:
+    names = dict(instruments.shipped().filter(pl.col("asset_class") == "index").select("symbol", "name_zh").rows())
+    assert names["HSTECH.HK"] == "恒生科技指数" and "^HSTECH" not in names
+    assert {names[f"39937{n}.SZ"] for n in range(8)} >= {"大盘成长指数", "小盘价值指数", "国证成长指数"}

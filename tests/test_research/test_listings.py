@@ -1,41 +1,8 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from research import listings
-
-#: a winter's day: Europe trades, New York opens at 14:30
-MORNING, EVENING = datetime(2026, 1, 28, 9, 0, tzinfo=UTC), datetime(2026, 1, 28, 18, 0, tzinfo=UTC)
-
-
-def at_home(text: str, name: str, mic: str = "XAMS", at: datetime = EVENING) -> bool:
-    start = text.index(name)
-    return listings.at_home(text, start, start + len(name), mic, at)
-
-
-@pytest.mark.parametrize(
-    ("text", "home"),
-    [
-        ("泛欧斯托克600指数收涨,阿斯麦涨2.5%", True),
-        ("欧股收盘:阿斯麦涨2.5%", True),
-        ("纳指收涨,阿斯麦涨2.5%", False),
-        ("欧股收涨。美股方面,阿斯麦涨2.5%", False),
-        ("阿斯麦ADR涨2.5%", False),
-        ("阿斯麦涨2.5%", False),
-        ("ASML shares listed in Amsterdam: 阿斯麦 in Amsterdam rose", True),
-    ],
-)
-def test_the_nearest_cue_names_the_listing(text: str, home: bool) -> None:
-    assert at_home(text, "阿斯麦") is home
-
-
-def test_while_only_europe_trades_a_move_is_there() -> None:
-    assert at_home("阿斯麦大涨6%", "阿斯麦", at=MORNING)
-    assert not at_home("阿斯麦发布新机", "阿斯麦", at=MORNING)
-    assert not at_home("台积电大涨6%", "台积电", "XTAI", MORNING)
-    assert at_home("台股收高,台积电涨1%", "台积电", "XTAI")
 
 
 @pytest.mark.parametrize(
