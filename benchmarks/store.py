@@ -1,10 +1,10 @@
 """Store of 5,000 symbols × 10 years of daily bars (synthetic): write, append again, read ranges; against plain Parquet and DuckDB.
 
-Run: python benchmarks/store.py [--symbols N] [--sessions N] [--repeat N] [--layouts]
+Run: python benchmarks/store.py [--symbols N] [--sessions N] [--repeat N] [--layouts | --groups]
 
 Each step runs in a process of its own: best time of `--repeat` runs, and the peak of its memory. `all, then filter` reads the
 whole table and filters in memory: what push-down saves. DuckDB is measured where it is installed. `--layouts` compares the ways the
-files could be cut and sorted.
+files could be cut and sorted, `--groups` sizes of the store's row groups.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 import polars as pl
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
+from research import store_files
 from research.maintenance import compact
 from research.schemas import BARS
 from research.store import Store
@@ -327,12 +328,34 @@ def layouts(arguments: argparse.Namespace, folder: Path) -> None:
         print(f"{name:<28}{took * 1000:>8.0f}{size_mb:>6.0f}{len(made):>6}  " + "  ".join(cells), flush=True)
 
 
+def groups(arguments: argparse.Namespace, folder: Path) -> None:
+    """Time each query on the store with row groups of several sizes, and on a plain file, turn by turn: others use the machine too."""
+    frame, asked = synthetic(arguments.symbols, arguments.sessions), queries(arguments.symbols, arguments.sessions)
+    asked.pop("everything")
+    plain = Parquet(folder)
+    plain.load(frame)
+    engines: dict[str, Delta | Parquet] = {"plain parquet": plain}
+    for size in (1 << 16, 1 << 15, 1 << 14, 1 << 13):
+        store_files.ROW_GROUP = size
+        engines[f"{size:,}"] = Delta(folder / str(size))
+        engines[f"{size:,}"].load(frame)
+    best = {(name, what): float("inf") for name in engines for what in asked}
+    for _ in range(arguments.repeat):
+        for name, engine in engines.items():
+            for what, question in asked.items():
+                best[name, what] = min(best[name, what], seconds(1, partial(engine.query, *question))[0])
+    print(f"{'milliseconds, rows a group':<28}" + "  ".join(asked))
+    for name in engines:
+        print(f"{name:<28}" + "  ".join(f"{best[name, what] * 1000:>{len(what)}.0f}" for what in asked), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, default=5_000)
     parser.add_argument("--sessions", type=int, default=2_520)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--layouts", action="store_true")
+    parser.add_argument("--groups", action="store_true")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
@@ -344,8 +367,8 @@ def main() -> None:
         print(
             f"{arguments.symbols:,} symbols × {arguments.sessions:,} sessions = {arguments.symbols * arguments.sessions:,} synthetic bars"
         )
-        if arguments.layouts:
-            layouts(arguments, folder)
+        if arguments.layouts or arguments.groups:
+            (layouts if arguments.layouts else groups)(arguments, folder)
             return
         # In a child as well: a process begins with the memory peak of the one that started it.
         child(arguments, folder, "parquet", "prepare")

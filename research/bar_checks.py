@@ -3,8 +3,8 @@
 ============  ========================================================================================================================
 duplicate     two bars of one session
 high, low     the high is below open, low or close; the low is above open or close
-limit         a move beyond the board's limit, or a close beyond the bar's own limits
-listing       such a move among the first stored sessions, where a new listing would have no limit; only without ``listings``
+limit         a move beyond the limit of the board and the day, or a close beyond the bar's own limits
+listing       such a move among the first stored sessions, where a new listing would have no limit; not where the listing day is known
 split         the factor steps by a half or more, and the price did not fall by it or fell twice by it
 jump          where no limit is known: the value more than doubled or less than halved
 identity      after 60 sessions or more without a bar the value is three times or a third: the symbol may mean another security now
@@ -23,6 +23,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from research import calendar
+from research.corporate_actions import steps
 from research.price_limits import board_limit, first_sessions, since_listing, under_treatment
 
 __all__ = ["FLAGS", "against_distributions", "validate"]
@@ -55,7 +56,7 @@ def validate(
     listings
         ``symbol, list_date``: no limit is checked in the sessions a listing trades without one.
     special
-        ``symbol, start, end`` of special treatment, as :func:`research.price_limits.with_limits` takes it.
+        ``symbol, start, end`` and, where known, ``mark`` of special treatment, as :func:`research.price_limits.with_limits` takes it.
 
     Returns
     -------
@@ -68,19 +69,15 @@ def validate(
 
 
 def against_distributions(bars: pl.DataFrame, distributions: pl.DataFrame, *, tolerance: float = 1e-4) -> pl.DataFrame:
-    r"""Return where the steps of ``adj_factor`` differ from what the stated distributions imply.
-
-    .. math:: \frac{f_t}{f_{t-1}} = \frac{p_{t-1}}{R_t}, \qquad R_t = \frac{p_{t-1} - d_t}{1 + b_t}
-
-    with the last traded close *p*, cash *d* and new shares *b* per share held.
+    """Return where the steps of ``adj_factor`` differ from what the stated distributions imply (:mod:`research.corporate_actions`).
 
     Parameters
     ----------
     bars
         The ``bars`` table, prices as traded.
     distributions
-        ``symbol, ex_date, cash, shares``: currency units and new shares for one share held (a 2:1 split is 1 new share). Several of one
-        day add up.
+        ``symbol, ex_date, cash, shares`` and, where known, ``rights, subscription``: currency units, new shares, shares offered and their
+        price for one share held (a 2:1 split is 1 new share). Several of one day add up.
     tolerance
         Relative.
 
@@ -91,24 +88,19 @@ def against_distributions(bars: pl.DataFrame, distributions: pl.DataFrame, *, to
         its last, has no step to compare with.
     """
     live = bars.filter(~pl.col("suspended")).sort("symbol", "session")
-    steps = live.select(
-        "symbol",
-        "session",
-        _before=pl.col("close").shift(1).over("symbol"),
-        _step=(pl.col("adj_factor") / pl.col("adj_factor").shift(1)).over("symbol"),
-    ).sort("session")
-    # A share that is suspended on its ex-day goes ex on the first session it trades again.
-    stated = distributions.select("symbol", pl.col("ex_date").alias("session"), "cash", "shares").sort("session")
-    at = stated.join_asof(
-        steps.select("symbol", "session", _at="session"), on="session", by="symbol", strategy="forward", check_sortedness=False
-    )
-    summed = at.filter(pl.col("_at").is_not_null()).group_by("symbol", "_at").agg(pl.col("cash").sum(), pl.col("shares").sum())
-    joined = steps.join(summed.rename({"_at": "session"}), on=("symbol", "session"), how="left").filter(pl.col("_before").is_not_null())
-    reference = (pl.col("_before") - pl.col("cash").fill_null(0.0)) / (1 + pl.col("shares").fill_null(0.0))
-    off = joined.with_columns(_stated=pl.col("_before") / reference).filter((pl.col("_step") / pl.col("_stated") - 1).abs() > tolerance)
-    numbers = [pl.col(name).round(6) for name in ("_step", "_stated")]
+    moved = live.select("symbol", "session", _step=(pl.col("adj_factor") / pl.col("adj_factor").shift(1)).over("symbol"))
+    joined = moved.filter(pl.col("_step").is_not_null()).join(steps(bars, distributions), on=("symbol", "session"), how="left")
+    off = joined.filter((pl.col("_step") / pl.col("stated").fill_null(1.0) - 1).abs() > tolerance)
+    numbers = [pl.col(name).round(6) for name in ("_step", "stated")]
+    paid = pl.col("paid").round(6)
+    offered = pl.when(pl.col("rights") > 0).then(pl.format(", rights to {} for {}", "rights", paid)).otherwise(pl.lit(""))
     told = pl.format(
-        "The factor steps by {} and the stated distribution (cash {}, new shares {}) by {}.", numbers[0], "cash", "shares", numbers[1]
+        "The factor steps by {} and the stated distribution (cash {}, new shares {}{}) by {}.",
+        numbers[0],
+        "cash",
+        "shares",
+        offered,
+        numbers[1],
     )
     untold = pl.format("The factor steps by {} and no distribution is stated.", numbers[0])
     reason = pl.when(pl.col("cash").is_null()).then(untold).otherwise(told)
@@ -138,16 +130,18 @@ def _moves(rows: pl.DataFrame, listings: pl.DataFrame | None, special: pl.DataFr
     value = pl.col("close") * pl.col("adj_factor")
     before = pl.col("close").shift(1).over("symbol")
     rows = under_treatment(rows, special)
-    free = pl.lit(False)
+    free, unlisted = pl.col("_opening"), pl.lit(True)
     if listings is not None:
         rows = since_listing(rows, listings)
-        free = (pl.col("_since") <= pl.col("_free")).fill_null(False)
+        free |= (pl.col("_since") <= pl.col("_free")).fill_null(False)
+        unlisted = pl.col("list_date").is_null()
     moved = _numbered(rows).with_columns(
         _move=(value / value.shift(1)).over("symbol") - 1,
         _step=(pl.col("adj_factor") / pl.col("adj_factor").shift(1)).over("symbol"),
         # A cent of rounding in the price before and one in this one are no violation, however low the price.
         _slack=0.001 + 0.02 / before,
         _number=pl.int_range(1, pl.len() + 1).over("symbol"),
+        _resumed=(pl.col("_missing") > 0).fill_null(False),
         _fresh=first_sessions(pl.col("symbol"), pl.col("session").first().over("symbol")),
         _limit=pl.when(~free).then(board_limit(pl.col("symbol"), pl.col("session"), pl.col("_special")) / 100),
     )
@@ -157,10 +151,22 @@ def _moves(rows: pl.DataFrame, listings: pl.DataFrame | None, special: pl.DataFr
     other = (pl.col("_missing") >= _LONG_GAP) & ((pl.col("_move") + 1).log().abs() > math.log(_OTHER_LEVEL))
     leap = pl.col("_limit").is_null() & ~pl.col("_move").is_between(-0.5, 1.0)
     beyond = moved.filter(pl.col("_move").abs() > pl.col("_limit") + pl.col("_slack"))
-    fresh = pl.lit(listings is None) & (pl.col("_number") <= pl.col("_fresh")).fill_null(False)
+    fresh = unlisted & (pl.col("_number") <= pl.col("_fresh")).fill_null(False)
     over = rows.filter((pl.col("close") > pl.col("limit_up") + 0.005) | (pl.col("close") < pl.col("limit_down") - 0.005))
     return [
-        _finding(beyond.filter(~fresh), "limit", pl.format("The close moved by {} % and the board's limit is {} %.", *percent)),
+        _finding(
+            beyond.filter(~fresh & ~pl.col("_resumed")), "limit", pl.format("The close moved by {} % and the limit is {} %.", *percent)
+        ),
+        _finding(
+            beyond.filter(~fresh & pl.col("_resumed")),
+            "limit",
+            pl.format(
+                "After {} sessions without a bar the close moved by {} % and the limit is {} %: shares issued in a reorganisation that the "
+                "factor lacks, or the first session of a delisting period, would explain it.",
+                "_missing",
+                *percent,
+            ),
+        ),
         _finding(
             beyond.filter(fresh),
             "listing",

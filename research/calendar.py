@@ -35,6 +35,7 @@ __all__ = [
     "session_at",
     "sessions",
     "sessions_within",
+    "with_breaks",
     "zone_of",
 ]
 
@@ -100,6 +101,15 @@ _FOLLOWS = MappingProxyType({"XSHE": "XSHG", "BJSE": "XSHG", "XNAS": "XNYS", "XL
 
 #: days exchange_calendars 4.13 takes for sessions: before Shanghai opened; super typhoon Saola and the black rainstorm a week later
 _CLOSED = MappingProxyType({"XSHG": tuple(date(1990, 12, day) for day in range(3, 19)), "XHKG": (date(2023, 9, 1), date(2023, 9, 8))})
+
+#: lunch by market: first day, when trading stops, when it goes on; minutes of the day there, from the exchanges' trading hours
+_BREAKS = MappingProxyType(
+    {
+        "XSHG": ((date(1990, 12, 19), 690, 780),),
+        "XHKG": ((date(1986, 4, 2), 750, 870), (date(2011, 3, 7), 720, 810), (date(2012, 3, 5), 720, 780)),
+        "XTKS": ((date(1991, 4, 30), 660, 750), (date(2011, 11, 21), 690, 750)),
+    }
+)
 
 _SUFFIXES = MappingProxyType(
     {
@@ -263,6 +273,29 @@ def session_at(sessions: pl.DataFrame, instants: pl.Series, mic: str | None = No
     left = pl.DataFrame({"instant": instants.cast(INSTANT)}).with_row_index("_row").sort("instant")
     right = calendar.select("session", "open_at", "close_at").sort("open_at")
     return left.join_asof(right, left_on="instant", right_on="open_at", strategy="backward").sort("_row").drop("_row")
+
+
+def with_breaks(sessions: pl.DataFrame) -> pl.DataFrame:
+    """Add ``break_at`` and ``resume_at``, the lunch break of each session; null where the market has none, or closes before it ends.
+
+    >>> day = with_breaks(sessions("XHKG", "2024-02-08", "2024-02-09"))
+    >>> day.select(pl.col("break_at", "resume_at").dt.convert_time_zone("Asia/Hong_Kong").dt.to_string("%H:%M")).rows()
+    [('12:00', '13:00'), (None, None)]
+    """
+    parts = [sessions.clear().with_columns(break_at=pl.lit(None, dtype=INSTANT), resume_at=pl.lit(None, dtype=INSTANT))]
+    for (mic,), rows in sessions.partition_by("mic", as_dict=True, maintain_order=True).items():
+        zone = zone_of(str(mic)).key
+        ends: list[pl.Expr] = []
+        for place in (1, 2):
+            minutes = pl.lit(None, dtype=pl.Int64)
+            for rule in _BREAKS.get(followed(str(mic)), ()):
+                minutes = pl.when(pl.col("session") >= rule[0]).then(rule[place]).otherwise(minutes)
+            local = pl.col("session").cast(pl.Datetime("us")) + pl.duration(minutes=minutes)
+            ends.append(local.dt.replace_time_zone(zone).dt.convert_time_zone("UTC").cast(INSTANT))
+        held = rows.with_columns(break_at=ends[0], resume_at=ends[1])
+        inside = (pl.col("open_at") < pl.col("break_at")) & (pl.col("resume_at") < pl.col("close_at"))
+        parts.append(held.with_columns(pl.when(inside).then(pl.col(name)).alias(name) for name in ("break_at", "resume_at")))
+    return pl.concat(parts)
 
 
 def parse_date(value: date | str) -> date:

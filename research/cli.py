@@ -27,7 +27,9 @@ _End = Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD (defaul
 
 prices_app = typer.Typer(help="Fetch or load daily bars.", no_args_is_help=True, rich_markup_mode=None)
 sentiment_app = typer.Typer(
-    help="Train or apply a tone model on JSONL lines {id, text, target?, lang?, label?}.", no_args_is_help=True, rich_markup_mode=None
+    help="Train or apply a tone model on JSONL lines {id, text, target? (or subject), lang?, label?}.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 instruments_app = typer.Typer(help="The security master of a home.", no_args_is_help=True, rich_markup_mode=None)
@@ -122,21 +124,43 @@ def archive_command(
 def instruments_refresh(
     market: Annotated[list[str] | None, typer.Option(help="cn or hk; repeat for both (default: cn).")] = None, home: Home = _HOME
 ) -> None:
-    """Add listings, renames and delistings from the exchanges' lists, through akshare; rows that are there never change."""
+    """Add listings, renames, delistings and marks of special treatment (ST) from the exchanges' lists; rows that are there never change."""
     from research import schemas
     from research.ingestion import security_master
-    from research.sources import listings
+    from research.sources import listings, treatments
     from research.store import Store
 
-    store = Store(home)
+    store, now = Store(home), datetime.now(UTC)
     master = security_master(store)
-    found = listings.refresh(master, seen_at=datetime.now(UTC), markets=tuple(market or ["cn"]))
+    found = listings.refresh(master, seen_at=now, markets=tuple(market or ["cn"]))
     for subject, reason in found.failures.select("subject", "reason").rows():
         print(f"failed       {subject}: {reason}", file=sys.stderr)
     say([store.append(schemas.INSTRUMENTS, master), store.append(schemas.INSTRUMENTS, found.instruments)])
+    marks = treatments.compare(store.read(schemas.TREATMENTS), found.lists, listings.day_of(now), seen_at=now)
+    say([store.append(schemas.TREATMENTS, marks)])
     say(f"{change:<12} {n:>8,}" for change, n in found.changes.group_by("change").len().sort("change").rows())
     if found.failures.height and found.changes.is_empty() and found.instruments.is_empty():
         raise SourceError("No list gave anything; see the reasons above.")
+
+
+@instruments_app.command("treatment")
+def instruments_treatment(
+    path: Annotated[Path, typer.Argument(help="CSV or Parquet: symbol, start, and where known end and name.")],
+    complete_from: Annotated[
+        str | None, typer.Option(help="The file holds every period of special treatment from this day on, YYYY-MM-DD.")
+    ] = None,
+    home: Home = _HOME,
+) -> None:
+    """Add marks of special treatment (ST) of your own; what is stored already stays."""
+    from research import schemas
+    from research.calendar import parse_date
+    from research.sources.treatments import read_treatments
+    from research.store import Store
+
+    store = Store(home)
+    held = store.scan("bars").select("symbol").unique().collect()["symbol"].to_list() if home.exists() else []
+    since = None if complete_from is None else parse_date(complete_from)
+    say([store.append(schemas.TREATMENTS, read_treatments(path, complete_from=since, symbols=held))])
 
 
 @prices_app.command("files")
@@ -209,9 +233,10 @@ def sentiment_train(
     seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
 ) -> None:
     """Train a tone model; the file holds numbers and words only, never code."""
+    from research.tone_lines import read
     from research.tone_training import train
 
-    train(_json_lines(data), seed=seed).save(out)
+    train(read(data), seed=seed).save(out)
     say(f"model        {out}")
 
 
@@ -223,8 +248,9 @@ def sentiment_score(
 ) -> None:
     """Score lines of text."""
     from research import sentiment, tone_model
+    from research.tone_lines import read
 
-    rows = _json_lines(data)
+    rows = read(data)
     scored: list[dict[str, Any]] = sentiment.score_lines(rows) if model is None else tone_model.load(model).score(rows)
     text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in scored)
     _write_text(out, text)
@@ -298,25 +324,6 @@ def _fetch(vendor: Any, source: str, symbols: list[str], start: str | None, end:
         print(f"failed       {symbol}: {reason}", file=sys.stderr)
     if done.left_out["symbol"].n_unique() >= len(set(symbols)):
         raise SourceError(f"None of the {len(symbols)} symbols gave bars; see the reasons above.")
-
-
-def _json_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        raise UsageError(f"There is no file {path}; check the path.")
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if not isinstance(row.get("text"), str):
-                raise ValueError("no text")
-        except (ValueError, AttributeError) as error:
-            raise SourceError(f'{path} line {number} is not a JSON object with a text ({error}); expected {{"id", "text", …}}.') from None
-        rows.append(row)
-    if not rows:
-        raise SourceError(f"{path} is empty; expected JSON lines with a text.")
-    return rows
 
 
 def _write_text(path: Path, text: str) -> None:

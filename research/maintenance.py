@@ -15,15 +15,29 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from research import schemas
 from research.errors import StoreError, UsageError
 from research.schemas import INSTANT, Table
 from research.store import Store, commit_settings
 from research.store_files import n_pieces, written
+from research.store_layout import described
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["HISTORY", "RETENTION", "Compacted", "Vacuumed", "compact", "history", "referred", "replay", "stored_tables", "vacuum"]
+__all__ = [
+    "HISTORY",
+    "RETENTION",
+    "Compacted",
+    "Vacuumed",
+    "compact",
+    "declaration",
+    "history",
+    "referred",
+    "replay",
+    "stored_tables",
+    "vacuum",
+]
 
 #: how long a file stays after it was replaced, or after a writer that never committed wrote it
 RETENTION = timedelta(days=7)
@@ -74,6 +88,12 @@ def stored_tables(store: Store) -> list[str]:
     if not store.home.is_dir():
         raise StoreError(f"There is no home folder at {store.home}; name one that holds tables with --home.")
     return sorted(path.parent.name for path in store.home.glob("*/_delta_log"))
+
+
+def declaration(store: Store, table: str) -> Table:
+    """Return how a stored table is laid out: its declaration in this package, or, of another package's table, what its log tells of it."""
+    stored = _opened(store, table)
+    return schemas.TABLES[table] if table in schemas.TABLES else described(table, stored)
 
 
 def history(store: Store, table: str) -> pl.DataFrame:

@@ -307,7 +307,7 @@ INSTRUMENTS = Table(
         Column("currency", pl.String, "ISO 4217 code prices are in"),
         Column("sector", pl.String, "sector", null=True),
         Column("aliases", pl.List(ALIAS), "other names; `needs_context` ones count only beside a surer one"),
-        Column("twin", pl.String, "the same issuer's other listing (A/H)", null=True),
+        Column("twin", pl.String, "the same issuer's other listing (A/H, or New York and Hong Kong)", null=True),
         Column("valid_to", pl.Date, "last day this row is true; null when still valid", null=True),
     ),
 )
@@ -377,6 +377,21 @@ BAR_FLAGS = Table(
     ),
 )
 
+TREATMENTS = Table(
+    "treatments",
+    ("symbol", "valid_from"),
+    (
+        Column("symbol", pl.String, "mainland share"),
+        Column("valid_from", pl.Date, "first day this row is true; it ends the day before the symbol's next row"),
+        Column("mark", pl.String, "the mark in the short name, empty for none; null where it is not known", null=True,
+               choices=("", "S", "ST", "*ST", "PT", "退")),
+        Column("name", pl.String, "short name with its mark, as the source writes it", null=True),
+        Column("stated", pl.Boolean, "the source states the day; otherwise it is the day the mark was seen"),
+        Column("source", pl.String, "list or file the row came from"),
+        Column("first_seen_at", INSTANT, "when the list was fetched; null for a file", null=True),
+    ),
+)  # fmt: skip
+
 FETCHES = Table(
     "fetches",
     ("fetch_id",),
@@ -391,5 +406,5 @@ FETCHES = Table(
 )
 
 TABLES = MappingProxyType(
-    {t.name: t for t in (DOCUMENTS, MENTIONS, EVENTS, FACTS, INSTRUMENTS, SESSIONS, BARS, BAR_FLAGS, FETCHES, QUARANTINE)}
+    {t.name: t for t in (DOCUMENTS, MENTIONS, EVENTS, FACTS, INSTRUMENTS, SESSIONS, BARS, BAR_FLAGS, TREATMENTS, FETCHES, QUARANTINE)}
 )

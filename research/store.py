@@ -29,7 +29,7 @@ from research import schemas
 from research.errors import StoreError, UsageError
 from research.schemas import INSTANT, Table
 from research.store_files import written
-from research.store_layout import conform, differences, refuse_misfit, unseen
+from research.store_layout import conform, described, differences, refuse_misfit, unseen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -176,7 +176,8 @@ class Store:
         Parameters
         ----------
         table
-            Name or declaration. A declared table that was never written is empty.
+            Name or declaration. A declared table that was never written is empty; a name that is stored but not declared in
+            :mod:`research` (signals, runs) is read as it is stored.
         asof
             Aware instant (or ISO 8601 text with an offset): only rows with ``clock < asof`` are returned, strictly.
         version
@@ -262,13 +263,17 @@ class Store:
     def _path(self, table: Table) -> Path:
         return self.home / table.name
 
-    @staticmethod
-    def _table(table: str | Table) -> Table:
+    def _table(self, table: str | Table) -> Table:
         if isinstance(table, Table):
             return table
-        if table not in schemas.TABLES:
-            raise UsageError(f"Table {table!r} is not known; expected one of {', '.join(schemas.TABLES)}, or pass its declaration.")
-        return schemas.TABLES[table]
+        if table in schemas.TABLES:
+            return schemas.TABLES[table]
+        # What `signals` and `backtests` stored is read by name too, though this package may not know their declarations.
+        stored = self._open(Table(table, (), ())) if table.isidentifier() else None
+        if stored is None:
+            known = f"expected one of {', '.join(schemas.TABLES)}, a table stored in {self.home}, or a declaration"
+            raise UsageError(f"Table {table!r} is not known; {known}.")
+        return described(table, stored)
 
     def _check_ours(self) -> None:
         if not self.home.is_dir():

@@ -35,15 +35,12 @@ def store_history(tables: _Tables = None, home: _Home = _HOME) -> None:
 @store_app.command("compact")
 def store_compact(tables: _Tables = None, home: _Home = _HOME) -> None:
     """Rewrite tables of many small files into few, in storage order; no row changes, older versions stay readable."""
-    from research import maintenance, schemas
+    from research import maintenance
     from research.store import Store
 
     store = Store(home)
-    stored = maintenance.stored_tables(store)
-    if unknown := sorted(set(tables or ()) - set(schemas.TABLES)):
-        raise UsageError(f"Table {unknown[0]!r} cannot be compacted; expected one of {', '.join(schemas.TABLES)}.")
-    for name in tables or [name for name in stored if name in schemas.TABLES]:
-        say([str(maintenance.compact(store, schemas.TABLES[name], now=datetime.now(UTC)))])
+    for name in tables or maintenance.stored_tables(store):
+        say([str(maintenance.compact(store, maintenance.declaration(store, name), now=datetime.now(UTC)))])
 
 
 @store_app.command("vacuum")

@@ -88,6 +88,25 @@ def bonus(rows: Sequence[tuple[str | None, float | None, float | None]]) -> Answ
     return Answer({"result": {"pages": 1, "data": data}, "success": True})
 
 
+def plans(rows: Sequence[tuple[str | None, str]]) -> Answer:
+    """Eastmoney's dividends of a Hong Kong share: ex-date and the plan in words."""
+    data = [
+        {"SECURITY_CODE": "09999", "UPDATE_DATE": "2024-03-20 00:00:00", "REPORT_TYPE": "年度分配", "EX_DIVIDEND_DATE": ex_day,
+         "DIVIDEND_DATE": "2024/05/31", "TRANSFER_END_DATE": "2024/05/21-2024/05/22", "YEAR": "2023", "PLAN_EXPLAIN": words, "IS_BFP": "0"}
+        for ex_day, words in rows
+    ]  # fmt: skip
+    return Answer({"result": {"pages": 1, "data": data} if data else None, "success": True})
+
+
+def allotments(rows: Sequence[tuple[str, float, float, str]]) -> Answer:
+    """Eastmoney's rights issues: code, shares offered for ten held, price, record day; twenty-three fields told apart by their place."""
+    data = []
+    for code, offered, price, record in rows:
+        fields: dict[str, Any] = {f"F{number:02d}": None for number in range(23)}
+        data.append(fields | {"F02": code, "F04": "示例股份", "F07": offered, "F08": price, "F12": f"{record} 00:00:00"})
+    return Answer({"result": {"pages": 1, "data": data}, "success": True})
+
+
 def trade_dates(days: Sequence[date]) -> str:
     """Sina's list of trading days: runs of weekdays that are sessions, each run parted from the next by one weekday that is none.
 

@@ -1,14 +1,16 @@
 """Daily prices of mainland, Hong Kong and US securities, through ``akshare`` (Eastmoney's quotes).
 
 Raw and back-adjusted prices are asked for, and ``adj_factor`` is made of the two (:mod:`research.sources.affine`). Both are rounded, so a
-step of it is right within some parts in ten thousand. Where a mainland share's factor steps, its stated distributions are asked for as well
-(:mod:`research.sources.akshare_reference`): a step that agrees with them takes their exact value, the others stay and are flagged.
+step of it is right within some parts in ten thousand. Where the factor of a mainland or Hong Kong share steps, its stated distributions are
+asked for as well, and the mainland's rights issues where those do not explain it (:mod:`research.sources.akshare_reference`): a step that
+agrees with them takes their exact value, the others stay and are flagged.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
@@ -18,9 +20,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from research.bar_checks import FLAGS
+from research.corporate_actions import step
 from research.errors import SourceError, UsageError
 from research.sources.affine import total_return_factor
-from research.sources.akshare_reference import distributions_of
+from research.sources.akshare_reference import RIGHTS, distributions_of, rights_issues
 from research.sources.bars import FAILURES, Bars, collect
 from research.sources.vendor import Caller, Pace, brief, each
 
@@ -53,10 +56,12 @@ _US_MARKETS = ("105", "106", "107")
 #: shares in the unit of volume Eastmoney uses for mainland securities
 _MAINLAND_LOT = 100.0
 
-#: how far an estimated step may lie from the stated distribution to take its value: rounding of cheap shares
-_ESTIMATE = 0.01
+#: how far an estimated step may lie from the stated one to take its value: the estimated reference price is within half a tick (two
+#: decimals), but for steps that are smaller than one; the relative floor is what returns are held to
+_TICK, _FLOOR = 0.015, 1e-4
 
-_SHARE = r"(?:6\d{5}\.SS|[03]\d{5}\.SZ|(?:[48]\d|92)\d{4}\.BJ)"
+_MAINLAND = r"(?:6\d{5}\.SS|[03]\d{5}\.SZ|(?:[48]\d|92)\d{4}\.BJ)"
+_SHARE = rf"{_MAINLAND}|\d{{4}}\.HK"
 
 
 def bars(
@@ -104,10 +109,11 @@ def bars(
     if end < start:
         raise UsageError(f"Bars were asked from {start} to {end}; expected the start not to be after the end.")
     caller = Caller(pace, passing=lambda error: isinstance(error, ValueError | OSError))
+    rights = _Rights(caller)
 
     def one(symbol: str) -> tuple[pl.DataFrame, list[dict[str, object]]]:
         rows = _history(symbol, *spans.get(symbol, (start, end)), partial(_asked, caller, symbol))
-        return _exact(symbol, rows, caller)
+        return _exact(symbol, rows, caller, rights)
 
     done, failed = each(dict.fromkeys(symbols), one, workers=pace.workers, reason=_reason, advance=advance)
     schema = {"symbol": pl.String, "session": pl.Date}
@@ -201,47 +207,74 @@ def _table(frame: pd.DataFrame) -> pl.DataFrame:
     )
 
 
-def _exact(symbol: str, rows: pl.DataFrame, caller: Caller) -> tuple[pl.DataFrame, list[dict[str, object]]]:
+class _Rights:
+    """The mainland's rights issues, asked for once a run, and not before a step needs them."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller, self._lock, self.failure = caller, threading.Lock(), ""
+        self._held: pl.DataFrame | None = None
+
+    def of(self, symbol: str) -> pl.DataFrame:
+        """Return ``ex_date, rights, subscription`` of one share; none when the list does not come, and ``failure`` says why."""
+        with self._lock:
+            if self._held is None:
+                try:
+                    self._held = rights_issues(self._caller)
+                except Exception as error:
+                    self._held, self.failure = pl.DataFrame(schema=RIGHTS), f" Rights issues did not come ({brief(error)})."
+            return self._held.filter(pl.col("symbol") == symbol).drop("symbol")
+
+
+def _exact(symbol: str, rows: pl.DataFrame, caller: Caller, rights: _Rights) -> tuple[pl.DataFrame, list[dict[str, object]]]:
     """Give the estimated steps the value the stated distributions imply, where both agree; say which stay estimates."""
     if "adj_factor" not in rows.columns:
         return rows, []
     priced = pl.col("adj_factor").is_not_null() & (pl.col("close") > 0)
-    steps = rows.filter(priced).select(
+    moved = rows.filter(priced).select(
         "session", "close", _before=pl.col("close").shift(1), _step=(pl.col("adj_factor") / pl.col("adj_factor").shift(1)).fill_null(1.0)
     )
-    stepped = steps.filter((pl.col("_step") - 1).abs() > 1e-9)
+    stepped = moved.filter((pl.col("_step") - 1).abs() > 1e-9)
     if stepped.is_empty():
         return rows, []
     if not re.fullmatch(_SHARE, symbol):
         reason = f"{stepped.height} steps of the factor are estimated from rounded prices; returns on those days may be off by 0.05 %."
         return rows, [{"symbol": symbol, "session": None, "rule": "distribution", "reason": reason}]
     try:
-        stated = distributions_of(symbol, caller)
+        stated = distributions_of(symbol, caller).select("ex_date", "cash", "shares")
     except Exception as error:
         reason = f"The distributions did not come ({brief(error)}): {stepped.height} steps of the factor are estimates from rounded prices."
         return rows, [{"symbol": symbol, "session": None, "rule": "distribution", "reason": reason}]
-    at = stated.sort("ex_date").join_asof(
-        steps.select("session").sort("session"), left_on="ex_date", right_on="session", strategy="forward", coalesce=False
-    )
-    summed = at.drop_nulls("session").group_by("session").agg(pl.col("cash").sum(), pl.col("shares").sum())
-    joined = steps.join(summed, on="session", how="left", maintain_order="left")
-    implied = pl.col("_before") * (1 + pl.col("shares")) / (pl.col("_before") - pl.col("cash"))
-    judged = joined.with_columns(_implied=implied).with_columns(
-        _agrees=((pl.col("_step") / pl.col("_implied") - 1).abs() <= _ESTIMATE).fill_null(False)
-    )
-    factor = judged.select("session", adj_factor=pl.when("_agrees").then("_implied").otherwise("_step").cum_prod())
-    off = judged.filter(~pl.col("_agrees") & (((pl.col("_step") - 1).abs() > 1e-9) | pl.col("_implied").is_not_null()))
+    judged, failure = _judged(moved, stated), ""
+    if not judged["_agrees"].all() and re.fullmatch(_MAINLAND, symbol):
+        judged, failure = _judged(moved, pl.concat([stated, rights.of(symbol)], how="diagonal")), rights.failure
+    exact = pl.when(pl.col("_agrees") & pl.col("_implied").is_not_null()).then("_implied").otherwise("_step")
+    factor = judged.select("session", adj_factor=exact.cum_prod())
+    text = "The adjusted prices step by {:.5f} and the stated distributions by {:.5f}; the former was taken.{}"
     remarks: list[dict[str, object]] = [
-        {
-            "symbol": symbol,
-            "session": session,
-            "rule": "distribution",
-            "reason": f"The adjusted prices step by {step:.5f} and the stated distributions by {implied or 1.0:.5f}; the former was taken.",
-        }
-        for session, step, implied in off.select("session", "_step", "_implied").rows()
-        if session != steps["session"][0]
+        {"symbol": symbol, "session": session, "rule": "distribution", "reason": text.format(estimate, implied or 1.0, failure)}
+        for session, estimate, implied in judged.filter(~pl.col("_agrees")).select("session", "_step", "_implied").rows()
     ]
     return rows.drop("adj_factor").join(factor, on="session", how="left", maintain_order="left"), remarks
+
+
+def _judged(moved: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
+    """Add ``_implied``, the step the stated actions make on the session they show, and ``_agrees``: both say the same, or nothing."""
+    zero = [pl.lit(0.0).alias(name) for name in ("rights", "subscription") if name not in stated.columns]
+    amounts = stated.with_columns(*zero).with_columns(pl.col("cash", "shares", "rights", "subscription").fill_null(0.0))
+    at = amounts.sort("ex_date").join_asof(
+        moved.select("session").sort("session"), left_on="ex_date", right_on="session", strategy="forward", coalesce=False
+    )
+    summed = (
+        at.drop_nulls("session")
+        .group_by("session")
+        .agg(pl.col("cash", "shares", "rights").sum(), paid=(pl.col("rights") * pl.col("subscription")).sum())
+    )
+    joined = moved.join(summed, on="session", how="left", maintain_order="left")
+    implied = step(*(pl.col(name) for name in ("_before", "cash", "shares", "rights", "paid")))
+    near = (pl.col("_step") / pl.col("_implied") - 1).abs() <= pl.max_horizontal(pl.lit(_FLOOR), _TICK / pl.col("_before"))
+    still = pl.col("_implied").is_null() & ((pl.col("_step") - 1).abs() <= 1e-9)
+    # An action before the first bar has no step to compare with.
+    return joined.with_columns(_implied=implied).with_columns(_agrees=near.fill_null(False) | still | pl.col("_before").is_null())
 
 
 class _EmptyAnswer(SourceError):

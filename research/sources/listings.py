@@ -36,7 +36,7 @@ from research.names import words
 from research.schemas import INSTRUMENTS
 from research.sources.exchange_lists import Change, Ended, Listed, Lists, fetch
 
-__all__ = ["CHANGES", "FAILURES", "Refreshed", "base", "compare", "refresh", "short"]
+__all__ = ["CHANGES", "FAILURES", "Refreshed", "base", "compare", "day_of", "refresh", "short"]
 
 #: columns of ``Refreshed.changes``; ``stated`` tells days the source states from days a change was seen on
 CHANGES = {"symbol": pl.String, "change": pl.String, "day": pl.Date, "stated": pl.Boolean, "before": pl.String, "after": pl.String}
@@ -61,12 +61,14 @@ class Refreshed:
     """What the lists say that the master does not.
 
     ``instruments`` holds the new rows only, sorted by key; ``changes`` what they mean (:data:`CHANGES`), ``failures`` what could not be
-    fetched, read or decided (:data:`FAILURES`).
+    fetched, read or decided (:data:`FAILURES`); ``lists`` is what the exchanges gave, names with their marks
+    (:func:`research.sources.treatments.compare` reads those).
     """
 
     instruments: pl.DataFrame
     changes: pl.DataFrame
     failures: pl.DataFrame
+    lists: Lists
 
 
 @dataclass(slots=True)
@@ -133,9 +135,12 @@ def refresh(
         raise UsageError(f"There is no list of the market {', '.join(unknown)}; expected cn or hk.")
     if seen_at.tzinfo is None:
         raise UsageError(f"The lists were seen at {seen_at.isoformat()}, which has no zone; expected an aware instant.")
-    day = seen_at.astimezone(ZoneInfo("Asia/Shanghai")).date()
-    lists = fetch(markets, attempts=attempts, wait=wait, timeout=timeout)
-    return compare(known, lists, day)
+    return compare(known, fetch(markets, attempts=attempts, wait=wait, timeout=timeout), day_of(seen_at))
+
+
+def day_of(instant: datetime) -> date:
+    """Return the day an instant falls on in Shanghai."""
+    return instant.astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
 def compare(instruments: pl.DataFrame, lists: Lists, day: date) -> Refreshed:
@@ -169,14 +174,15 @@ def compare(instruments: pl.DataFrame, lists: Lists, day: date) -> Refreshed:
         _ended(end, history.get(end.symbol, []), listed.get(end.symbol), ordinary, found)
     for symbol in sorted(missing - gone):
         found.fail(symbol, "is in no list of its exchange, neither as listed nor as delisted; expected one: it is left as it is.")
-    return _refreshed(found)
+    return _refreshed(found, lists)
 
 
-def _refreshed(found: _Found) -> Refreshed:
+def _refreshed(found: _Found, lists: Lists) -> Refreshed:
     return Refreshed(
         INSTRUMENTS.frame(found.rows).sort("symbol", "valid_from"),
         pl.DataFrame(found.changes, schema=CHANGES).sort("symbol", "day"),
         pl.DataFrame(found.failures, schema=FAILURES).sort("subject", "reason"),
+        lists,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loopback import Answer, Vendors, vendors
-from vendor_payloads import bonus, klines
+from vendor_payloads import allotments, bonus, klines, plans
 
 from research import calendar, prices
 from research.errors import UsageError
@@ -230,6 +230,88 @@ def test_a_share_that_goes_ex_while_suspended(web: Vendors) -> None:
         [1.0] * (before + 1) + [raw[before] / (raw[before] - 2.0)] * (len(days) - before - 1), rel=1e-12
     )
     assert found.flags["rule"].to_list() == ["gap"] and "8 sessions without a bar" in found.flags["reason"][0]
+
+
+def affine(
+    days: list[date], raw: list[float], maps: list[tuple[date, float, float]], query: dict[str, str], code: str = "600999"
+) -> Answer:
+    """Raw bars, or the maps aP + b of them from each day on, as the service adjusts backwards."""
+    if query["fqt"] != "2":
+        return klines(days, raw, query, code=code)
+    parts: list[str] = []
+    for number, (first, slope, offset) in enumerate(maps):
+        last = maps[number + 1][0] if number + 1 < len(maps) else date.max
+        mine = [(day, slope * price + offset) for day, price in zip(days, raw, strict=True) if first <= day < last]
+        answer = klines([day for day, _ in mine], [price for _, price in mine], query, spread=0.05 * slope, code=code)
+        parts += answer.body["data"]["klines"]
+    return Answer({"rc": 0, "data": {"code": code, "name": "示例股份", "klines": parts}})
+
+
+def allotted(query: dict[str, str]) -> Answer:
+    """Cash of 2.00 for ten, and three for ten at 4.00: record day 2024-03-29, trading stops until 2024-04-11."""
+    if query["reportName"] == "RPT_IPO_ALLOTMENT":
+        return allotments([("600999", 3, 4.0, "2024-03-29"), ("000998", 2, 9.0, "2024-03-29")])
+    return bonus([("2024-05-10", 2.0, None)])
+
+
+def test_a_rights_issue_makes_the_step_of_who_takes_part(web: Vendors) -> None:
+    """By hand: at a close p the theoretical ex-rights price is (p + 0.3 x 4) / 1.3, and the factor steps by p over it."""
+    days = [
+        day
+        for day in calendar.sessions("XSHG", "2024-03-01", "2024-05-31")["session"].to_list()
+        if not date(2024, 3, 30) <= day <= date(2024, 4, 10)
+    ]
+    first, second = days.index(date(2024, 4, 11)), days.index(date(2024, 5, 10))
+    raw = [round(8.0 + (n * 7 % 11) / 20 - (1.0 if n >= first else 0.0), 2) for n in range(len(days))]
+    # The map goes on where the reference price lies: 2p = a R + b with a = 2.6, so b = -2.4; then 0.2 of cash a share.
+    maps = [(days[0], 2.0, 0.0), (days[first], 2.6, -2.4), (days[second], 2.6, -2.4 + 2.6 * 0.2)]
+    web.answers[MAINLAND, KLINE] = lambda query: affine(days, raw, maps, query)
+    web.answers[BONUS] = allotted
+    found = fetch("600999.SS", start=days[0], end=days[-1])
+    assert found.failures.is_empty(), found.failures["reason"].to_list()
+    offered = raw[first - 1] / ((raw[first - 1] + 0.3 * 4.0) / 1.3)
+    paid = raw[second - 1] / (raw[second - 1] - 0.2)
+    by_hand = [1.0] * first + [offered] * (second - first) + [offered * paid] * (len(days) - second)
+    assert found.bars["adj_factor"].to_list() == pytest.approx(by_hand, rel=1e-12)
+    assert found.flags["rule"].to_list() == ["gap"]
+    assert [q["reportName"] for _, path, q in web.seen if path == BONUS[1]].count("RPT_IPO_ALLOTMENT") == 2  # a page count, then the page
+
+
+def test_rights_that_do_not_come_leave_the_estimate_and_are_named(web: Vendors) -> None:
+    web.answers[MAINLAND, KLINE] = both
+    web.answers[BONUS] = lambda query: (
+        Answer("<html>", 500, "text/html") if query["reportName"] == "RPT_IPO_ALLOTMENT" else bonus([("2024-01-24", None, 10.0)])
+    )
+    found = fetch("600999.SS", attempts=1)
+    assert found.flags["rule"].to_list() == ["distribution"] and "Rights issues did not come" in found.flags["reason"][0]
+    assert found.bars["adj_factor"][-1] == pytest.approx(2 * 18.03 / 17.53, rel=2e-3)
+
+
+def test_a_dividend_of_hong_kong_is_exact_and_one_in_words_stays_an_estimate(web: Vendors) -> None:
+    """2.52 dollars a share (stated in yuan with its worth); later shares of another company, which the words do not price."""
+    days = calendar.sessions("XHKG", "2024-03-01", "2024-06-28")["session"].to_list()
+    first, second = days.index(date(2024, 4, 15)), days.index(date(2024, 6, 3))
+    raw = [round(50.0 + (n * 7 % 11) / 5 - (2.5 if n >= first else 0.0) - (3.0 if n >= second else 0.0), 2) for n in range(len(days))]
+    maps = [(days[0], 1.5, 4.0), (days[first], 1.5, 4.0 + 1.5 * 2.52), (days[second], 1.5, 4.0 + 1.5 * 5.52)]
+    web.answers[HONG_KONG, KLINE] = lambda query: affine(days, raw, maps, query, code="09999")
+    words = [("2024-06-03", "每10股分派1股乙公司股份"), ("2024-04-15", "每股派人民币2.276元(相当于港币2.52元)"), (None, "每股派港币9元")]
+    web.answers["datacenter.eastmoney.com", "/securities/api/data/v1/get"] = plans(words)
+    found = fetch("9999.HK", start=days[0], end=days[-1])
+    assert found.failures.is_empty(), found.failures["reason"].to_list()
+    step = raw[first - 1] / (raw[first - 1] - 2.52)
+    assert found.bars["adj_factor"][second - 1] == pytest.approx(step, rel=1e-12)
+    assert found.bars["adj_factor"][-1] == pytest.approx(step * raw[second - 1] / (raw[second - 1] - 3.0), rel=1e-4)
+    assert found.flags.select("session", "rule").rows() == [(days[second], "distribution")]
+
+
+@pytest.mark.parametrize(("stated", "flags"), [(5.0, 0), (5.02, 0), (5.3, 1)])
+def test_a_stated_dividend_is_believed_within_a_tick(web: Vendors, stated: float, flags: int) -> None:
+    """At 18.03 a payment of 0.53 where the prices say 0.50 is off by 0.03: within a hundredth of the price, and not within rounding."""
+    web.answers[MAINLAND, KLINE] = both
+    web.answers[BONUS] = lambda query: (
+        allotments([]) if query["reportName"] == "RPT_IPO_ALLOTMENT" else bonus([("2024-01-12", stated, None), ("2024-01-24", None, 10.0)])
+    )
+    assert fetch("600999.SS", attempts=1).flags.height == flags
 
 
 def test_a_new_column_does_no_harm_and_one_that_is_gone_is_named(web: Vendors) -> None:

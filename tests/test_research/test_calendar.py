@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -47,6 +49,57 @@ def test_hours(mic: str, day: date, hours: tuple[time, time]) -> None:
 )
 def test_days_without_a_session(mic: str, day: date) -> None:
     assert calendar.sessions(mic, day, day).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("mic", "start", "end"),
+    [("XSHE", "2010-01-01", "2026-06-30"), ("XHKG", "2012-03-05", "2026-06-30"), ("XTKS", "2011-11-21", "2026-06-30"), ("XNYS", "2024-01-01", "2024-12-31")],
+)  # fmt: skip
+def test_lunch_breaks_are_those_of_exchange_calendars(mic: str, start: str, end: str) -> None:
+    """Half days in Hong Kong have none; exchange_calendars gives Hong Kong's and Tokyo's hours of today to the years before as well."""
+    import exchange_calendars
+    import pandas as pd
+
+    found = calendar.with_breaks(calendar.sessions(mic, start, end))
+    with warnings.catch_warnings():
+        # exchange_calendars reads values of pandas that pandas 3.1 announces to change; the values are right.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        known = exchange_calendars.get_calendar(calendar.followed(mic), start=start, end=end).schedule
+    days = set(found["session"].to_list())
+    for ours, theirs in (("break_at", "break_start"), ("resume_at", "break_end")):
+        expected = [None if pd.isna(at) else at.to_pydatetime() for day, at in known[theirs].items() if day.date() in days]
+        assert found[ours].to_list() == expected
+
+
+def test_lunch_breaks_of_other_years() -> None:
+    """Hong Kong until 2011-03-04 and until 2012-03-02; Tokyo until 2011-11-18."""
+    days = [("XHKG", "2011-03-04", "12:30", "14:30"), ("XHKG", "2012-03-02", "12:00", "13:30"), ("XTKS", "2011-11-18", "11:00", "12:30")]
+    for mic, day, first, last in days:
+        row = calendar.with_breaks(calendar.sessions(mic, day, day)).row(0, named=True)
+        assert [row[name].astimezone(calendar.zone_of(mic)).strftime("%H:%M") for name in ("break_at", "resume_at")] == [first, last]
+    assert calendar.with_breaks(SESSIONS.empty()).is_empty()
+
+
+MARKET = Path(__file__).parents[3] / "shared" / "market"
+
+
+@pytest.mark.parametrize(
+    ("name", "mic"),
+    [
+        ("bars_hk_2020_2025", "XHKG"),  # typhoons and the rainstorm of 2023-09-08 among its days
+        ("bars_cn_2022_2024", "XSHE"),  # Saturdays and Sundays worked in offices
+        ("bars_cn_2024_2026", "XSHG"),
+        ("bars_cn_etf", "XSHG"),
+        ("bars_us_2015_2024", "XNYS"),
+    ],
+)
+def test_sessions_are_the_days_with_bars(name: str, mic: str) -> None:
+    """A day without a single bar is no session, and the other way round."""
+    path = MARKET / f"{name}.parquet"
+    if not path.is_file():
+        pytest.skip("the shared market data is not beside the repository")
+    days = pl.read_parquet(path, columns=["session"])["session"].cast(pl.String).str.slice(0, 10).str.to_date().unique().sort()
+    assert calendar.sessions(mic, days[0], days[-1])["session"].to_list() == days.to_list()
 
 
 def test_a_year_of_shanghai() -> None:

@@ -21,8 +21,8 @@ from loopback import Answer, Vendors, vendors
 from research.errors import UsageError
 from research.instruments import asof, in_effect, shipped
 from research.linking import Linker
-from research.schemas import DOCUMENTS, INSTRUMENTS
-from research.sources import listings
+from research.schemas import DOCUMENTS, INSTRUMENTS, TREATMENTS
+from research.sources import listings, treatments
 from research.sources.exchange_lists import Change, Ended, Listed, Lists
 from research.store import Store
 
@@ -212,6 +212,41 @@ def test_the_rule_of_reading(web: Vendors) -> None:
     assert linked(master, "庐州控股发布公告", date(2025, 11, 2)) == []
     assert linked(master, "汾水检测发布公告", TODAY) == ["920991.BJ"]
     assert linked(master, "汾水检测发布公告", date(2024, 6, 3)) == ["830991.BJ"]
+
+
+def test_the_names_tell_the_marks_of_special_treatment(web: Vendors) -> None:
+    """Shenzhen states every change; Shanghai's and Beijing's marks are known from the day they were seen."""
+    found = treatments.compare(TREATMENTS.empty(), refresh().lists, TODAY, seen_at=SEEN)
+    assert found.select("symbol", "valid_from", "mark", "stated").rows() == [
+        ("000991.SZ", date(1998, 4, 22), "", True),
+        ("000993.SZ", date(1998, 4, 22), "", True),
+        ("300991.SZ", date(2012, 4, 20), "", True),
+        ("300991.SZ", date(2025, 4, 29), "ST", True),
+        ("300991.SZ", date(2025, 9, 29), "*ST", True),
+        ("430992.BJ", TODAY, "", False),
+        *((symbol, TODAY, mark, False) for symbol, mark in (
+            ("600991.SS", ""), ("600992.SS", ""), ("600993.SS", "*ST"), ("688992.SS", ""), ("688993.SS", ""), ("920991.BJ", "")
+        )),
+    ]  # fmt: skip
+    assert treatments.compare(found, refresh().lists, date(2026, 2, 9)).is_empty()
+
+
+def test_the_command_stores_what_is_new_once(web: Vendors, tmp_path: Path) -> None:
+    from typer import Typer
+    from typer.testing import CliRunner
+
+    from research.cli import mount
+
+    app = Typer()
+    mount(app)
+    store = Store(tmp_path / "home")
+    store.append(INSTRUMENTS, MASTER)
+    said = [CliRunner().invoke(app, ["instruments", "refresh", "--home", str(store.home)]).output for _ in range(2)]
+    assert "treatments         12 of 12 rows" in said[0] and "treatments          0 of 0 rows" in said[1]
+    marks = store.read("treatments").filter(pl.col("mark") != "")
+    assert marks.select("symbol", "mark", "stated").rows() == [
+        ("300991.SZ", "ST", True), ("300991.SZ", "*ST", True), ("600993.SS", "*ST", False)
+    ]  # fmt: skip
 
 
 def test_hong_kong(web: Vendors) -> None:

@@ -109,3 +109,13 @@ def test_a_damaged_log_is_one_sentence(tmp_path):
         path.write_text("{ not json")
     with pytest.raises(StoreError, match=r"notes of .*"):
         store.read(NOTES)
+
+
+def test_a_stored_table_that_is_not_declared_is_read_by_name(tmp_path):
+    store = Store(tmp_path / "home")
+    store.append(NOTES, notes(("b", 2, 2), ("a", 1, 1)))
+    assert store.read("notes").equals(store.read(NOTES))
+    assert store.read("notes", asof=datetime(2024, 1, 2, tzinfo=UTC))["id"].to_list() == ["a"]
+    for name in ("note", "../home/notes", ""):
+        with pytest.raises(UsageError, match="a table stored in"):
+            store.read(name)

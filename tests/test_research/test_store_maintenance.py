@@ -10,7 +10,7 @@ from store_writer import NOTES, NOW, notes
 from typer.testing import CliRunner
 
 from research.errors import StoreError, UsageError
-from research.maintenance import compact, history, referred, replay, stored_tables, vacuum
+from research.maintenance import compact, declaration, history, referred, replay, stored_tables, vacuum
 from research.schemas import BARS, Column, Table
 from research.store import Store
 from research.store_files import n_pieces, pieces
@@ -261,11 +261,59 @@ def test_commands(store):
     store.append(BARS, frame.filter(pl.col("session") < date(2020, 1, 3)))
     store.append(BARS, frame)
     assert "version     5" in say("history", "notes")
-    assert "bars               12 rows   2 -> 1 files" in say("compact")
+    assert "bars               12 rows   2 -> 1 files" in say("compact", "bars")
     assert "bars                2 files" in say("vacuum", "bars", "--older-than", "0", "--trial")
     assert "bars                2 files" in say("vacuum", "bars", "--older-than", "0")
     assert store.read("bars").equals(frame)
     with pytest.raises(UsageError, match="days from 0"):
         say("vacuum", "--older-than", "-1")
-    with pytest.raises(UsageError, match="cannot be compacted"):
-        say("compact", "notes")
+    assert "notes              60 rows   6 -> 1 files" in say("compact", "notes")
+    assert store.read(NOTES).equals(notes(0, 60))
+    with pytest.raises(UsageError, match="'nothing' is not stored"):
+        say("compact", "nothing")
+
+
+# Tables that another package declares.
+
+
+def test_signals_and_runs_are_compacted_and_a_run_replays_as_it_was(tmp_path):
+    """Twelve runs, each with the versions it read; after compaction and vacuum every one of them reads the same rows."""
+    from signals.schemas import RUNS as RUNS_OF_SIGNALS
+    from signals.schemas import SIGNALS
+
+    store = Store(tmp_path / "home")
+    read = {}
+    for k in range(12):
+        store.append(NOTES, notes(10 * k, 10 * k + 10))
+        at = NOW + timedelta(days=k)
+        score = {"signal": "tone@1", "session": at.date(), "symbol": "NVDA", "asof": at, "horizon": 5, "score": k / 7, "run_id": f"r{k}"}
+        store.append(SIGNALS, SIGNALS.frame([score, score | {"symbol": "AAPL", "score": -k / 7}]))
+        versions = {"notes": store.version(NOTES), "signals": store.version(SIGNALS)}
+        read[f"r{k}"] = {"notes": store.read(NOTES), "signals": store.read(SIGNALS)}
+        run_row = {"run_id": f"r{k}", "command": "signal", "asof": at, "started_at": at, "finished_at": at, "status": "done",
+                   "config_hash": "c", "code_version": "0", "table_versions": json.dumps(versions), "rows_written": 2, "error": None}  # fmt: skip
+        store.append(RUNS_OF_SIGNALS, RUNS_OF_SIGNALS.frame([run_row]))
+    whole = {table.name: store.read(table) for table in (SIGNALS, RUNS_OF_SIGNALS)}
+    assert (declaration(store, "signals").key, declaration(store, "signals").clock) == (SIGNALS.key, "asof")
+    assert declaration(store, "runs").key == ("run_id",)
+    for name in stored_tables(store):
+        done = compact(store, declaration(store, name), now=datetime.now(UTC) - 24 * HOUR)
+        assert (done.files_before, done.files_after) == (12, 1)
+
+    def same(runs):
+        assert store.read(SIGNALS).equals(whole["signals"]) and store.read(RUNS_OF_SIGNALS).equals(whole["runs"])
+        for run_id in runs:
+            view = replay(store, run_id)
+            assert view.read(NOTES).equals(read[run_id]["notes"]) and view.read(SIGNALS).equals(read[run_id]["signals"])
+
+    same(read)
+    # Inside the retention nothing goes, whoever refers to it or not; beyond it what a run read stays.
+    assert sum(vacuum(store, name, retention=48 * HOUR, keep={}).files for name in stored_tables(store)) == 0
+    same(read)
+    assert [vacuum(store, name, retention=HOUR).files for name in stored_tables(store)] == [0, 12, 0]  # of runs nobody reads an old version
+    same(read)
+    assert store.append(SIGNALS, whole["signals"]).added == 0
+    assert vacuum(store, "signals", retention=HOUR, keep={}).files == 12
+    assert store.read(SIGNALS).equals(whole["signals"])
+    with pytest.raises(StoreError, match="vacuumed away"):
+        replay(store, "r3").read(SIGNALS)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from research import calendar
 from research.errors import DataError, SchemaError, UsageError
 from research.schemas import BARS, INSTRUMENTS
+from research.store import Store
 from research.universe import UNIVERSE, survivorship, universe
 
 # Ten sessions of Shanghai in 2024.
@@ -183,3 +187,21 @@ def test_survivorship_counts_the_dead() -> None:
         survivorship(names, bars, MASTER, date(2024, 3, 6))
     with pytest.raises(UsageError, match="empty universe"):
         survivorship(names.clear(), bars, MASTER, calendar[-1])
+
+
+def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One call on a stored home: two names trade, one of them until the autumn."""
+    days = calendar.sessions("XSHG", "2024-03-01", "2025-06-02")["session"].to_list()
+    rows = [
+        {"symbol": symbol, "session": day, "close": 10.0, "volume": 100.0, "adj_factor": 1.0, "suspended": False, "currency": "CNY",
+         "available_at": datetime(day.year, day.month, day.day, 7, tzinfo=UTC), "source": "t"}
+        for symbol, last in (("600991.SS", days[-1]), ("600992.SS", date(2024, 9, 30))) for day in days if day <= last
+    ]  # fmt: skip
+    store = Store(tmp_path / "my-home")
+    store.append(BARS, BARS.frame(rows))
+    store.append(INSTRUMENTS, INSTRUMENTS.frame([listing(symbol, name) for symbol, name in (("600991.SS", "A"), ("600992.SS", "B"))]))
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "prices.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "docs/prices.md", "exec"), {})
+    assert capsys.readouterr().out == ("Of 2 names of 2024-06-03, 1 (50.0%) are dead by 2025-06-02: 0 delisted, 1 without a trade.\n")

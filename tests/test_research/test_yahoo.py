@@ -280,6 +280,28 @@ def test_splits_and_dividends_reproduce_the_adjusted_series(web: Vendors) -> Non
     assert early.bars["close"].to_list() == pytest.approx(traded[:101])
 
 
+def test_dividends_and_a_rights_issue_of_hong_kong(web: Vendors) -> None:
+    """Yahoo tells a rights issue as a split: one for ten at a tenth below half the price is 1.0455 new for one old, cash 0.40 before it."""
+    days = calendar.sessions("XHKG", "2024-03-01", "2024-05-31")["session"].to_list()
+    close, reference = 22.0, (22.0 + 0.1 * 9.9) / 1.1
+    ratio = close / reference
+    traded = [20.4] * 10 + [20.0] * 19 + [close] + [reference * (1 + (n % 5 - 2) / 100) for n in range(len(days) - 30)]
+    quoted = [price / ratio if n < 30 else price for n, price in enumerate(traded)]
+    factor = [1.0] * 10 + [20.4 / 20.0] * 20 + [20.4 / 20.0 * ratio] * (len(days) - 30)
+    level = [price * by / factor[-1] for price, by in zip(traded, factor, strict=True)]
+    serve(
+        web,
+        "9999.HK",
+        lambda query: chart(  # type: ignore[arg-type]
+            days, quoted, query, adjusted=level, dividends={days[10]: 0.4 / ratio}, splits={days[30]: (ratio, 1)},  # type: ignore[dict-item]
+            zone="Asia/Hong_Kong", currency="HKD",
+        ),
+    )  # fmt: skip
+    found = fetch("9999.HK", start=days[0], end=days[-1])
+    assert found.bars["close"].to_list() == pytest.approx(traded) and found.flags.is_empty()
+    assert found.bars["adj_factor"].to_list() == pytest.approx(factor)
+
+
 def test_an_adjusted_series_that_forgot_a_dividend_is_reported(web: Vendors) -> None:
     days = calendar.sessions("XNYS", "2024-01-02", "2024-01-31")["session"].to_list()
     closes = [50.0 + n % 3 for n in range(len(days))]
