@@ -17,35 +17,57 @@ import numpy.typing as npt
 
 from backtests.outcomes import Outcome, student
 
-__all__ = ["calendar_time", "hac_variance", "portfolio"]
+__all__ = ["calendar_time", "cohort_totals", "hac_variance", "portfolio"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def portfolio(abnormal: Floats, days: Ints) -> tuple[Ints, Floats, Ints]:
-    """Return the equally weighted abnormal return of each calendar day on which an event is in its window.
+def cohort_totals(abnormal: Floats, cohort: Ints) -> tuple[Floats, Ints]:
+    """Return (C, L) sums of the abnormal returns of each cohort's events on each day of the window, and how many there are.
 
     Parameters
     ----------
     abnormal
-        (N, L) abnormal returns of the tested window, NaN where missing.
+        (N, L) abnormal returns, NaN where missing.
+    cohort
+        (N,) numbers from 0; events of one cohort stand on the same calendar days.
+    """
+    n_cohorts = int(cohort.max(initial=-1)) + 1
+    everyone = np.bincount(cohort, minlength=n_cohorts)
+    totals, counts = np.empty((n_cohorts, abnormal.shape[1])), np.empty((n_cohorts, abnormal.shape[1]), dtype=np.int64)
+    for column, values in enumerate(abnormal.T):
+        valid = ~np.isnan(values)
+        if valid.all():
+            totals[:, column], counts[:, column] = np.bincount(cohort, values, minlength=n_cohorts), everyone
+        else:
+            totals[:, column] = np.bincount(cohort[valid], values[valid], minlength=n_cohorts)
+            counts[:, column] = np.bincount(cohort[valid], minlength=n_cohorts)
+    return totals, counts
+
+
+def portfolio(totals: Floats, counts: Ints, days: Ints) -> tuple[Ints, Floats, Ints]:
+    """Return the equally weighted abnormal return of each calendar day on which an event is in its window.
+
+    Parameters
+    ----------
+    totals, counts
+        (C, L) from :func:`cohort_totals`.
     days
-        (N, L) calendar day of each, as a number; negative outside the calendar.
+        (C, L) calendar day of each, as a number; negative outside the calendar.
 
     Returns
     -------
     day, mean, n_events
         (D,) each, days increasing.
     """
-    valid = ~np.isnan(abnormal) & (days >= 0)
-    held = days[valid]
-    if not len(held):
+    held = (counts > 0) & (days >= 0)
+    if not held.any():
         return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.int64)
-    counts = np.bincount(held)
-    sums = np.bincount(held, abnormal[valid])
-    day = np.flatnonzero(counts)
-    return day, sums[day] / counts[day], counts[day]
+    number = np.bincount(days[held], counts[held])
+    sums = np.bincount(days[held], totals[held])
+    day = np.flatnonzero(number)
+    return day, sums[day] / number[day], number[day].astype(np.int64)
 
 
 def hac_variance(day: Ints, values: Floats, lags: int) -> float:
@@ -72,7 +94,7 @@ def hac_variance(day: Ints, values: Floats, lags: int) -> float:
     return total / (len(values) * (len(values) - 1.0))
 
 
-def calendar_time(abnormal: Floats, days: Ints, lags: int | None = None) -> Outcome:
+def calendar_time(totals: Floats, counts: Ints, days: Ints, n_events: int, lags: int | None = None) -> Outcome:
     """Calendar-time portfolio: mean of the daily portfolio's abnormal return over its Newey-West standard error, t(D − 1).
 
     Every event is held, with equal weight, on the days of its window (Jaffe 1974; Fama 1998). Correlation between events of a day
@@ -82,16 +104,18 @@ def calendar_time(abnormal: Floats, days: Ints, lags: int | None = None) -> Outc
 
     Parameters
     ----------
-    abnormal, days
+    totals, counts, days
         As for :func:`portfolio`.
+    n_events
+        Events with a return in the window.
     lags
         K; L − 1 by default.
     """
-    n_events = int((~np.isnan(abnormal)).any(axis=1).sum())
-    day, mean, _ = portfolio(abnormal, days)
-    if len(day) <= max(1, abnormal.shape[1]):
+    day, mean, _ = portfolio(totals, counts, days)
+    length = totals.shape[1]
+    if len(day) <= max(1, length):
         return Outcome(None, None, None, n_events)
-    variance = hac_variance(day, mean, abnormal.shape[1] - 1 if lags is None else lags)
+    variance = hac_variance(day, mean, length - 1 if lags is None else lags)
     if not variance > 1e-24 * float(np.square(mean).max()):
         return Outcome(None, None, None, n_events)
     return student(float(mean.mean()) / math.sqrt(variance), len(day) - 1, n_events)

@@ -46,8 +46,8 @@ class Conventions:
         number of all events against the number of the valid ones, in Patell's, the sign and the rank tests (the spread of ranks then
         divides by an event's mean number of days, the degrees of freedom of the time-series test are those of the mean T).
     positive_share
-        p of the generalised sign test: the mean share of the ``tested`` events, that of ``all`` events, or the share of all estimation
-        ``days`` together.
+        p of the generalised sign test: the mean share of the ``tested`` events, the mean over securities of the share of all days of their
+        events (``securities``), or the share of all estimation ``days`` together.
     cars
         CARs of a window in which an event lacks a day: of ``any`` event with a return; or of the ``complete`` ones only, where the mean
         CAR is the sum of the days' means and Kolari & Pynnönen's N is that of the first day.
@@ -61,6 +61,9 @@ class Conventions:
         the mean of the pairs' own correlations.
     ranks
         ``uniform``: rank / (M + 1); ``raw``: ranks themselves, as in Corrado (1989), for which all events need the same M.
+    rank_windows
+        Whether ranks tested over several days are ``centred`` for each event, or about one mean of all events (``common``), which differs
+        where some have more days than others.
     """
 
     name: str
@@ -72,13 +75,14 @@ class Conventions:
     patell_counts: Literal["valid", "all"] = "valid"
     patell_df: Literal["model", "T-2"] = "model"
     event_sums: Literal["valid", "scaled"] = "valid"
-    positive_share: Literal["tested", "all", "days"] = "tested"
+    positive_share: Literal["tested", "securities", "days"] = "tested"
     cars: Literal["any", "complete"] = "any"
     day_share: float = 0.0
     given_mean_error: bool = False
     regressor_moments: Literal["own", "window"] = "own"
     pairs: Literal["calendar", "relative"] = "calendar"
     ranks: Literal["uniform", "raw"] = "uniform"
+    rank_windows: Literal["centred", "common"] = "centred"
 
 
 #: the presets, by name
@@ -97,6 +101,7 @@ CONVENTIONS = MappingProxyType(
             regressor_moments="window",
             pairs="relative",
             ranks="raw",
+            rank_windows="common",
         ),
         "sipemu": Conventions(
             "sipemu",
@@ -104,7 +109,7 @@ CONVENTIONS = MappingProxyType(
             bmp_forecast_error=False,
             covariance=False,
             patell_counts="all",
-            positive_share="all",
+            positive_share="securities",
             cars="complete",
             given_mean_error=True,
             pairs="relative",

@@ -15,16 +15,19 @@ Kolari, J., Pape, B. & Pynnönen, S. (2018), Event study testing with cross-sect
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pairwise_correlation", "residual_correlation", "window_overlap"]
+from backtests.residuals import Rows, each_block
+
+__all__ = ["pairwise_correlation", "residual_correlation", "residual_moments", "window_overlap"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: events gathered at once: their arrays stay in the processor's cache
+#: events paired with all others at once
 _BLOCK = 2048
 
 #: pairs of events worked on at once
@@ -34,7 +37,7 @@ _PAIRS = 2**22
 _ROUNDING = 1e-12
 
 
-def residual_correlation(residuals: Floats, cohort: Ints, days: Ints) -> float:
+def residual_correlation(residuals: Rows, cohort: Ints, days: Ints) -> float:
     """Return the mean correlation of two events' residuals on the calendar days they share.
 
     Each event's residuals are centred and scaled to unit mean square, z; the mean is that of z(i,t) z(j,t) over all pairs i ≠ j and all
@@ -55,35 +58,69 @@ def residual_correlation(residuals: Floats, cohort: Ints, days: Ints) -> float:
     float
         NaN when no two events share a day.
     """
+    return residual_moments(residuals, cohort, days)[1]
+
+
+def residual_moments(residuals: Rows, cohort: Ints, days: Ints) -> tuple[Floats, float]:
+    """Return the mean residual of each day relative to the event, and :func:`residual_correlation`: both in one reading of the residuals.
+
+    Parameters
+    ----------
+    residuals, cohort, days
+        As for :func:`residual_correlation`.
+
+    Returns
+    -------
+    series
+        (T,) NaN on days on which no event has a residual.
+    correlation
+        A number, or NaN.
+    """
     n_calendar = int(days.max()) + 1 if days.size else 0
-    sums, counts, own = np.zeros(n_calendar), np.zeros(n_calendar), 0.0
-    order = np.argsort(cohort, kind="stable")
-    for start in range(0, len(order), _BLOCK):
-        rows = order[start : start + _BLOCK]
-        block = residuals[rows]
-        valid = ~np.isnan(block)
-        complete = bool(valid.all())
-        z = block if complete else np.where(valid, block, 0.0)
-        n_days = np.maximum(valid.sum(axis=1), 1)
-        norm = np.sqrt(np.einsum("et,et->e", z, z) / n_days)
-        centre = z.sum(axis=1) / n_days
+    # a sort of two-byte numbers is a count
+    order = np.argsort(cohort.astype(np.uint16) if len(days) < 2**16 else cohort, kind="stable")
+
+    def block(place: slice) -> tuple[Any, ...]:
+        rows = order[place]
+        z = residuals[rows]
+        totals = z.sum(axis=1)
+        valid = None
+        n_days = np.full(len(rows), z.shape[1])
+        if np.isnan(totals).any():
+            valid = ~np.isnan(z)
+            n_days = np.maximum(valid.sum(axis=1), 1)
+            z = np.where(valid, z, 0.0)
+            totals = z.sum(axis=1)
+        of_day = z.sum(axis=0), len(rows) if valid is None else valid.sum(axis=0)
+        norm = np.sqrt(np.vecdot(z, z) / n_days)
+        centre = totals / n_days
         # residuals of a regression have no mean to take out; those of a model that is given do
         if (np.abs(centre) > _ROUNDING * norm).any():
-            z = np.where(valid, z - centre[:, None], 0.0)
-            norm = np.sqrt(np.einsum("et,et->e", z, z) / n_days)
-        z /= np.where(norm > 0, norm, 1.0)[:, None]
-        own += float(np.einsum("et,et->", z, z))
+            z = z - centre[:, None] if valid is None else np.where(valid, z - centre[:, None], 0.0)
+            norm = np.sqrt(np.vecdot(z, z) / n_days)
+        z *= np.divide(1.0, norm, out=np.ones(len(norm)), where=norm > 0)[:, None]
         # first within cohorts, which share their columns' days, then over the calendar: the second step is small
         starts = np.flatnonzero(np.diff(cohort[rows], prepend=-1))
         where = np.maximum(days[cohort[rows][starts]], 0).ravel()
-        sums += np.bincount(where, np.add.reduceat(z, starts, axis=0).ravel(), minlength=n_calendar)
-        if complete:
+        sums = np.bincount(where, np.add.reduceat(z, starts, axis=0).ravel(), minlength=n_calendar)
+        if valid is None:
             number = np.repeat(np.diff(starts, append=len(rows)), z.shape[1])
         else:
             number = np.add.reduceat(valid, starts, axis=0, dtype=np.int64).ravel()
-        counts += np.bincount(where, number, minlength=n_calendar)
+        counts = np.bincount(where, number, minlength=n_calendar)
+        return *of_day, sums, counts, float(n_days[norm > 0].sum())
+
+    total, known = np.zeros(residuals.shape[1]), np.zeros(residuals.shape[1])
+    sums, counts, own = np.zeros(n_calendar), np.zeros(n_calendar), 0.0
+    for day_total, day_known, part, number, squares in each_block(len(order), block):
+        total += day_total
+        known += day_known
+        sums += part
+        counts += number
+        own += squares
     pairs = float((counts * (counts - 1.0)).sum())
-    return (float(np.square(sums).sum()) - own) / pairs if pairs > 0 else math.nan
+    series = total / np.where(known > 0, known, np.nan)
+    return series, (float(np.square(sums).sum()) - own) / pairs if pairs > 0 else math.nan
 
 
 def pairwise_correlation(residuals: Floats) -> float:
@@ -145,17 +182,19 @@ def window_overlap(valid: npt.NDArray[np.bool_], cohort: Ints, days: Ints) -> fl
     cohort, days
         As for :func:`residual_correlation`, (C, L).
     """
-    lengths = valid.sum(axis=1)
-    n = int((lengths > 0).sum())
+    n, length = valid.shape
+    # two sums of unit-variance days correlate by shared days / √(L_i L_j): weigh each day by 1/√L
+    if valid.all():
+        total = np.asarray(np.repeat(np.bincount(cohort, minlength=len(days))[:, None] / math.sqrt(length), length, axis=1))
+    else:
+        lengths = valid.sum(axis=1)
+        n = int((lengths > 0).sum())
+        weights = 1.0 / np.sqrt(np.where(lengths > 0, lengths, 1))
+        total = np.stack([np.bincount(cohort, weights * column, minlength=len(days)) for column in valid.T], axis=1)
     if n < 2:
         return 0.0
-    # two sums of unit-variance days correlate by shared days / √(L_i L_j): weigh each day by 1/√L
-    weights = 1.0 / np.sqrt(np.where(lengths > 0, lengths, 1))
-    if valid.all():
-        total = np.repeat(np.bincount(cohort, weights, minlength=len(days))[:, None], days.shape[1], axis=1)
-    else:
-        total = np.stack([np.bincount(cohort, weights * column, minlength=len(days)) for column in valid.T], axis=1)
     inside = days >= 0
-    sums = np.bincount(days[inside], total[inside])
+    sums = np.asarray(np.bincount(days[inside], total[inside]), dtype=np.float64)
     # an event's own days weigh L · 1/L
-    return max(0.0, (float(np.square(sums).sum()) - n) / (n * (n - 1.0)))
+    shared: float = (float(np.square(sums).sum()) - n) / (n * (n - 1.0))
+    return max(0.0, shared)

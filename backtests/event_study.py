@@ -35,6 +35,7 @@ from backtests.event_windows import (
     mark,
     read_events,
     require,
+    spans,
     with_factors,
 )
 from backtests.limit_days import locked_days
@@ -42,7 +43,7 @@ from backtests.normal_returns import AbnormalReturns, parameters, take
 from backtests.study_estimation import Inputs, abnormal_returns, carry_locked, clock_of, locked_counts, opens_of, stack_ragged
 from backtests.study_inputs import market_wide, weighed
 from backtests.study_result import EventStudyResult
-from backtests.study_tables import average, cautions, event_returns, event_rows, limit_cautions, spaced, unusable
+from backtests.study_tables import average, cautions, event_rows, limit_cautions, spaced, unusable
 from research.calendar import zone_of
 from research.errors import EstimationError, UsageError
 from research.prices import returns as total_returns
@@ -289,7 +290,7 @@ class EventStudy:
         if self.locked == "carry" and inputs.locked is None:
             raise UsageError("locked='carry' came without price limits; expected bars with limits, or a frame of locked days.")
         grids = [market if factors is None else with_factors(market, factors) for market in inputs.markets]
-        span = returns.group_by("symbol").agg(_first=pl.col("session").min(), _last=pl.col("session").max())
+        span = spans(returns)
         events = inputs.events.join(span, on="symbol", how="left", maintain_order="left")
         events = mark(events, pl.col("_first").is_null(), "no bars")
         if self.model == "matched":
@@ -326,7 +327,9 @@ class EventStudy:
         dropped = (
             everything.filter(pl.col("reason").is_not_null()).select("event_id", "symbol", "reason").sort("event_id", "symbol", "reason")
         )
-        used = everything.filter(pl.col("reason").is_null()).with_row_index("_position").sort("event_id", "symbol")
+        used = everything.filter(pl.col("reason").is_null()).with_row_index("_position")
+        if len(parts) > 1:
+            used = used.sort("event_id", "symbol")
         if not used.height:
             counts = dropped["reason"].value_counts(sort=True).sort("count", "reason", descending=[True, False])
             told = ", ".join(f"{n} {reason}" for reason, n in counts.iter_rows())
@@ -341,7 +344,6 @@ class EventStudy:
         return EventStudyResult(
             study=self,
             events=events,
-            event_returns=event_returns(self.window, events, arrays, clock),
             average=average(self.window, events, arrays.abnormal, events["weight"].to_numpy() if "weight" in events.columns else None),
             dropped=dropped,
             warnings=(*cautions(self.window, events, arrays, clock, used), *limit_cautions(events, self.locked == "carry")),

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from backtests.outcomes import Outcome, mean_test, normal, spread, student
 from backtests.rank_tests import average_ranks
+from backtests.residuals import Rows, each_block
 
 __all__ = [
     "EXACT",
@@ -41,6 +42,7 @@ __all__ = [
     "brown_warner",
     "cross_sectional",
     "daily_average",
+    "daily_variance",
     "generalized_sign",
     "kolari_pynnonen",
     "lamb",
@@ -79,7 +81,7 @@ def cross_sectional(car: Floats, mean: float | None = None) -> Outcome:
     return student(math.sqrt(len(valid)) * mean / deviation, len(valid) - 1, len(valid))
 
 
-def time_series(abnormal: Floats, series: Floats, df: float | None = None) -> Outcome:
+def time_series(aar: Floats, series: Floats, n_events: int, df: float | None = None) -> Outcome:
     """Crude dependence adjustment of Brown & Warner (1980): ΣAAR / (√L · s), t(D − 1).
 
     s is the standard deviation (about its mean, divisor D − 1) of the average residual over the D estimation days. Averaging before the
@@ -88,18 +90,19 @@ def time_series(abnormal: Floats, series: Floats, df: float | None = None) -> Ou
 
     Parameters
     ----------
-    abnormal
-        (N, L) abnormal returns of the tested window.
+    aar
+        (L,) average abnormal return of each day of the tested window; NaN days are left out.
     series
         (T,) average residual of each estimation day, by day relative to the event: :func:`daily_average` of the residuals.
+    n_events
+        Events with a return in the window.
     df
         Degrees of freedom; D − 1 by default.
     """
-    aar = daily_average(abnormal)
-    return _crude(aar, np.ones(len(aar)), series, abnormal, df)
+    return lamb(aar, series, np.ones(len(aar)), n_events, df)
 
 
-def lamb(abnormal: Floats, series: Floats, forecast_error: Floats, df: float | None = None) -> Outcome:
+def lamb(aar: Floats, series: Floats, forecast_error: Floats, n_events: int, df: float | None = None) -> Outcome:
     """Crude dependence adjustment with the forecast error of each day, Lamb (1995): Σ (AAR / √f) / (√L · s), t(D − 1).
 
     f(t) = 1 + 1/T + (Rm − mean)²/SSm of the portfolio of events; s as in :func:`time_series`, which it equals but for f. For events that
@@ -107,15 +110,21 @@ def lamb(abnormal: Floats, series: Floats, forecast_error: Floats, df: float | N
 
     Parameters
     ----------
-    abnormal, series, df
+    aar, series, n_events, df
         As for :func:`time_series`.
     forecast_error
         (L,) f of each day.
     """
-    return _crude(daily_average(abnormal), forecast_error, series, abnormal, df)
+    series = series[~np.isnan(series)]
+    days = int((~np.isnan(aar)).sum())
+    deviation = spread(series)
+    if deviation is None or days == 0:
+        return Outcome(None, None, None, n_events)
+    total = float(np.nansum(aar / np.sqrt(forecast_error)))
+    return student(total / (math.sqrt(days) * deviation), len(series) - 1 if df is None else df, n_events)
 
 
-def brown_warner(abnormal: Floats, sigma: Floats, n_obs: Ints, everyone: bool = False) -> Outcome:
+def brown_warner(aar: Floats, variance: Floats, df: float, n_events: int) -> Outcome:
     """Brown & Warner (1980) without dependence adjustment: ΣAAR / √(Σ over days of Σσ² / N(t)²), t(mean T − 1).
 
     The variance of a day's mean is that of independent events with the sigma of their estimation windows. Assumes that the event leaves the
@@ -124,26 +133,18 @@ def brown_warner(abnormal: Floats, sigma: Floats, n_obs: Ints, everyone: bool = 
 
     Parameters
     ----------
-    abnormal
-        (N, L) abnormal returns of the tested window.
-    sigma, n_obs
-        (N,) residual standard deviations, and estimation days T.
-    everyone
-        Count all N events on days on which some are missing.
+    aar, n_events
+        As for :func:`time_series`.
+    variance
+        (L,) variance of each day's average: :func:`daily_variance`.
+    df
+        Degrees of freedom, the mean number of estimation days less one.
     """
-    valid = ~np.isnan(abnormal)
-    aar = daily_average(abnormal)
-    used = valid.any(axis=1)
-    squares = np.square(sigma)
-    if everyone:
-        variances = np.where(valid.any(axis=0), squares.sum() / len(sigma) ** 2, 0.0)
-    else:
-        variances = squares @ valid / np.square(np.maximum(valid.sum(axis=0), 1.0))
-    variance, n = float(variances.sum()), int(used.sum())
-    df = float(n_obs[used].mean()) - 1.0 if n else 0.0
-    if n == 0 or not variance > 0 or df <= 0:
-        return Outcome(None, None, None, n)
-    return student(float(np.nansum(aar)) / math.sqrt(variance), df, n)
+    known = ~np.isnan(aar)
+    total = float(variance[known].sum())
+    if not total > 0 or df <= 0:
+        return Outcome(None, None, None, n_events)
+    return student(float(aar[known].sum()) / math.sqrt(total), df, n_events)
 
 
 def patell(scar: Floats, df: Floats) -> Outcome:
@@ -328,22 +329,34 @@ def daily_average(values: Floats) -> Floats:
     return np.asarray(np.where(missing, 0.0, values).sum(axis=0) / np.where(counts > 0, counts, np.nan))
 
 
-def positive_share(residuals: Floats) -> Floats:
+def daily_variance(sigma: Floats, valid: npt.NDArray[np.bool_], everyone: bool = False) -> Floats:
+    """Return (L,) Σσ² / N(t)² over the valid events of each day: the variance of the mean of independent events; zero where there is none.
+
+    Parameters
+    ----------
+    sigma
+        (N,) residual standard deviations.
+    valid
+        (N, L) whether an event has a return on the day.
+    everyone
+        Count all N events on days on which some are missing.
+    """
+    squares = np.square(sigma)
+    counts = np.array([np.count_nonzero(column) for column in valid.T], dtype=np.float64)
+    if everyone or (counts == len(sigma)).all():
+        return np.where(counts > 0, squares.sum() / max(len(sigma), 1) ** 2, 0.0)
+    return np.array([squares[column].sum() for column in valid.T]) / np.square(np.maximum(counts, 1.0))
+
+
+def positive_share(residuals: Rows) -> Floats:
     """Return (N,) the share of valid estimation days with a positive residual; NaN where no day is valid."""
-    days = (~np.isnan(residuals)).sum(axis=1)
-    return np.asarray((residuals > 0).sum(axis=1) / np.where(days > 0, days, np.nan), dtype=np.float64)
 
+    def share(rows: slice) -> Floats:
+        block = residuals[rows]
+        days = (~np.isnan(block)).sum(axis=1)
+        return np.asarray((block > 0).sum(axis=1) / np.where(days > 0, days, np.nan), dtype=np.float64)
 
-def _crude(aar: Floats, forecast_error: Floats, series: Floats, abnormal: Floats, df: float | None) -> Outcome:
-    """Return ΣAAR/√f over √L times the spread of ``series``."""
-    series = series[~np.isnan(series)]
-    used = int((~np.isnan(abnormal)).any(axis=1).sum())
-    days = int((~np.isnan(aar)).sum())
-    deviation = spread(series)
-    if deviation is None or days == 0:
-        return Outcome(None, None, None, used)
-    total = float(np.nansum(aar / np.sqrt(forecast_error)))
-    return student(total / (math.sqrt(days) * deviation), len(series) - 1 if df is None else df, used)
+    return np.concatenate([np.zeros(0), *each_block(len(residuals), share)])
 
 
 def _exact(n: int, statistic: float) -> Outcome:

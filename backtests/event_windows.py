@@ -29,6 +29,7 @@ __all__ = [
     "read_events",
     "require",
     "return_matrix",
+    "spans",
     "windows",
     "with_factors",
 ]
@@ -82,7 +83,17 @@ class Clock:
 
     def cohorts(self) -> tuple[Ints, Ints]:
         """Return the first event of each cohort (events of one market and one day 0), and the cohort of each event."""
-        _, first, cohort = np.unique(self.market * self.numbers.shape[1] + self.row, return_index=True, return_inverse=True)
+        key = self.market * self.numbers.shape[1] + self.row
+        if len(key) and int(key.max()) < 2**22:
+            # a table of the keys: no sort
+            first = np.full(int(key.max()) + 1, len(key))
+            # written backwards, so that the earliest event of a key stays
+            first[key[::-1]] = np.arange(len(key))[::-1]
+            held = np.flatnonzero(first < len(key))
+            number = np.zeros(len(first), dtype=np.int64)
+            number[held] = np.arange(len(held))
+            return first[held], number[key]
+        _, first, cohort = np.unique(key, return_index=True, return_inverse=True)
         return first, cohort
 
     def days(self, first: int, last: int, events: Ints | slice = slice(None)) -> Ints:
@@ -219,20 +230,45 @@ def return_matrix(returns: pl.DataFrame, symbols: pl.Series, sessions: Dates, le
     # sessions by a table over calendar days, symbols by an enumeration: a join of millions of rows costs ten times as much
     table = np.full(int((sessions[-1] - sessions[0]).astype(np.int64)) + 1, -1, dtype=np.int64)
     table[(sessions - sessions[0]).astype(np.int64)] = np.arange(len(sessions))
-    offset = returns["session"].to_physical().to_numpy().astype(np.int64) - int(sessions[0].astype(np.int64))
-    day = np.where((offset >= 0) & (offset < len(table)), table[np.clip(offset, 0, len(table) - 1)], -1)
-    row = returns["symbol"].cast(pl.Enum(symbols), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    used = (day >= 0) & (row >= 0)
-    whole = bool(used.all())
+    offset = returns["session"].to_physical().to_numpy() - int(sessions[0].astype(np.int64))
+    if len(offset) and offset.min() >= 0 and offset.max() < len(table):
+        day = table[offset]
+    else:
+        day = np.where((offset >= 0) & (offset < len(table)), table[np.clip(offset, 0, len(table) - 1)], -1)
+    names, lengths = _runs(returns["symbol"])
+    row = names.cast(pl.Enum(symbols), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    row = np.repeat(row, lengths)
+    whole = bool(len(day) == 0 or (day.min() >= 0 and row.min() >= 0))
+    used = np.ones(len(day), dtype=bool) if whole else (day >= 0) & (row >= 0)
     place = row * width + day + left if whole else row[used] * width + day[used] + left
-    if len(place) and np.bincount(place).max() > 1:
+    filled, seen = np.full(len(symbols) * width, np.nan), np.zeros(len(symbols) * width, dtype=bool)
+    seen[place] = True
+    if np.count_nonzero(seen) < len(place):
         kept = returns.filter(pl.Series(used))
         doubled = kept.filter(pl.struct("symbol", "session").is_duplicated()).select("symbol", "session").row(0, named=True)
         raise SchemaError("returns", "symbol+session", "rows that share a key", "one row a key", doubled)
-    filled = np.full(len(symbols) * width, np.nan)
     values = _floats(returns["realized_return"])
     filled[place] = values if whole else values[used]
     return filled.reshape(len(symbols), width)
+
+
+def spans(returns: pl.DataFrame) -> pl.DataFrame:
+    """Return symbol, _first and _last: the sessions of the first and last row of each symbol, also where the return is null."""
+    names, lengths = _runs(returns["symbol"])
+    schema = pl.Schema({"symbol": pl.String, "_first": pl.Date, "_last": pl.Date})
+    if not len(lengths):
+        return pl.DataFrame(schema=schema)
+    session = returns["session"].to_physical().to_numpy()
+    starts = np.cumsum(lengths) - lengths
+    ends = {"_first": np.minimum.reduceat(session, starts), "_last": np.maximum.reduceat(session, starts)}
+    table = pl.DataFrame({"symbol": names, **ends}).cast(schema)
+    return table.group_by("symbol", maintain_order=True).agg(pl.col("_first").min(), pl.col("_last").max())
+
+
+def _runs(names: pl.Series) -> tuple[pl.Series, Ints]:
+    """Return the names of consecutive equal rows, and how many rows each stands for: in a table sorted by symbol there are few."""
+    runs = names.rle().struct
+    return runs.field("value"), runs.field("len").cast(pl.Int64).to_numpy()
 
 
 def windows(series: Floats, starts: Ints, length: int, rows: Ints | None = None) -> Floats:
@@ -248,7 +284,7 @@ def _market(sessions: pl.Series, returns: pl.Series) -> Market:
 
 def _floats(values: pl.Series) -> Floats:
     numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return numbers if np.isfinite(numbers).all() else np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def instants(values: pl.Series) -> Dates:

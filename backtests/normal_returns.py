@@ -4,7 +4,7 @@ The steps, batched over events; nothing loops over them:
 
 1. :func:`estimate` fits one model to each event's estimation window (rows with a missing value are masked, not dropped);
 2. :func:`forecast` applies it to the event window and gives :class:`AbnormalReturns`;
-3. :func:`window_car` cumulates them over a sub-window with the exact variance of the cumulated forecast error.
+3. :func:`~backtests.window_returns.window_car` cumulates them over a sub-window with the exact variance of the cumulated forecast error.
 
 Models, with R the security's return and F the K regressors of a session:
 
@@ -36,26 +36,28 @@ Patell, J. (1976), Corporate forecasts of earnings per share and stock price beh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backtests.residuals import Residuals
 from research.errors import UsageError
 
 __all__ = [
     "MODELS",
     "AbnormalReturns",
     "NormalModel",
+    "empty_like",
     "estimate",
     "forecast",
+    "over_window",
     "parameters",
+    "place",
     "stack",
     "take",
-    "window_bhar",
-    "window_car",
-    "window_scar",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -116,8 +118,10 @@ class AbnormalReturns:
     scores
         (E, L, K) whitened deviations of the day's regressors from their estimation mean: their squared sum is
         (Rm − mean)² / SSm for the market model.
-    alpha, betas, sigma, df, n_obs, mean_variance, residuals
+    alpha, betas, sigma, df, n_obs, mean_variance
         As in :class:`NormalModel`.
+    estimated
+        (E, T) estimation-window residuals, read some events at a time.
     """
 
     realized: Floats
@@ -130,13 +134,22 @@ class AbnormalReturns:
     df: Floats
     n_obs: Ints
     mean_variance: Floats
-    residuals: Floats
+    estimated: Residuals
+
+    @property
+    def residuals(self) -> Floats:
+        """(E, T) estimation-window residuals, NaN on missing days; made when it is read."""
+        return self.estimated[:]
 
     @property
     def forecast_std(self) -> Floats:
         """(E, L) sigma · √(1 + 1/T + (Rm − mean)²/SSm); NaN where the abnormal return is."""
-        variance = 1.0 + self.mean_variance[:, None] + np.square(self.scores).sum(axis=2)
-        return np.where(np.isnan(self.abnormal), np.nan, self.sigma[:, None] * np.sqrt(variance))
+        found = np.square(self.scores).sum(axis=2)
+        found += 1.0 + self.mean_variance[:, None]
+        np.sqrt(found, out=found)
+        found *= self.sigma[:, None]
+        found[np.isnan(self.abnormal)] = np.nan
+        return np.asarray(found)
 
 
 def parameters(model: str, n_regressors: int) -> int:
@@ -146,7 +159,7 @@ def parameters(model: str, n_regressors: int) -> int:
     return {"constant": 1, "market_adjusted": 1, "matched": 1, "dimson": 4}.get(model, 1 + n_regressors)
 
 
-def estimate(model: str, realized: Floats, regressors: Floats) -> NormalModel:
+def estimate(model: str, realized: Floats, regressors: Sequence[Floats] | Floats) -> NormalModel:
     """Fit ``model`` to each row by least squares over its valid days.
 
     Parameters
@@ -169,38 +182,29 @@ def estimate(model: str, realized: Floats, regressors: Floats) -> NormalModel:
         For an unknown model.
     """
     k = parameters(model, len(regressors))
+    # a missing day shows in the sum; few events have one, and only they need masks
+    sums = [values.sum(axis=1) for values in (realized, *regressors)]
+    whole = np.isfinite(sum(sums))
+    if whole.all():
+        return _estimate(model, k, realized, regressors, sums)
     valid = np.isfinite(realized)
     for regressor in regressors:
         valid &= np.isfinite(regressor)
-    n_obs = valid.sum(axis=1)
-    days = np.where(n_obs > 0, n_obs, np.nan).astype(np.float64)
-    y, y_mean = _centred(realized, valid, days)
-    pairs = [_centred(regressor, valid, days) for regressor in regressors]
-    xs = [x for x, _ in pairs]
-    centre = np.stack([mean for _, mean in pairs], axis=1) if pairs else np.zeros((len(realized), 0))
-    if model in _GIVEN:
-        betas, whitening, degenerate = np.ones_like(centre), np.zeros((*centre.shape, 1)), np.zeros(len(y), dtype=bool)
-    else:
-        betas, whitening, degenerate = _slopes(y, xs, centre, days)
-    residuals = y.copy()
-    for j, x in enumerate(xs):
-        residuals -= betas[:, j, None] * x
-    alpha = y_mean - (betas * centre).sum(axis=1)
-    df = n_obs - float(k)
-    squares = np.einsum("et,et->e", residuals, residuals)
-    total = np.einsum("et,et->e", y, y) + days * np.square(y_mean)
-    flat = ~(squares > _ROUNDING**2 * total) | degenerate | (df <= 0)
-    sigma = np.sqrt(np.where(flat, np.nan, squares) / np.where(df > 0, df, np.nan))
-    mean_variance = np.zeros(len(y)) if model in _GIVEN else 1.0 / days
-    if model in _GIVEN:
-        # the model's own abnormal return is R − Rm, not its deviation from the estimation mean
-        residuals, alpha = residuals + alpha[:, None], np.zeros(len(y))
-    if not valid.all():
-        residuals = np.where(valid, residuals, np.nan)
-    return NormalModel(alpha, betas, sigma, df, n_obs, mean_variance, centre, whitening, residuals)
+    if not whole.any():
+        return _estimate(model, k, realized, regressors, valid)
+    complete, broken = np.flatnonzero(whole), np.flatnonzero(~whole)
+    parts = (
+        _estimate(model, k, realized[complete], [x[complete] for x in regressors], [values[complete] for values in sums]),
+        _estimate(model, k, realized[broken], [x[broken] for x in regressors], valid[broken]),
+    )
+    room = [np.empty((len(realized), *values.shape[1:]), dtype=values.dtype) for values in _values(parts[0])]
+    for at, part in zip((complete, broken), parts, strict=True):
+        for held, values in zip(room, _values(part), strict=True):
+            held[at] = values
+    return NormalModel(*room)
 
 
-def forecast(model: NormalModel, realized: Floats, regressors: Floats) -> AbnormalReturns:
+def forecast(model: NormalModel, realized: Floats, regressors: Sequence[Floats] | Floats) -> AbnormalReturns:
     """Apply an estimated model to the event windows.
 
     Parameters
@@ -217,13 +221,14 @@ def forecast(model: NormalModel, realized: Floats, regressors: Floats) -> Abnorm
     for j, regressor in enumerate(regressors):
         expected += model.betas[:, j, None] * regressor
         deviations[:, :, j] = regressor - model.centre[:, j, None]
-    abnormal = realized - expected
-    scores = np.nan_to_num(np.einsum("elk,ekm->elm", deviations, model.whitening))
-    same = (model.alpha, model.betas, model.sigma, model.df, model.n_obs, model.mean_variance, model.residuals)
-    return AbnormalReturns(realized, expected, abnormal, scores, *same)
+    scores = deviations * model.whitening if len(regressors) == 1 else np.einsum("elk,ekm->elm", deviations, model.whitening)
+    if np.isnan(scores.sum()):
+        scores = np.nan_to_num(scores, copy=False)
+    same = (model.alpha, model.betas, model.sigma, model.df, model.n_obs, model.mean_variance, Residuals.of(model.residuals))
+    return AbnormalReturns(realized, expected, realized - expected, scores, *same)
 
 
-def over_window(model: NormalModel, regressors: Floats) -> NormalModel:
+def over_window(model: NormalModel, regressors: Sequence[Floats] | Floats) -> NormalModel:
     """Return ``model`` with the regressors' mean and sum of squares over all their days, also those without a return of the security.
 
     A convention of other programs; by the papers the forecast error knows only the days of the regression. For one regressor or none.
@@ -243,114 +248,109 @@ def over_window(model: NormalModel, regressors: Floats) -> NormalModel:
     return replace(model, centre=centre[:, None], whitening=(1.0 / np.sqrt(squares))[:, None, None])
 
 
-def window_car(returns: AbnormalReturns, first: int, last: int) -> tuple[Floats, Floats, Ints]:
-    """Cumulate abnormal returns over columns ``first`` .. ``last`` (both included) of the event window.
-
-    Returns
-    -------
-    car
-        (E,) sum over the valid days; NaN when there is none.
-    std_error
-        (E,) its exact forecast standard deviation, sigma · √(L + L²/T + (Σ(Rm − mean))²/SSm) over the L valid days,
-        the square root of sigma² (L + ι'X*(X'X)⁻¹X*'ι) (Campbell, Lo & MacKinlay 1997, eq. 4.4.9).
-    n_days
-        (E,) L.
-    """
-    abnormal = returns.abnormal[:, first : last + 1]
-    valid = ~np.isnan(abnormal)
-    n_days = valid.sum(axis=1)
-    length = np.where(n_days > 0, n_days, np.nan).astype(np.float64)
-    car = np.where(n_days > 0, np.where(valid, abnormal, 0.0).sum(axis=1), np.nan)
-    score = np.where(valid[:, :, None], returns.scores[:, first : last + 1], 0.0).sum(axis=1)
-    variance = length + np.square(length) * returns.mean_variance + np.square(score).sum(axis=1)
-    return car, returns.sigma * np.sqrt(variance), n_days
-
-
-def window_scar(returns: AbnormalReturns, first: int, last: int, forecast_error: bool) -> Floats:
-    """Return (E,) the sum of the days' standardised abnormal returns over √L; NaN where there is none.
-
-    The days' estimation error is common to them, which this leaves out: CAR over the ``std_error`` of :func:`window_car` is exact.
-
-    Parameters
-    ----------
-    returns
-        Of E events.
-    first, last
-        Columns of the event window, both included.
-    forecast_error
-        Whether a day is divided by its forecast standard deviation; else by sigma.
-    """
-    abnormal = returns.abnormal[:, first : last + 1]
-    scaled = abnormal / (returns.forecast_std[:, first : last + 1] if forecast_error else returns.sigma[:, None])
-    valid = ~np.isnan(scaled)
-    n_days = valid.sum(axis=1)
-    return np.asarray(np.where(valid, scaled, 0.0).sum(axis=1) / np.sqrt(np.where(n_days > 0, n_days, np.nan)))
-
-
-def window_bhar(returns: AbnormalReturns, first: int, last: int, log: bool) -> Floats:
-    """Return (E,) buy-and-hold abnormal returns: Π(1 + R) − Π(1 + E[R]) over the valid days; NaN where there is none.
-
-    Parameters
-    ----------
-    returns
-        Of E events.
-    first, last
-        Columns of the event window, both included.
-    log
-        Whether returns are log returns, which compound by their sum.
-    """
-    known = ~np.isnan(returns.abnormal[:, first : last + 1])
-    held, normal = (np.where(known, values[:, first : last + 1], 0.0) for values in (returns.realized, returns.expected))
-    compounded = np.exp(held.sum(axis=1)) - np.exp(normal.sum(axis=1)) if log else (1.0 + held).prod(axis=1) - (1.0 + normal).prod(axis=1)
-    return np.where(known.any(axis=1), compounded, np.nan)
-
-
 def empty_like(part: AbnormalReturns, n_events: int) -> AbnormalReturns:
-    """Return room for ``n_events`` events of the shape of ``part``, to be filled by :func:`place`."""
-    values = (getattr(part, field.name) for field in fields(part))
-    return AbnormalReturns(*(np.empty((n_events, *value.shape[1:]), dtype=value.dtype) for value in values))
+    """Return room for ``n_events`` events of the shape of ``part``, for :func:`place`; residuals are not its own.
+
+    One day of all events is contiguous, as sums over windows and events need it.
+    """
+    return _of(part.estimated, lambda name: np.empty((*_array(part, name).shape[:0:-1], n_events), dtype=_array(part, name).dtype).T)
 
 
-def place(room: AbnormalReturns, start: int, part: AbnormalReturns) -> None:
-    """Write the events of ``part`` into ``room`` from row ``start`` on."""
-    for field in fields(room):
-        values = getattr(part, field.name)
-        getattr(room, field.name)[start : start + len(values)] = values
+def place(room: AbnormalReturns, rows: slice | npt.NDArray[np.intp], part: AbnormalReturns) -> None:
+    """Write the events of ``part`` into ``rows`` of ``room``, which keeps its own residuals."""
+    for name in _ARRAYS:
+        _array(room, name)[rows] = _array(part, name)
 
 
 def take(returns: AbnormalReturns, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> AbnormalReturns:
     """Return the events at ``rows`` (positions or a mask)."""
-    return AbnormalReturns(*(getattr(returns, field.name)[rows] for field in fields(returns)))
+    at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    return _of(returns.estimated.take(at), lambda name: np.take(_array(returns, name).T, at, axis=-1).T)
 
 
 def stack(parts: Sequence[AbnormalReturns]) -> AbnormalReturns:
     """Return the events of all ``parts``, in order; at least one part."""
     if len(parts) == 1:
         return parts[0]
-    return AbnormalReturns(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])))
+    residuals = Residuals.stack([part.estimated for part in parts])
+    return _of(residuals, lambda name: np.concatenate([_array(part, name).T for part in parts], axis=-1).T)
+
+
+def _of(estimated: Residuals, array: Callable[[str], npt.NDArray[Any]]) -> AbnormalReturns:
+    return AbnormalReturns(**{name: array(name) for name in _ARRAYS}, estimated=estimated)
+
+
+def _array(returns: AbnormalReturns, name: str) -> npt.NDArray[Any]:
+    values: npt.NDArray[Any] = getattr(returns, name)
+    return values
+
+
+#: the fields of AbnormalReturns that are arrays
+_ARRAYS = tuple(field.name for field in fields(AbnormalReturns) if field.name != "estimated")
+
+
+def _values(model: NormalModel) -> list[npt.NDArray[Any]]:
+    return [getattr(model, field.name) for field in fields(model)]
+
+
+def _estimate(
+    model: str, k: int, realized: Floats, regressors: Sequence[Floats] | Floats, days: list[Floats] | npt.NDArray[np.bool_]
+) -> NormalModel:
+    """Fit rows of which all days count (``days`` are then the sums of returns and regressors), or those that ``days`` marks."""
+    if isinstance(days, list):
+        n_obs = np.full(len(realized), realized.shape[1])
+        means = [total / realized.shape[1] for total in days]
+        y, *xs = (values - mean[:, None] for values, mean in zip((realized, *regressors), means, strict=True))
+    else:
+        n_obs = days.sum(axis=1)
+        pairs = [_centred(values, days, np.where(n_obs > 0, n_obs, np.nan)) for values in (realized, *regressors)]
+        (y, *xs), means = [values for values, _ in pairs], [mean for _, mean in pairs]
+    n = np.where(n_obs > 0, n_obs, np.nan).astype(np.float64)
+    y_mean, centre = means[0], np.stack(means[1:], axis=1) if xs else np.zeros((len(realized), 0))
+    if model in _GIVEN:
+        betas, whitening, degenerate = np.ones_like(centre), np.zeros((*centre.shape, 1)), np.zeros(len(y), dtype=bool)
+        explained = np.vecdot(y, y)
+    else:
+        betas, whitening, degenerate, cross = _slopes(y, xs, centre, n)
+        explained = (betas * cross).sum(axis=1)
+    alpha = y_mean - (betas * centre).sum(axis=1)
+    df = n_obs - float(k)
+    residuals = y
+    for j, x in enumerate(xs):
+        x *= betas[:, j, None]
+        residuals -= x
+    squares = np.vecdot(residuals, residuals)
+    total = squares + np.abs(explained) + n * np.square(y_mean)
+    flat = ~(squares > _ROUNDING**2 * total) | degenerate | (df <= 0)
+    sigma = np.sqrt(np.where(flat, np.nan, squares) / np.where(df > 0, df, np.nan))
+    mean_variance = np.zeros(len(y)) if model in _GIVEN else 1.0 / n
+    if model in _GIVEN:
+        # the model's own abnormal return is R − Rm, not its deviation from the estimation mean
+        residuals += alpha[:, None]
+        alpha = np.zeros(len(y))
+    if not isinstance(days, list):
+        residuals[~days] = np.nan
+    return NormalModel(alpha, betas, sigma, df, n_obs, mean_variance, centre, whitening, residuals)
 
 
 def _centred(values: Floats, valid: npt.NDArray[np.bool_], days: Floats) -> tuple[Floats, Floats]:
-    """Return ``values`` less their mean over the valid days (0 on the others), and that mean."""
-    if valid.all():
-        mean = values.mean(axis=1)
-        return values - mean[:, None], mean
+    """Return ``values`` less their mean over the valid days, 0 on the others, and that mean."""
     kept = np.where(valid, values, 0.0)
     mean = kept.sum(axis=1) / days
     return np.where(valid, kept - mean[:, None], 0.0), mean
 
 
-def _slopes(y: Floats, xs: list[Floats], centre: Floats, days: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return loadings, whitening and where the regressors do not identify them."""
+def _slopes(y: Floats, xs: list[Floats], centre: Floats, days: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_], Floats]:
+    """Return loadings, whitening, where the regressors do not identify them, and the regressors' products with ``y``."""
     n_events, k = centre.shape
     if k == 0:
-        return np.zeros((n_events, 0)), np.zeros((n_events, 0, 0)), np.zeros(n_events, dtype=bool)
+        return np.zeros((n_events, 0)), np.zeros((n_events, 0, 0)), np.zeros(n_events, dtype=bool), np.zeros((n_events, 0))
     gram = np.empty((n_events, k, k))
     cross = np.empty((n_events, k))
     for i, x in enumerate(xs):
-        cross[:, i] = np.einsum("et,et->e", x, y)
+        cross[:, i] = np.vecdot(x, y)
         for j in range(i + 1):
-            gram[:, i, j] = gram[:, j, i] = np.einsum("et,et->e", x, xs[j])
+            gram[:, i, j] = gram[:, j, i] = np.vecdot(x, xs[j])
     squares = np.diagonal(gram, axis1=1, axis2=2)
     flat = ~(squares > _ROUNDING**2 * days[:, None] * np.square(centre)) | (squares == 0)
     scale = np.where(flat, np.nan, np.sqrt(np.where(flat, 1.0, squares)))
@@ -367,4 +367,4 @@ def _slopes(y: Floats, xs: list[Floats], centre: Floats, days: Floats) -> tuple[
         roots = np.where(degenerate[:, None], np.nan, roots)
         whitening = vectors / np.sqrt(roots)[:, None, :] / scale[:, :, None]
     betas = np.einsum("ekm,elm,el->ek", whitening, whitening, cross)
-    return betas, whitening, degenerate
+    return betas, whitening, degenerate, cross

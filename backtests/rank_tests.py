@@ -10,29 +10,28 @@ Corrado, C. (1989), A nonparametric test for abnormal security-price performance
     385-395.
 Corrado, C. & Zivney, T. (1992), The specification and power of the sign test in event study hypothesis tests using daily stock returns,
     Journal of Financial and Quantitative Analysis 27, 465-478.
-Kolari, J. & Pynnönen, S. (2011), Nonparametric rank tests for event studies, Journal of Empirical Finance 18, 953-971.
 Luoma, T. (2011), A variety of nonparametric tests for event studies, University of Vaasa.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from backtests.outcomes import Outcome, normal, student
+from backtests.residuals import Beside, Rows, each_block
 
 __all__ = [
-    "GeneralizedRanks",
+    "RankMeans",
     "average_ranks",
+    "bounded",
     "campbell_wasley",
+    "common_rank",
     "corrado_rank",
-    "generalized_ranks",
-    "grank_t",
-    "grank_z",
-    "granks",
     "median_signs",
     "rank_sums",
     "restandardised",
@@ -40,9 +39,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-#: rows ranked at once: their arrays stay in the processor's cache
-_BLOCK = 2048
 
 #: a spread this much smaller than the largest rank is rounding error
 _ROUNDING = 1e-12
@@ -82,7 +78,7 @@ def campbell_wasley(z: Floats, columns: slice | Ints, n_events: int) -> Outcome:
 
     Ranks of one event add to a constant, so that days are correlated by −1/(D − 1) and ΣZ over L of D days has the variance
     L S² (D − L) / (D − 1), which the 1/√L of :func:`corrado_rank` overstates: W = ΣZ / √(L (D − L) / (D − 1)) / S. S contains the tested
-    days too; W √((D − 2) / (D − 1 − W²)) is Student's t with D − 2 degrees of freedom (Luoma 2011; Kolari & Pynnönen 2011).
+    days too; W √((D − 2) / (D − 1 − W²)) is Student's t with D − 2 degrees of freedom (Luoma 2011).
 
     For windows of several days, of events that share day 0 or not. Assumes that the event leaves the variance as it was. Null where the
     window takes all days.
@@ -97,133 +93,66 @@ def campbell_wasley(z: Floats, columns: slice | Ints, n_events: int) -> Outcome:
     if deviation is None or length == 0 or length >= days:
         return Outcome(None, None, None, n_events)
     scaled = float(tested.sum()) / (math.sqrt(length * (days - length) / (days - 1.0)) * deviation)
-    return _bounded(scaled, days, n_events)
+    return bounded(scaled, days, n_events)
 
 
 @dataclass(frozen=True, slots=True)
-class GeneralizedRanks:
-    """Ranks of the estimation days, to which :func:`grank_t` adds the window as one more day.
+class RankMeans:
+    """Ranks of the days of all events together, not centred for each: what :func:`common_rank` needs.
 
     Attributes
     ----------
-    residuals, sigma
-        (N, T) residuals, NaN where missing, and (N,) their standard deviation.
-    sums
-        (T,) Σ over events of rank / (M + 2), ranks within the M estimation days.
-    n_days
-        (N,) M.
+    sums, counts
+        (D,) sum of a day's ranks, and valid events.
+    centre
+        Mean over events of their mean rank, (M + 1) / 2.
     """
 
-    residuals: Floats
-    sigma: Floats
     sums: Floats
-    n_days: Floats
+    counts: Floats
+    centre: float
+
+    @classmethod
+    def of(cls, series: Rows) -> RankMeans:
+        """Rank the D days of each of N events."""
+
+        def ranked(rows: slice) -> tuple[Floats, Ints]:
+            ranks = average_ranks(series[rows])
+            valid = ~np.isnan(ranks)
+            days = valid.sum(axis=1)
+            held = days > 0
+            own = np.array([((days[held] + 1.0) / 2.0).sum(), held.sum()])
+            return np.append(np.where(valid, ranks, 0.0).sum(axis=0), own[0]), np.append(valid.sum(axis=0), own[1])
+
+        sums, counts = np.zeros(series.shape[1] + 1), np.zeros(series.shape[1] + 1)
+        for part, known in each_block(len(series), ranked):
+            sums += part
+            counts += known
+        return cls(sums[:-1], counts[:-1], float(sums[-1] / max(counts[-1], 1.0)))
 
 
-def generalized_ranks(residuals: Floats, sigma: Floats) -> GeneralizedRanks:
-    """Rank the standardised residuals of each event, once for all windows.
+def common_rank(ranks: RankMeans, columns: Ints, n_events: int, n_days: float) -> Outcome:
+    """Rank test over several days with ranks about one mean of all events: √L (mean rank − centre) / √(Σ (day's mean − centre)² / n_days).
 
-    Parameters
-    ----------
-    residuals
-        (N, T) estimation-window residuals.
-    sigma
-        (N,) residual standard deviations.
-    """
-    sums = np.zeros(residuals.shape[1])
-    n_days = (~np.isnan(residuals)).sum(axis=1).astype(np.float64)
-    for start in range(0, len(residuals), _BLOCK):
-        ranks = average_ranks(residuals[start : start + _BLOCK])
-        sums += np.nansum(ranks / (n_days[start : start + _BLOCK, None] + 2.0), axis=0)
-    return GeneralizedRanks(residuals, sigma, sums, n_days)
-
-
-def grank_t(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
-    """Generalised rank test GRANK-T of Kolari & Pynnönen (2011): t(T − 1) with T estimation days.
-
-    The window is one more day beside the T estimation days: its value is SCAR over the cross-sectional standard *deviation* of SCAR,
-    theirs are residuals over sigma. With Ū(t) the mean over the n(t) valid events of rank / (M + 2) − 1/2, S² the mean over the D = T + 1
-    days of n(t)/N · Ū(t)²
-    and Z = Ū(0)/S the statistic is Z √((D − 2) / (D − 1 − Z²)), t(D − 2).
-
-    Robust to event-induced variance, to cross-correlation of events that share day 0, to autocorrelation and to any distribution of
-    returns; the first choice for windows of several days. Not for estimation windows below about 50 days.
+    As :func:`corrado_rank` where all events have as many days; where they have not, an event of more days has larger ranks and pulls the
+    mean. Standard normal; kept to reproduce what is printed elsewhere.
 
     Parameters
     ----------
     ranks
-        From :func:`generalized_ranks`.
-    scar
-        (N,) standardised cumulative abnormal returns; events with NaN are left out.
+        From :meth:`RankMeans.of`.
+    columns, n_events
+        As for :func:`corrado_rank`.
+    n_days
+        What the squares are divided by, the mean number of valid days.
     """
-    return granks(ranks, scar)[0]
-
-
-def grank_z(ranks: GeneralizedRanks, scar: Floats) -> Outcome:
-    """Generalised rank test GRANK-Z of Kolari & Pynnönen (2011): Ū(0) / √(Σ (D − 1) / (12 (D + 1)) / N²), standard normal.
-
-    As :func:`grank_t`, with the variance a uniform rank has instead of the measured one; D = M + 1 of each event. Assumes independent
-    events: not for events that share days (there :func:`grank_t`), but more powerful where dates differ.
-
-    Parameters
-    ----------
-    ranks, scar
-        As for :func:`grank_t`.
-    """
-    return granks(ranks, scar)[1]
-
-
-def granks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Outcome, Outcome]:
-    """Return :func:`grank_t` and :func:`grank_z`, which share all but the last step.
-
-    Parameters
-    ----------
-    ranks, scar
-        As for :func:`grank_t`.
-    """
-    centred, counts, zero, n, uniform = _window_ranks(ranks, scar)
-    nothing = Outcome(None, None, None, n)
-    if n < 2 or uniform <= 0:
-        return nothing, nothing
-    z = normal(zero / math.sqrt(uniform), n)
-    known = counts > 0
-    means = np.append(centred[known] / counts[known], zero / n)
-    weights = np.append(counts[known], n) / n
-    days = len(means)
-    variance = float((weights * np.square(means)).sum()) / days
-    if variance <= _ROUNDING**2:
-        return nothing, z
-    return _bounded(float(means[-1]) / math.sqrt(variance), days, n), z
-
-
-def _window_ranks(ranks: GeneralizedRanks, scar: Floats) -> tuple[Floats, Floats, float, int, float]:
-    """Return the sums of centred ranks on the estimation days, their counts, that of the window, N, and the sum of its variances."""
-    chosen = ~np.isnan(scar) & (ranks.n_days > 0)
-    n = int(chosen.sum())
-    deviation = float(scar[chosen].std(ddof=1)) if n > 1 else 0.0
-    if not deviation > 0:
-        return np.zeros(0), np.zeros(0), 0.0, 0 if n == 0 else 1, 0.0
-    whole = bool(chosen.all())
-    sums = ranks.sums
-    if not whole:
-        left = ranks.residuals[~chosen]
-        sums = sums - np.nansum(average_ranks(left) / (ranks.n_days[~chosen, None] + 2.0), axis=0)
-    weights = 1.0 / (ranks.n_days + 2.0)
-    sums, counts, zero = sums.copy(), np.zeros(len(sums)), 0.0
-    rows = np.flatnonzero(chosen)
-    for start in range(0, n, _BLOCK):
-        block = rows[start : start + _BLOCK] if not whole else slice(start, min(start + _BLOCK, n))
-        residuals, weight = ranks.residuals[block], weights[block]
-        # theirs are residuals over sigma: the comparison is the same in units of the return
-        value = (scar[block] / deviation * ranks.sigma[block])[:, None]
-        below, equal = value < residuals, value == residuals
-        # the window lifts each day above it by one rank, and a tie by half
-        sums += weight @ below + weight @ equal / 2.0
-        valid = ~np.isnan(residuals)
-        counts += valid.sum(axis=0)
-        zero += float((weight * (ranks.n_days[block] - below.sum(axis=1) - equal.sum(axis=1) / 2.0 + 1.0) - 0.5).sum())
-    days = ranks.n_days[chosen] + 1.0
-    return sums - 0.5 * counts, counts, zero, n, float(((days - 1.0) / (12.0 * (days + 1.0))).sum())
+    known = ranks.counts > 0
+    squares = float(np.square(ranks.sums[known] / ranks.counts[known] - ranks.centre).sum())
+    tested = float(ranks.counts[columns].sum())
+    if not tested > 0 or not squares > (_ROUNDING * ranks.centre) ** 2:
+        return Outcome(None, None, None, n_events)
+    distance = float(ranks.sums[columns].sum()) / tested - ranks.centre
+    return normal(math.sqrt(len(columns)) * distance / math.sqrt(squares / n_days), n_events)
 
 
 def _tested(z: Floats, columns: slice | Ints) -> tuple[Floats, float | None, int]:
@@ -234,7 +163,7 @@ def _tested(z: Floats, columns: slice | Ints) -> tuple[Floats, float | None, int
     return tested, deviation if deviation > _ROUNDING else None, len(known)
 
 
-def _bounded(scaled: float, days: int, n_events: int) -> Outcome:
+def bounded(scaled: float, days: int, n_events: int) -> Outcome:
     """Return the t of a day over a root mean square that contains it: Z √((D − 2) / (D − 1 − Z²)), t(D − 2)."""
     left = days - 1.0 - scaled**2
     if days < 3 or left <= 0:
@@ -242,7 +171,7 @@ def _bounded(scaled: float, days: int, n_events: int) -> Outcome:
     return student(scaled * math.sqrt((days - 2.0) / left), days - 2.0, n_events)
 
 
-def restandardised(residuals: Floats, sigma: Floats, abnormal: Floats, forecast_std: Floats) -> Floats:
+def restandardised(residuals: Rows, sigma: Floats, abnormal: Floats, forecast_std: Floats) -> Beside:
     """Return (N, T + L) standardised returns whose event days have a cross-sectional standard deviation of one.
 
     Residuals over sigma, then abnormal returns over their forecast standard deviation and over the standard deviation of that ratio among
@@ -255,10 +184,10 @@ def restandardised(residuals: Floats, sigma: Floats, abnormal: Floats, forecast_
     centre = np.where(valid, scaled, 0.0).sum(axis=0) / np.where(counts > 0, counts, np.nan)
     squares = np.where(valid, np.square(scaled - centre), 0.0).sum(axis=0)
     deviation = np.sqrt(squares / np.where(counts > 1, counts - 1.0, np.nan))
-    return np.concatenate([residuals / sigma[:, None], scaled / np.where(deviation > 0, deviation, 1.0)], axis=1)
+    return Beside(residuals, scaled / np.where(deviation > 0, deviation, 1.0), sigma)
 
 
-def median_signs(series: Floats, scaled: bool = False) -> Floats:
+def median_signs(series: Rows, scaled: bool = False) -> Floats:
     """Return (D,) Σ sign(x − the event's median) / √N(t) of each day; NaN where no event is valid.
 
     Parameters
@@ -268,21 +197,22 @@ def median_signs(series: Floats, scaled: bool = False) -> Floats:
     scaled
         Take N times the mean of the valid signs for their sum.
     """
-    sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
-    for start in range(0, len(series), _BLOCK):
-        block = series[start : start + _BLOCK]
+
+    def signs(rows: slice) -> tuple[Floats, Ints]:
+        block = series[rows]
         valid = ~np.isnan(block)
         complete = bool(valid.all())
         some = np.ones(len(block), dtype=bool) if complete else valid.any(axis=1)
         median = np.full(len(block), np.nan)
         median[some] = np.median(block, axis=1) if complete else np.nanmedian(block[some], axis=1)
-        sums += np.where(valid, np.sign(block - median[:, None]), 0.0).sum(axis=0)
-        counts += valid.sum(axis=0)
+        return np.where(valid, np.sign(block - median[:, None]), 0.0).sum(axis=0), valid.sum(axis=0)
+
+    sums, counts = _summed(series, signs)
     some = np.where(counts > 0, counts, np.nan)
     return np.asarray(sums * (len(series) / some if scaled else 1.0) / np.sqrt(some))
 
 
-def rank_sums(series: Floats, raw: bool = False, scaled: bool = False) -> Floats:
+def rank_sums(series: Rows, raw: bool = False, scaled: bool = False) -> Floats:
     """Return (D,) the sum of a day's centred ranks over the √ of its number of valid events; NaN where there is none.
 
     The rank of an event's day among its M valid days is centred as rank / (M + 1) − 1/2.
@@ -297,19 +227,29 @@ def rank_sums(series: Floats, raw: bool = False, scaled: bool = False) -> Floats
     scaled
         Take N times the mean of the valid ranks for their sum.
     """
-    sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
-    for start in range(0, len(series), _BLOCK):
-        block = series[start : start + _BLOCK]
+
+    def scores_of(rows: slice) -> tuple[Floats, Ints]:
+        block = series[rows]
         valid = ~np.isnan(block)
         n_days = valid.sum(axis=1)[:, None]
         ranks = average_ranks(block)
         scores = ranks - (n_days + 1.0) / 2.0 if raw else ranks / (n_days + 1.0) - 0.5
-        sums += np.where(valid, scores, 0.0).sum(axis=0)
-        counts += valid.sum(axis=0)
+        return np.where(valid, scores, 0.0).sum(axis=0), valid.sum(axis=0)
+
+    sums, counts = _summed(series, scores_of)
     some = np.where(counts > 0, counts, np.nan)
     if scaled:
         sums *= len(series) / some
     return np.asarray(sums / some if raw else sums / np.sqrt(some))
+
+
+def _summed(series: Rows, work: Callable[[slice], tuple[Floats, Ints]]) -> tuple[Floats, Floats]:
+    """Return the sums and counts of each day that ``work`` finds in the blocks of ``series``."""
+    sums, counts = np.zeros(series.shape[1]), np.zeros(series.shape[1])
+    for part, known in each_block(len(series), work):
+        sums += part
+        counts += known
+    return sums, counts
 
 
 def average_ranks(values: Floats) -> Floats:

@@ -11,6 +11,7 @@ Dutta, A., Knif, J., Kolari, J. & Pynnönen, S. (2018), A robust and powerful te
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from backtests.event_windows import Clock
 from backtests.multiple_testing import benjamini_hochberg, benjamini_yekutieli, bonferroni, hochberg, holm, hommel
 from backtests.normal_returns import AbnormalReturns
 from backtests.outcomes import Outcome, student
-from backtests.study_inputs import read_table
+from backtests.residuals import Residuals
+from backtests.study_columns import read_table, typed
 from backtests.study_tests import Sample, default_windows, distribution
+from research.errors import DataError
 
 __all__ = ["clustered_mean", "clustered_variance", "given_clusters", "given_matrix", "given_residuals"]
 
@@ -93,8 +96,7 @@ def given_residuals(folder: Path) -> dict[str, Any]:
     paired by their day relative to the event, and no test of calendar time is run.
     """
     abnormal, residuals, during, before = (
-        read_table(folder / f"{name}.csv").drop("event_id").cast(pl.Float64).to_numpy()
-        for name in ("AR", "EPS", "market_event", "market_estimation")
+        _matrix(folder / f"{name}.csv")[1] for name in ("AR", "EPS", "market_event", "market_estimation")
     )
     n_events, length = abnormal.shape
     half = length // 2
@@ -115,7 +117,7 @@ def given_residuals(folder: Path) -> dict[str, Any]:
         df=df,
         n_obs=n_obs,
         mean_variance=1.0 / n_obs,
-        residuals=residuals,
+        estimated=Residuals.of(residuals),
     )
     # every event stands on one day, as no days are known
     width = residuals.shape[1] + length
@@ -125,7 +127,7 @@ def given_residuals(folder: Path) -> dict[str, Any]:
     tests = {}
     for name, rules in CONVENTIONS.items():
         rescaled = arrays.sigma * (np.sqrt(df / (n_obs - 1.0)) if rules.sigma == "T-1" else 1.0)
-        own = AbnormalReturns(*(rescaled if slot == "sigma" else getattr(arrays, slot) for slot in AbnormalReturns.__slots__))
+        own = replace(arrays, sigma=rescaled)
         sample = Sample.of(estimation, window, own, clock, _ON_RESIDUALS, seed=0, log=False, conventions=rules)
         daily = [(tau, tau) for tau in range(window[0], window[1] + 1)]
         asked = sorted({*daily, *default_windows(window)})
@@ -134,9 +136,20 @@ def given_residuals(folder: Path) -> dict[str, Any]:
             for where in asked
             for row in (_row(test, *where, o) for test, o in zip(_ON_RESIDUALS, sample.run(_ON_RESIDUALS, where), strict=True))
         ]
-    ids = read_table(folder / "AR.csv")["event_id"].cast(pl.String).to_list()
+    ids = _matrix(folder / "AR.csv")[0]
     events = [{"event_id": ids[i], "sigma": arrays.sigma[i], "n_obs": n_obs[i], "car": float(abnormal[i].sum())} for i in range(n_events)]
     return {"estimation": list(estimation), "window": list(window), "models": {"given": {"events": events, "tests": tests}}}
+
+
+def _matrix(path: Path) -> tuple[list[str], Floats]:
+    """Return the ids and the numbers of a file with a row an event; :class:`~research.errors.DataError` where there is none."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; expected it beside the other files of {path.parent}.")
+    table = read_table(path)
+    if "event_id" not in table.columns or not table.height or len(table.columns) < 2:
+        raise DataError(f"{path} has {table.height} rows of {', '.join(table.columns[:5])} …; expected event_id and a column a day.")
+    numbers = typed(table.drop("event_id"), [name for name in table.columns if name != "event_id"], path.name)
+    return table["event_id"].to_list(), numbers.with_columns(pl.all().fill_null(float("nan"))).to_numpy()
 
 
 def given_matrix(folder: Path) -> dict[str, Any]:
@@ -146,8 +159,7 @@ def given_matrix(folder: Path) -> dict[str, Any]:
     exact binomial p-value, and the signed-rank test exact, by the normal distribution and with continuity correction; p-values adjusted
     over the days.
     """
-    table = read_table(folder / "ar_matrix.csv").drop("event_id").cast(pl.Float64)
-    matrix = table.to_numpy()
+    _, matrix = _matrix(folder / "ar_matrix.csv")
     half = matrix.shape[1] // 2
     known = ~np.isnan(matrix)
     sums = np.where(np.maximum.accumulate(known, axis=1), np.where(known, matrix, 0.0).cumsum(axis=1), np.nan)
@@ -212,16 +224,17 @@ def given_clusters(folder: Path) -> dict[str, Any]:
     difference, ``sar`` that over its standard deviation, both also of log returns (``log_ar``, ``log_sar``), and ``asr``, the difference of
     the log returns each over its own standard deviation (Dutta, Knif, Kolari & Pynnönen 2018).
     """
-    table = read_table(folder / "share_repurchases.csv").drop_nulls("ars").cast({"ars": pl.Float64})
+    table = typed(read_table(folder / "share_repurchases.csv"), ["ars"], "share_repurchases.csv").drop_nulls("ars")
     values = table["ars"].to_numpy()
-    firm, day = (table[name].cast(pl.String).rank("dense").to_numpy().astype(np.int64) for name in ("code", "date"))
+    firm, day = (table[name].rank("dense").to_numpy().astype(np.int64) for name in ("code", "date"))
     tests = [{"clusters": name, **_clustered(values, each)} for name, each in (("firm", [firm]), ("date", [day]), ("two_way", [firm, day]))]
     tests.append({"clusters": "none", **_outcome(event_tests.cross_sectional(values))})
     result: dict[str, Any] = {"mean": float(values.mean()), "n": len(values), "tests": tests}
     if (folder / "returns.csv").exists():
-        pair = read_table(folder / "returns.csv").drop_nulls()
+        pair = read_table(folder / "returns.csv")
         event, control = pair.columns[1:3]
-        simple = pair.select(event, control).cast(pl.Float64).to_numpy()
+        pair = typed(pair, [event, control], "returns.csv").drop_nulls()
+        simple = pair.select(event, control).to_numpy()
         logs = np.log1p(simple)
         abnormal, compounded = simple[:, 0] - simple[:, 1], logs[:, 0] - logs[:, 1]
         deviations = logs.std(axis=0, ddof=1)
@@ -230,7 +243,7 @@ def given_clusters(folder: Path) -> dict[str, Any]:
             "control": control,
             "sigma": float(abnormal.std(ddof=1)),
             "log_sigma": float(compounded.std(ddof=1)),
-            "date": pair["date"].cast(pl.String).to_list(),
+            "date": pair["date"].to_list(),
             "ar": abnormal,
             "sar": abnormal / abnormal.std(ddof=1),
             "log_ar": compounded,

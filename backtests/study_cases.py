@@ -6,7 +6,6 @@ matrix of abnormal returns, and given standardised returns in clusters. Layouts 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +21,14 @@ from backtests.conventions import CONVENTIONS
 from backtests.event_study import EventStudy
 from backtests.garch import garch_fit
 from backtests.multiple_testing import benjamini_hochberg, holm
-from backtests.normal_returns import AbnormalReturns, parameters, window_bhar, window_car, window_scar
+from backtests.normal_returns import AbnormalReturns, parameters
 from backtests.study_arrays import given_clusters, given_matrix, given_residuals
-from backtests.study_inputs import Case, read_case, read_table
+from backtests.study_columns import canonical, day_of, read_settings, read_table, typed
+from backtests.study_inputs import Case, read_case
 from backtests.study_result import EventStudyResult
-from backtests.study_rows import fit_own_rows, gapped
+from backtests.study_rows import fit_own_rows, gapped, over_longer
 from backtests.study_tests import TESTS, conventional, default_windows, distribution
+from backtests.window_returns import window_bhar, window_car, window_scar
 from research.errors import DataError, EstimationError
 
 __all__ = ["run_case"]
@@ -179,31 +180,26 @@ def _panel_factors(folder: Path) -> pl.DataFrame | None:
     """Return the factors that stand in a panel beside the returns; raw returns are regressed on them, so no risk-free rate is taken off."""
     if not (folder / "panel.csv").exists():
         return None
-    panel = read_table(folder / "panel.csv")
+    panel = canonical(read_table(folder / "panel.csv"), {"date": ("date", "session", "day")}, "panel.csv")
     names = {"mktrf_h15": "market_excess", "mktrf": "market_excess", "smb": "smb", "hml": "hml", "rmw": "rmw", "cma": "cma", "mom": "mom"}
-    columns = {names[name]: pl.col(name).cast(pl.Float64).first() for name in panel.columns if name in names}
+    held = [name for name in panel.columns if name in names]
+    panel = typed(panel, held, "panel.csv", ["date"]).drop_nulls("date")
+    columns = {names[name]: pl.col(name).first() for name in held}
     return panel.group_by("date").agg(**columns).rename({"date": "session"}).sort("session") if columns else None
 
 
 def _stated_windows(folder: Path, case: Case) -> list[Window]:
     """Return the further windows that the folder's settings name, as far as the event window holds them."""
-    settings: dict[str, Any] = {}
-    for name in ("config.json", "expected.json"):
-        if not settings and (folder / name).exists():
-            settings = json.loads((folder / name).read_text(encoding="utf-8"))
+    settings = read_settings(folder / "config.json") or read_settings(folder / "expected.json")
     found: list[Window] = []
     listed = settings.get("windows", {}).get("event", []) if isinstance(settings.get("windows"), dict) else []
     if listed and isinstance(listed[0], list):
         found += [(int(first), int(last)) for first, last in listed]
     if {"car_start", "car_end", "event_start"} <= set(settings):
         sessions = case.market["session"]
-        zero, start = (sessions.search_sorted(_day(settings[name])) for name in ("event_start", "car_start"))
-        found.append((int(start - zero), int(sessions.search_sorted(_day(settings["car_end"]), side="right") - 1 - zero)))
+        zero, start = (sessions.search_sorted(day_of(settings[name])) for name in ("event_start", "car_start"))
+        found.append((int(start - zero), int(sessions.search_sorted(day_of(settings["car_end"]), side="right") - 1 - zero)))
     return [(first, last) for first, last in found if case.window[0] <= first <= last <= case.window[1]]
-
-
-def _day(text: str) -> Any:
-    return pl.Series([text]).str.to_date()[0]
 
 
 def _model(case: Case, run: _Run, stated: Sequence[Window], own_rows: bool) -> dict[str, Any]:
@@ -219,14 +215,20 @@ def _model(case: Case, run: _Run, stated: Sequence[Window], own_rows: bool) -> d
         name: fit_own_rows(way, *given) if own_rows and name == "sipemu" else way.fit_returns(*given)
         for name, way in ((name, replace(study, conventions=name)) for name in (CONVENTIONS if run.model != "garch" else ("textbook",)))
     }
+    if run.estimation != case.estimation and "sipemu" in fitted:
+        longer = replace(study, estimation=case.estimation, conventions="sipemu")
+        fitted["sipemu"] = over_longer(fitted["sipemu"], fit_own_rows(longer, *given) if own_rows else longer.fit_returns(*given))
+    if run.suffixed:
+        name_of = pl.col("symbol").str.replace(f"{_EVENT_MARK}[0-9]+$", "")
+        fitted = {k: replace(f, events=f.events.with_columns(name_of), dropped=f.dropped.with_columns(name_of)) for k, f in fitted.items()}
     result = fitted["textbook"]
     tests = {name: _tests(found, stated) for name, found in fitted.items()}
     if "estudy2" in fitted and CONVENTIONS["estudy2"].ranks == "raw":
-        uniform = replace(CONVENTIONS["estudy2"], name="estudy2, uniform ranks", ranks="uniform")
+        uniform = replace(CONVENTIONS["estudy2"], name="estudy2, uniform ranks", ranks="uniform", rank_windows="centred")
         tests["estudy2"] += _tests(
             replace(fitted["estudy2"], study=replace(study, conventions=uniform)), stated, {"corrado_rank": "modified_rank"}
         )
-    found: dict[str, Any] = {
+    return {
         "model": run.model,
         "own_rows": ["sipemu"] if own_rows and run.model != "garch" else [],
         "estimation": list(run.estimation),
@@ -236,13 +238,9 @@ def _model(case: Case, run: _Run, stated: Sequence[Window], own_rows: bool) -> d
         "tests": tests,
         "events_by_convention": {name: _events_by(found) for name, found in fitted.items() if name != "textbook"},
         "differences": result.differences().to_dicts() if groups else [],
-        "dropped": result.dropped.to_dicts(),
+        "dropped": [*result.dropped.to_dicts(), *case.unread.to_dicts()],
         "warnings": list(result.warnings),
     }
-    if run.suffixed:
-        for row in (*found["events"], *found["dropped"], *(row for rows in found["events_by_convention"].values() for row in rows)):
-            row["symbol"] = row["symbol"] and row["symbol"].rsplit(_EVENT_MARK, 1)[0]
-    return found
 
 
 def _garch(result: EventStudyResult, market: pl.DataFrame) -> list[dict[str, Any]]:

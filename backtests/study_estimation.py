@@ -6,7 +6,6 @@ The blocks hold thousands of events each; nothing loops over events. :func:`carr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from backtests.event_windows import Clock, Market, codes, instants, return_matri
 from backtests.garch import garch_market
 from backtests.limit_days import carried, event_sessions, locked_matrix, unfree
 from backtests.normal_returns import AbnormalReturns, NormalModel, empty_like, estimate, forecast, over_window, place, stack, take
+from backtests.residuals import Line, Panel, Residuals, each_block
 from backtests.thin_trading import across_gaps, dimson, leads_and_lags, scholes_williams
 from research.calendar import mic_of, sessions_within
 from research.errors import CalendarError
@@ -34,12 +34,6 @@ Window = tuple[int, int]
 
 #: models whose estimation takes the market's lead and lag, and whose forecast does not
 _LAGGED = ("scholes_williams", "dimson")
-
-#: events estimated at once: the blocks' arrays stay in the processor's cache
-_BLOCK = 2048
-
-#: blocks worked on at once
-_THREADS = 2
 
 #: a run of locked sessions is followed so far
 _LONGEST_RUN = 256
@@ -90,40 +84,25 @@ def abnormal_returns(study: EventStudy, grid: Market, events: pl.DataFrame, retu
     own = codes(events["match"], symbols) if matched else rows
     # a regressor of the security's own: the portfolio it is matched to, or the market over the days its return spans
     each = realized if matched else across_gaps(realized, padded[0], study.returns == "log") if study.gaps == "compounded" else None
-    zero = events["row"].to_numpy() + left
+    panel = Panel(realized, padded, each, rows, own, events["row"].to_numpy() + left)
+    lagged = study.model in _LAGGED
 
-    def block(start: int) -> AbnormalReturns:
-        row, day = rows[start : start + _BLOCK], zero[start : start + _BLOCK]
-        gathered = []
-        for first, last in (study.estimation, study.window):
-            length = last - first + 1
-            if each is None:
-                xs = (
-                    np.stack([windows(series, day + first, length) for series in padded])
-                    if len(padded)
-                    else np.empty((0, len(row), length))
-                )
-            else:
-                xs = windows(each, day + first, length, own[start : start + _BLOCK])[None]
-            gathered.append((windows(realized, day + first, length, row), xs))
-        (before, x_before), (during, x_during) = gathered
+    def block(chosen: slice) -> AbnormalReturns:
+        before, x_before = panel.windows(chosen, *study.estimation)
         model = _estimate(study, before, x_before)
         if conventions_of(study.conventions).regressor_moments == "window":
-            model = over_window(model, x_before)
-        return forecast(model, during, x_during[1:2] if study.model in _LAGGED else x_during)
+            model = over_window(model, x_before[1:2] if lagged else x_before)
+        during, x_during = panel.windows(chosen, *study.window)
+        return forecast(model, during, x_during[1:2] if lagged else x_during)
 
-    head = block(0)
-    starts = range(_BLOCK, len(rows), _BLOCK)
-    if not starts:
-        arrays = head
-    else:
-        arrays = empty_like(head, len(rows))
-        place(arrays, 0, head)
-        # numpy lets go of the interpreter inside its loops, and each block writes rows of its own
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda start: place(arrays, start, block(start)), starts))
+    arrays = empty_like(block(slice(0, 1)), len(rows))
+    for _ in each_block(len(rows), lambda chosen: place(arrays, chosen, block(chosen))):
+        pass
+    # the market's lead and lag only say which days count
+    betas = np.pad(arrays.betas, ((0, 0), (1, 1))) if lagged else arrays.betas
+    arrays = replace(arrays, estimated=Residuals.of(Line(panel, study.estimation, arrays.alpha, betas)))
     if grid.names:
-        rate = windows(risk_free, zero + study.window[0], study.window[1] - study.window[0] + 1)
+        rate = windows(risk_free, panel.zero + study.window[0], study.window[1] - study.window[0] + 1)
         arrays = replace(arrays, realized=arrays.realized + rate, expected=arrays.expected + rate)
     return arrays
 
@@ -135,14 +114,14 @@ def _regressors(study: EventStudy, grid: Market) -> Floats:
     return leads_and_lags(grid.market) if study.model in _LAGGED else grid.market[None, :]
 
 
-def _estimate(study: EventStudy, realized: Floats, regressors: Floats) -> NormalModel:
+def _estimate(study: EventStudy, realized: Floats, regressors: Sequence[Floats]) -> NormalModel:
     match study.model:
         case "scholes_williams":
-            return scholes_williams(realized, regressors)
+            return scholes_williams(realized, np.stack(regressors))
         case "dimson":
-            return dimson(realized, regressors)
+            return dimson(realized, np.stack(regressors))
         case "garch":
-            return garch_market(realized, regressors)
+            return garch_market(realized, np.stack(regressors))
         case _:
             return estimate(study.model, realized, regressors)
 
@@ -263,8 +242,8 @@ def carry_locked(
     redone = carried(abnormal_returns(longer, grid, events[changed], returns), ends, study.returns == "log")
     added = redone.scores.shape[2] - arrays.scores.shape[2]
     whole = take(replace(arrays, scores=np.pad(arrays.scores, ((0, 0), (0, 0), (0, added)))), np.arange(len(zero)))
-    for name in AbnormalReturns.__slots__:
-        getattr(whole, name)[changed] = getattr(redone, name)
+    # the estimation window is the same, and so are its residuals
+    place(whole, changed, redone)
     return whole, changed, np.where(ends >= 0, session, -1)
 
 

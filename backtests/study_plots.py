@@ -19,8 +19,8 @@ __all__ = ["aar", "caar", "car_distribution", "cars", "fan", "groups", "leakage"
 #: half width of a 95 % interval of a normal estimate, in standard errors
 _HALF_WIDTH = 1.959963984540054
 
-#: most groups in one panel, and panels beside each other
-_TOGETHER, _BESIDE = 4, 3
+#: most groups in one panel, panels beside each other, and panels in all
+_TOGETHER, _BESIDE, _PANELS = 4, 3, 9
 
 #: colour-blind safe (Okabe & Ito 2008)
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (0, 0, 0))
@@ -33,7 +33,7 @@ def caar(average: pl.DataFrame) -> Figure:
     ----------
     average
         The ``event_study`` table. Days without a standard error (fewer than two events) have no band. More than four groups are drawn in
-        panels of their own on one scale: bands that cover each other say nothing.
+        panels of their own, bands that cover each other saying nothing: the nine of most events, each on its own scale.
     """
     groups = _by_group(average)
     if len(groups) > _TOGETHER:
@@ -46,25 +46,31 @@ def caar(average: pl.DataFrame) -> Figure:
 
 
 def _panels(groups: list[tuple[str, pl.DataFrame]]) -> Figure:
-    """Draw each group in a panel of its own, three beside each other, all on one scale."""
+    """Draw the groups of most events in panels of their own, three beside each other: on one scale a wide band flattens the others."""
     from plotly.subplots import make_subplots
 
-    lines = -(-len(groups) // _BESIDE)
+    sized = sorted(((max(rows["n_events"].to_list()), name, rows) for name, rows in groups), key=lambda held: (-held[0], held[1]))
+    shown = sized[:_PANELS]
+    lines = -(-len(shown) // _BESIDE)
     figure = make_subplots(
         rows=lines,
         cols=_BESIDE,
         shared_xaxes=True,
-        shared_yaxes="all",
-        subplot_titles=[f"{name} ({rows['n_events'].max()!s})" for name, rows in groups],
+        subplot_titles=[f"{name} ({n})" for n, name, _ in shown],
         vertical_spacing=0.24 / lines,
-        horizontal_spacing=0.03,
+        horizontal_spacing=0.07,
     )
-    for number, (group, rows) in enumerate(groups):
+    for number, (_, group, rows) in enumerate(shown):
         _line(figure, 0, group, rows, row=number // _BESIDE + 1, col=number % _BESIDE + 1)
+    told = f", the {len(shown)} groups of most events of {len(groups)}" if len(shown) < len(groups) else ""
     figure.update_layout(
-        title="Cumulative average abnormal return", template="plotly_white", height=90 + 170 * lines, showlegend=False, hovermode="closest"
+        title=f"Cumulative average abnormal return{told}; each on its own scale",
+        template="plotly_white",
+        height=90 + 170 * lines,
+        showlegend=False,
+        hovermode="closest",
     )
-    figure.update_yaxes(tickformat=".0%", zeroline=True)
+    figure.update_yaxes(tickformat=".1%", zeroline=True, nticks=5)
     figure.update_annotations(font={"size": 12})
     figure.add_vline(x=0, line={"dash": "dot", "width": 1, "color": "grey"})
     return figure

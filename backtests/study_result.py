@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,22 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backtests.bootstrap_tests import cluster_flips
-from backtests.calendar_time import portfolio as calendar_portfolio
+from backtests import study_comparisons
 from backtests.car_regression import Regression, regress, with_features
 from backtests.conventions import Conventions, conventions_of
-from backtests.event_windows import Clock
-from backtests.group_tests import permutation, welch
+from backtests.event_windows import Clock, codes
 from backtests.joint_tests import apart, joint_tests
 from backtests.multiple_testing import benjamini_hochberg, holm
-from backtests.multiple_testing import romano_wolf as adjust_romano_wolf
-from backtests.normal_returns import AbnormalReturns, take, window_bhar, window_car
+from backtests.normal_returns import AbnormalReturns, take
 from backtests.outcomes import Outcome
 from backtests.robust_errors import Errors
 from backtests.schemas import EVENT_TESTS
 from backtests.study_estimation import Inputs
-from backtests.study_tables import event_windows
-from backtests.study_tests import DRAWS, RESAMPLED, TESTS, Sample, blocks_of, default_windows
+from backtests.study_tables import event_returns, event_windows
+from backtests.study_tests import DRAWS, RESAMPLED, TESTS, Sample, default_windows
+from backtests.window_returns import window_bhar, window_car
 from research.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,8 +59,6 @@ class EventStudyResult:
         n_obs (valid estimation days), n_days (valid event days), car and its exact forecast standard deviation ``car_std_error``, bhar
         (buy-and-hold: compounded return less compounded normal return), t = car / car_std_error, p_value (two-sided, Student's t with df).
         Other conventions than ``textbook`` have other divisors.
-    event_returns
-        The ``event_returns`` table; sessions after the end of the bars are left out.
     average
         The ``event_study`` table.
     dropped
@@ -78,7 +73,6 @@ class EventStudyResult:
 
     study: EventStudy
     events: pl.DataFrame
-    event_returns: pl.DataFrame
     average: pl.DataFrame
     dropped: pl.DataFrame
     warnings: tuple[str, ...]
@@ -90,6 +84,11 @@ class EventStudyResult:
         """Say what was studied, in a line."""
         groups = ", ".join(self.events["group"].unique().sort().to_list())
         return f"EventStudyResult({self.study.model}, {self.events.height} events, {self.dropped.height} dropped, groups: {groups})"
+
+    @property
+    def event_returns(self) -> pl.DataFrame:
+        """The ``event_returns`` table; sessions after the end of the bars are left out. Made of ``arrays`` when it is read."""
+        return event_returns(self.study.window, self.events, self.arrays, self.clock)
 
     @property
     def conventions(self) -> Conventions:
@@ -166,24 +165,7 @@ class EventStudyResult:
         draws
             Number of sign vectors; the seed is the study's.
         """
-        asked = self._windows(windows)
-        length = self.study.window[1] - self.study.window[0] + 1
-        blocks = blocks_of(self.clock.days(0, 0)[:, 0], length)
-        names, group = np.unique(self.events["group"].to_numpy(), return_inverse=True)
-        keys = [(str(name), *window) for name in names for window in asked]
-        sums, counts = np.zeros((2, len(names), len(asked), int(blocks.max()) + 1))
-        for column, (first, last) in enumerate(asked):
-            scar = self.scar((first, last))
-            valid = ~np.isnan(scar)
-            place = (group[valid], np.full(int(valid.sum()), column), blocks[valid])
-            np.add.at(sums, place, scar[valid])
-            np.add.at(counts, place, 1.0)
-        statistics, flipped = cluster_flips(sums.reshape(len(keys), -1), counts.reshape(len(keys), -1), draws, self.study.seed)
-        alone = (1.0 + (np.abs(flipped) >= np.abs(statistics) * (1.0 - 1e-12)).sum(axis=0)) / (1.0 + draws)
-        columns = {"statistic": statistics, "p_value": np.where(np.isnan(statistics), np.nan, alone)}
-        columns["p_adjusted"] = adjust_romano_wolf(statistics, flipped)
-        frame = pl.DataFrame(keys, schema={name: _KEY[name] for name in _KEY if name != "test"}, orient="row")
-        return frame.with_columns(*(pl.Series(name, values).fill_nan(None) for name, values in columns.items()))
+        return study_comparisons.romano_wolf(self, self._windows(windows), draws)
 
     def differences(self, windows: Sequence[Window] | None = None, draws: int = DRAWS) -> pl.DataFrame:
         """Compare the mean CAR of each pair of groups, by Welch's t and by permutation.
@@ -198,25 +180,7 @@ class EventStudyResult:
         draws
             Number of permutations; the seed is the study's.
         """
-        rows = []
-        groups = self.events["group"].unique().sort().to_list()
-        for window in self._windows(windows):
-            car = self.car(window)
-            of = {name: car[(self.events["group"] == name).to_numpy()] for name in groups}
-            of = {name: values[~np.isnan(values)] for name, values in of.items()}
-            for a, b in combinations(groups, 2):
-                gap = float(of[a].mean() - of[b].mean()) if len(of[a]) and len(of[b]) else None
-                found = {"welch": welch(of[a], of[b]), "permutation": permutation(of[a], of[b], draws, self.study.seed)}
-                for name, o in found.items():
-                    rows.append((a, b, name, *window, gap, o.statistic, o.p_value, o.one_sided()[0], o.df, len(of[a]), len(of[b])))
-        floats = ("difference", "statistic", "p_value", "p_greater", "df")
-        schema = {
-            **dict.fromkeys(("group_a", "group_b", "test"), pl.String),
-            **dict.fromkeys(("window_start", "window_end"), pl.Int32),
-            **dict.fromkeys(floats, pl.Float64),
-            **dict.fromkeys(("n_a", "n_b"), pl.Int32),
-        }
-        return pl.DataFrame(rows, schema=schema, orient="row").sort("group_a", "group_b", "test", "window_start", "window_end")
+        return study_comparisons.differences(self, self._windows(windows), draws)
 
     def by_group(self) -> list[tuple[str, AbnormalReturns]]:
         """Return each group's name and arrays, in order."""
@@ -317,17 +281,7 @@ class EventStudyResult:
 
     def portfolio(self, window: Window) -> pl.DataFrame:
         """Return the calendar-time portfolio of each group: group, session, abnormal_return (equally weighted, fraction), n_events."""
-        first, last = self._columns(window)
-        parts = []
-        for group in self.events["group"].unique().sort():
-            chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
-            days = self.clock.take(chosen).days(*window)
-            day, mean, n_events = calendar_portfolio(self.arrays.abnormal[chosen, first : last + 1], days)
-            columns = {"abnormal_return": pl.Series(mean), "n_events": pl.Series(n_events).cast(pl.Int32)}
-            parts.append(
-                pl.DataFrame({"group": [group] * len(day), "session": pl.Series(self.clock.sessions[day]).cast(pl.Date), **columns})
-            )
-        return pl.concat(parts)
+        return study_comparisons.portfolio(self, window, *self._columns(window))
 
     def _columns(self, window: Window) -> Window:
         return window[0] - self.study.window[0], window[1] - self.study.window[0]
@@ -349,9 +303,11 @@ class EventStudyResult:
             raise UsageError(f"Test {unknown[0]!r} is not known; expected one of {', '.join((*TESTS, *RESAMPLED))}.")
         asked = self._windows(windows)
         rows = []
-        for group in self.events["group"].unique().sort().to_list():
-            chosen = np.flatnonzero((self.events["group"] == group).to_numpy())
-            whole = len(chosen) == self.events.height
+        groups, symbols = self.events["group"], self.events["symbol"]
+        security = codes(symbols, symbols.unique().sort())
+        for group in groups.unique().sort().to_list():
+            chosen = np.flatnonzero((groups == group).to_numpy())
+            whole = len(chosen) == len(groups)
             sample = Sample.of(
                 self.study.estimation,
                 self.study.window,
@@ -361,6 +317,7 @@ class EventStudyResult:
                 seed=self.study.seed,
                 log=self.study.returns == "log",
                 conventions=self.conventions,
+                security=security[chosen],
             )
             found = {window: sample.run(names, window) for window in asked}
             rows += [((group, name, *window), found[window][number]) for number, name in enumerate(names) for window in asked]
@@ -376,8 +333,9 @@ class EventStudyResult:
         """Fit the study again over a grid of models and estimation windows: :func:`backtests.sensitivity.sensitivity`."""
         from backtests.sensitivity import sensitivity
 
-        asked = None if windows is None else self._windows(windows)
-        return sensitivity(self, estimations=estimations, windows=asked, models=models, test=test)
+        return sensitivity(
+            self, estimations=estimations, windows=None if windows is None else self._windows(windows), models=models, test=test
+        )
 
     def leakage(self, days: int = 30, test: str = "kolari_pynnonen") -> Leakage:
         """Measure the drift before day 0: :func:`backtests.sensitivity.leakage`."""

@@ -15,12 +15,13 @@ import polars as pl
 from backtests.event_study import EventStudy
 from backtests.event_windows import Clock, return_matrix
 from backtests.normal_returns import stack, take
+from backtests.residuals import Line
 from backtests.study_result import EventStudyResult
-from backtests.study_tables import average, cautions, event_returns
+from backtests.study_tables import average, cautions
 from backtests.thin_trading import across_gaps
 from research.errors import EstimationError
 
-__all__ = ["fit_own_rows", "gapped"]
+__all__ = ["fit_own_rows", "gapped", "over_longer"]
 
 
 def gapped(events: pl.DataFrame, returns: pl.DataFrame, market: pl.DataFrame) -> bool:
@@ -102,7 +103,6 @@ def _together(study: EventStudy, parts: Sequence[EventStudyResult], lost: Sequen
         parts[0],
         study=study,
         events=events,
-        event_returns=event_returns(study.window, events, arrays, clock),
         average=average(study.window, events, arrays.abnormal),
         dropped=pl.concat([*(part.dropped for part in parts), *lost]).sort("event_id", "symbol", "reason"),
         warnings=cautions(study.window, events, arrays, clock),
@@ -110,3 +110,26 @@ def _together(study: EventStudy, parts: Sequence[EventStudyResult], lost: Sequen
         clock=clock,
         inputs=None,  # the parts were fitted on rows of their own: there is no one panel to refit
     )
+
+
+def over_longer(short: EventStudyResult, long: EventStudyResult) -> EventStudyResult:
+    """Return ``short`` with its residuals, and their number of days, over the estimation window of ``long``.
+
+    For comparison with a program that fits the last days of a window and counts all of them afterwards. The line and sigma stay those of
+    the shorter window, also out of it. ``short`` itself where the two do not hold the same events.
+
+    Parameters
+    ----------
+    short, long
+        One study with two estimation windows.
+    """
+    if not short.events.select("event_id", "symbol").equals(long.events.select("event_id", "symbol")):
+        return short
+    residuals = short.arrays.estimated
+    pairs = list(zip(residuals.sources, long.arrays.estimated.sources, strict=True))
+    lines = [replace(wide, alpha=own.alpha, betas=own.betas) for own, wide in pairs if isinstance(own, Line) and isinstance(wide, Line)]
+    if len(lines) < len(pairs) or any(len(own) != len(wide) for own, wide in pairs):
+        return short
+    estimated = replace(residuals, sources=tuple(lines))
+    arrays = replace(short.arrays, estimated=estimated, n_obs=long.arrays.n_obs, df=long.arrays.df)
+    return replace(short, study=replace(short.study, estimation=long.study.estimation), arrays=arrays)

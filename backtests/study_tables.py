@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from backtests.cross_correlation import window_overlap
-from backtests.event_windows import Clock
-from backtests.normal_returns import AbnormalReturns, window_bhar, window_car
+from backtests.event_windows import Clock, codes
+from backtests.normal_returns import AbnormalReturns
 from backtests.schemas import EVENT_RETURNS, EVENT_STUDY
+from backtests.window_returns import window_bhar, window_car
 
 __all__ = ["average", "cautions", "event_returns", "event_rows", "event_windows", "limit_cautions", "spaced", "unusable"]
 
@@ -147,37 +149,36 @@ def average(window: Window, events: pl.DataFrame, abnormal: Floats, weights: Flo
     groups = events["group"].unique().sort().to_list()
     parts = []
     for group in groups:
-        own = (events["group"] == group).to_numpy()
-        parts.append(_average(window, group, abnormal[own], None if weights is None else weights[own]))
+        own = slice(None) if len(groups) == 1 else np.flatnonzero((events["group"] == group).to_numpy())
+        parts.append(_average(window, group, abnormal.T[:, own], None if weights is None else weights[own]))
     return EVENT_STUDY.validate(pl.concat(parts))
 
 
-def _average(window: Window, group: str, abnormal: Floats, weights: Floats | None) -> pl.DataFrame:
-    valid = ~np.isnan(abnormal)
-    kept = np.where(valid, abnormal, 0.0)
-    n_events = valid.sum(axis=0)
-    entered = np.maximum.accumulate(valid, axis=1)
-    cars = np.where(entered, kept.cumsum(axis=1), 0.0)
-    n_cars = entered.sum(axis=0)
-    if weights is None:
-        w: Floats | float = 1.0
-        on_day, so_far = n_events.astype(np.float64), n_cars.astype(np.float64)
-    else:
-        w = weights[:, None]
-        on_day, so_far = (w * valid).sum(axis=0), (w * entered).sum(axis=0)
-    some, several = np.where(n_events > 0, so_far, np.nan), np.where((n_events > 0) & (n_cars > 1), n_cars, np.nan)
-    caar = (w * cars).sum(axis=0) / some
-    spread = np.sqrt(np.where(entered, np.square(w * (cars - caar)), 0.0).sum(axis=0) * several / (several - 1.0))
-    return pl.DataFrame(
-        {
-            "group": pl.Series([group] * len(n_events), dtype=pl.String),
-            "tau": np.arange(window[0], window[1] + 1, dtype=np.int32),
-            "n_events": n_events.astype(np.int32),
-            "aar": _series("aar", (w * kept).sum(axis=0) / np.where(n_events > 0, on_day, np.nan)),
-            "caar": _series("caar", caar),
-            "std_error": _series("std_error", spread / some),
-        }
-    )
+def _average(window: Window, group: str, days: Floats, weights: Floats | None) -> pl.DataFrame:
+    """Return the average of one group, whose abnormal returns come as (L, N)."""
+    w = np.ones(days.shape[1]) if weights is None else weights
+    cars, entered = np.zeros(days.shape[1]), np.zeros(days.shape[1], dtype=bool)
+    rows: list[tuple[int, float | None, float | None, float | None]] = []
+    for values in days:
+        valid = ~np.isnan(values)
+        n = int(np.count_nonzero(valid))
+        entered |= valid
+        kept = values if n == len(valid) else np.where(valid, values, 0.0)
+        cars += kept
+        if n == 0:
+            rows.append((0, None, None, None))
+            continue
+        # an event that has not begun has a sum of zero
+        begun = w * entered
+        n_cars, so_far = int(np.count_nonzero(entered)), float(begun.sum())
+        caar = float((w * cars).sum()) / so_far
+        squares = float(np.square(begun * (cars - caar)).sum())
+        error = math.sqrt(squares * n_cars / (n_cars - 1.0)) / so_far if n_cars > 1 else None
+        rows.append((n, float((w * kept).sum()) / float((w * valid).sum()), caar, error))
+    columns = {"n_events": pl.Int32, "aar": pl.Float64, "caar": pl.Float64, "std_error": pl.Float64}
+    table = pl.DataFrame(rows, schema=columns, orient="row")
+    tau = pl.Series("tau", np.arange(window[0], window[1] + 1, dtype=np.int32))
+    return table.select(pl.lit(group, dtype=pl.String).alias("group"), tau, *columns)
 
 
 def cautions(
@@ -194,11 +195,12 @@ def cautions(
     """
     told = []
     n = events.height
-    order = ["symbol", "market", "row"]
-    place = pl.DataFrame({"symbol": events["symbol"], "market": clock.market, "row": clock.row}) if used is None else used.select(order)
-    ordered = place.sort(order)
-    close = ordered.select((pl.col("row").diff().over("symbol", "market") <= window[1] - window[0]).fill_null(False)).to_series()
-    touching = int((close | close.shift(-1, fill_value=False)).sum())
+    market, row = (clock.market, clock.row) if used is None else (used["market"].to_numpy().astype(np.int64), used["row"].to_numpy())
+    # the securities' calendars one after the other, so far apart that events of two never meet
+    security = codes(events["symbol"], events["symbol"].unique().sort()) * (int(market.max()) + 1) + market
+    place = np.sort(security * (int(row.max()) + window[1] - window[0] + 2) + row)
+    close = np.diff(place) <= window[1] - window[0]
+    touching = int((np.append(close, False) | np.append(False, close)).sum())
     if touching:
         told.append(
             f"{touching} of {n} events lie within the event window of another event of their symbol, so that they share returns; "

@@ -37,11 +37,7 @@ class Figure:
 
 PER_DAY_T = "sigma with divisor T and no forecast error; the mean model's variance includes event days"
 BROKEN = "repeats the first day's value on every day"
-BY_SECURITY = "groups by security, not by event"
-ROLLING = "T of the whole window, though sixty days are fitted"
-WHOLE = "pairs and p over the whole window, though sixty days are fitted"
 TOOLKIT = "no (T − 2)/(T − 4) and no forecast error"
-UNCENTRED = "ranks of securities of unequal windows are not centred each"
 EVENTSTUDY2 = "standardised by (FEC)^¼, running 1/√k weights, a standard error in GRANK"
 EVENT_SPREAD = "the market's sum of squares over the event window, an inner product for a correlation"
 COUNTED = "an event without a return is counted"
@@ -81,11 +77,9 @@ def estudy2(found: dict[str, Any], expected: dict[str, Any]) -> Iterator[Figure]
             if "mean" in row:
                 yield Figure(f"aar day {day}", model["average"][day]["aar"], row["mean"])
     last = found["window"][1]
-    unequal = len({event["n_obs"] for event in model["events"]}) > 1
     for theirs, test in (("car_lamb", "lamb"), ("car_brown_warner_1985", "time_series"), ("car_rank_test", "corrado_rank")):
         for row in expected["car"].get(theirs, []):
-            reason = UNCENTRED if test == "corrado_rank" and unequal else None
-            yield Figure(theirs, rows[(test, 0, last)]["statistic"], row["statistic"], reason)
+            yield Figure(theirs, rows[(test, 0, last)]["statistic"], row["statistic"])
 
 
 SIPEMU_MODELS = {
@@ -115,27 +109,24 @@ def sipemu(found: dict[str, Any], expected: dict[str, Any]) -> Iterator[Figure]:
                        ("forecast_std", own["forecast_std"], "forecast_error_corrected_sigma"))  # fmt: skip
             for ours, values, theirs in columns:
                 yield from each(f"{label} {ours}", values, answer[theirs])
-        recurring = len({event["symbol"] for event in model["events"]}) < len(model["events"])
         for table in answers["multi"]:
-            yield from _sipemu_table(name, model, table, recurring, rolling)
+            yield from _sipemu_table(name, model, table)
         families = {"CSectT": "cross_sectional", "PatellZ": "patell", "KP": "kolari_pynnonen", "GSignT": "generalized_sign"}
         for family, rows in answers["p_adjusted"].items():
             theirs, method = family.split("_")
             ours = {"BH": "p_benjamini_hochberg", "holm": "p_holm"}[method]
-            reason = BY_SECURITY if theirs == "GSignT" and recurring else None
-            reason = (ROLLING if theirs == "PatellZ" else WHOLE) if rolling and theirs != "CSectT" else reason
             mine = statistics(model, "sipemu")
             first = rows[0]["relative_index"]
             for row in rows:
                 tau = row["relative_index"]
                 day, path = mine[(families[theirs], tau, tau)], mine[(families[theirs], first, tau)]
-                yield Figure(f"{name} {family} p day {tau}", day["p_value"], row["p_raw_aar"], reason)
-                yield Figure(f"{name} {family} p to {tau}", path["p_value"], row["p_raw_caar"], reason)
-                yield Figure(f"{name} {family} day {tau}", day[ours], row["p_adj_aar"], reason)
-                yield Figure(f"{name} {family} to {tau}", path[f"{ours}_path"], row["p_adj_caar"], reason)
+                yield Figure(f"{name} {family} p day {tau}", day["p_value"], row["p_raw_aar"])
+                yield Figure(f"{name} {family} p to {tau}", path["p_value"], row["p_raw_caar"])
+                yield Figure(f"{name} {family} day {tau}", day[ours], row["p_adj_aar"])
+                yield Figure(f"{name} {family} to {tau}", path[f"{ours}_path"], row["p_adj_caar"])
 
 
-def _sipemu_table(name: str, model: dict[str, Any], table: dict[str, Any], recurring: bool, rolling: bool) -> Iterator[Figure]:
+def _sipemu_table(name: str, model: dict[str, Any], table: dict[str, Any]) -> Iterator[Figure]:
     rows = statistics(model, "sipemu")
     first = table["CSectT"][0]["relative_index"]
     tests = {
@@ -144,13 +135,10 @@ def _sipemu_table(name: str, model: dict[str, Any], table: dict[str, Any], recur
     }  # fmt: skip
     average = {row["tau"]: row for row in model["average"]}
     for theirs, (test, one, many) in tests.items():
-        reason = BY_SECURITY if test == "generalized_sign" and recurring else None
-        if rolling and test in ("patell", "generalized_sign", "kolari_pynnonen"):
-            reason = ROLLING if test == "patell" else WHOLE
         for row in table[theirs]:
             tau = row["relative_index"]
-            yield Figure(f"{name} {test} day {tau}", rows[(test, tau, tau)]["statistic"], row[one], reason)
-            yield Figure(f"{name} {test} to {tau}", rows[(test, first, tau)]["statistic"], row[many], reason)
+            yield Figure(f"{name} {test} day {tau}", rows[(test, tau, tau)]["statistic"], row[one])
+            yield Figure(f"{name} {test} to {tau}", rows[(test, first, tau)]["statistic"], row[many])
             yield Figure(f"{name} aar {tau}", average[tau]["aar"], row["aar"])
             yield Figure(f"{name} caar {tau}", average[tau]["sum_of_aar"], row["caar"])
             yield Figure(f"{name} n {tau}", average[tau]["n_events"], row["n_valid_events"])

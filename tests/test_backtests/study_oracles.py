@@ -129,7 +129,7 @@ def estudy2(folder: Path) -> tuple[list[dict[str, Any]], dict[Key, float]]:
     centre = float(np.nanmean(ranks, axis=1).mean())
     root = math.sqrt(np.nansum([(np.nanmean(r) - centre) ** 2 for r in ranks.T if not np.isnan(r).all()]) / mean_days)
     full = [len(before) + t for t in range(last + 1) if (~np.isnan(a[:, t])).mean() > 0.9]
-    found[("car_rank_test", 0, last)] = math.sqrt(len(full)) * (float(np.nanmean(ranks[:, full])) - centre) / root
+    found[("corrado_rank", 0, last)] = math.sqrt(len(full)) * (float(np.nanmean(ranks[:, full])) - centre) / root
     return securities, found
 
 
@@ -195,7 +195,8 @@ def sipemu(folder: Path, model: str) -> tuple[list[dict[str, Any]], dict[Key, fl
         found.append(
             {
                 "event_id": str(event["event_id"]), "security": event["firm_symbol"], "tau": tau[during], "alpha": line_of[0], "betas": line_of[1:],
-                "sigma": sigma, "df": length - k, "length": length, "forecast_std": sigma * np.sqrt(1 + error[during]), "ar": ar[during],
+                "sigma": sigma, "df": length - k, "length": length,
+                "whole_df": int(np.isfinite(ar[before]).sum()) - k, "forecast_std": sigma * np.sqrt(1 + error[during]), "ar": ar[during],
                 "ar_t": ar[during] / sigma, "car": np.cumsum(ar[during]), "car_t": np.cumsum(ar[during]) / sigma / np.sqrt(steps),
                 "before": dict(zip(tau[before].tolist(), ar[before].tolist(), strict=True)),
             }
@@ -210,7 +211,8 @@ def _sipemu_tests(events: list[dict[str, Any]]) -> dict[Key, float]:
     for i, event in enumerate(events):
         where = event["tau"] - first
         ar[i, where], forecast[i, where], plain[i, where] = event["ar"], event["ar"] / event["forecast_std"], event["ar_t"]
-    df = np.array([event["df"] for event in events], dtype=float)
+    # of sixty days fitted it counts all the days of the window
+    df = np.array([event["whole_df"] for event in events], dtype=float)
     variance = df / (df - 2)
     correlations = []
     for i, one in enumerate(events):

@@ -16,14 +16,19 @@ from backtests import multiple_testing as mt
 from backtests.outcomes import Outcome
 
 
+def own_days(abnormal):
+    """Each event is a cohort."""
+    return ct.cohort_totals(abnormal, np.arange(len(abnormal)))
+
+
 def test_portfolio_by_hand():
     abnormal = np.array([[0.01, 0.02], [0.03, np.nan], [0.05, 0.07]])
     days = np.array([[3, 4], [4, 5], [8, -1]])
-    day, mean, n_events = ct.portfolio(abnormal, days)
+    day, mean, n_events = ct.portfolio(*own_days(abnormal), days)
     assert day.tolist() == [3, 4, 8]
     np.testing.assert_allclose(mean, [0.01, 0.025, 0.05])
     assert n_events.tolist() == [1, 2, 1]
-    with_empty = ct.portfolio(abnormal[:0], days[:0])
+    with_empty = ct.portfolio(*own_days(abnormal[:0]), days[:0])
     assert [len(part) for part in with_empty] == [0, 0, 0]
 
 
@@ -39,16 +44,30 @@ def test_newey_west_agrees_with_statsmodels(lags):
     assert ct.hac_variance(gapped, values[:5], 1) == pytest.approx(expected)
 
 
+def test_cohorts_are_their_events():
+    rng = np.random.default_rng(8)
+    abnormal, cohort = rng.normal(size=(30, 4)), rng.integers(0, 6, 30)
+    abnormal[rng.random(abnormal.shape) < 0.2] = np.nan
+    days = rng.integers(0, 9, 6)[:, None] + np.arange(4)
+    days[2, 3] = -1
+    held = [(days[cohort[i], t], abnormal[i, t]) for i in range(30) for t in range(4)]
+    held = [(d, value) for d, value in held if value == value and d >= 0]
+    expected = {d: [value for other, value in held if other == d] for d, _ in held}
+    day, mean, n_events = ct.portfolio(*ct.cohort_totals(abnormal, cohort), days)
+    assert day.tolist() == sorted(expected) and n_events.tolist() == [len(expected[d]) for d in day]
+    np.testing.assert_allclose(mean, [np.mean(expected[d]) for d in day], rtol=1e-12)
+
+
 def test_calendar_time_by_hand():
     rng = np.random.default_rng(1)
     days = rng.integers(0, 50, 40)[:, None] + np.arange(3)
     abnormal = rng.normal(0.1, 1, (40, 3))
-    day, mean, _ = ct.portfolio(abnormal, days)
-    found = ct.calendar_time(abnormal, days)
+    day, mean, _ = ct.portfolio(*own_days(abnormal), days)
+    found = ct.calendar_time(*own_days(abnormal), days, 40)
     assert found.statistic == pytest.approx(mean.mean() / math.sqrt(ct.hac_variance(day, mean, 2)))
     assert (found.df, found.n_events) == (len(day) - 1, 40)
-    assert ct.calendar_time(abnormal[:, :1], np.zeros((40, 1), dtype=np.int64)) == Outcome(None, None, None, 40)
-    assert ct.calendar_time(np.full((3, 2), 0.1), np.arange(6).reshape(3, 2)).statistic is None
+    assert ct.calendar_time(*own_days(abnormal[:, :1]), np.zeros((40, 1), dtype=np.int64), 40) == Outcome(None, None, None, 40)
+    assert ct.calendar_time(*own_days(np.full((3, 2), 0.1)), np.arange(6).reshape(3, 2), 3).statistic is None
 
 
 def test_calendar_time_bears_correlation_of_a_day():
@@ -57,7 +76,7 @@ def test_calendar_time_bears_correlation_of_a_day():
     for _ in range(300):
         days = rng.integers(0, 60, 200)[:, None]
         abnormal = rng.normal(size=200)[:, None] + rng.normal(size=60)[days]
-        hits += ct.calendar_time(abnormal, days).p_value < 0.05
+        hits += ct.calendar_time(*own_days(abnormal), days, 200).p_value < 0.05
     assert 0.02 < hits / 300 < 0.09
 
 

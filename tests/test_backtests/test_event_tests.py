@@ -12,8 +12,9 @@ from backtests import bootstrap_tests as bt
 from backtests import cross_correlation as cc
 from backtests import event_tests as et
 from backtests import rank_tests as rt
-from backtests.normal_returns import estimate, forecast, window_car
+from backtests.normal_returns import estimate, forecast
 from backtests.outcomes import Outcome
+from backtests.window_returns import window_car
 
 N, T, L = 9, 40, 5
 
@@ -53,7 +54,7 @@ def test_time_series_by_hand():
     mean = sum(average) / T
     spread = math.sqrt(sum((a - mean) ** 2 for a in average) / (T - 1))
     caar = sum(np.mean([v for v in column if v == v]) for column in abnormal.T)
-    found = et.time_series(abnormal, et.daily_average(residuals))
+    found = et.time_series(et.daily_average(abnormal), et.daily_average(residuals), 8)
     assert found.statistic == pytest.approx(caar / (math.sqrt(L) * spread), rel=1e-12)
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.statistic), T - 1))
     assert (found.df, found.n_events) == (T - 1, 8)
@@ -68,11 +69,12 @@ def test_brown_warner_by_hand():
         used = [i for i in range(N) if not np.isnan(abnormal[i, t])]
         total += sum(abnormal[i, t] for i in used) / len(used)
         variance += sum(sigma[i] ** 2 for i in used) / len(used) ** 2
-    found = et.brown_warner(abnormal, sigma, n_obs)
     df = np.mean([n_obs[i] for i in range(N) if i != 4]) - 1
+    aar, known = et.daily_average(abnormal), ~np.isnan(abnormal)
+    found = et.brown_warner(aar, et.daily_variance(sigma, known), df, 8)
     assert (found.statistic, found.df, found.n_events) == (pytest.approx(total / math.sqrt(variance), rel=1e-12), pytest.approx(df), 8)
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.statistic), df))
-    everyone = et.brown_warner(abnormal, sigma, n_obs, everyone=True)
+    everyone = et.brown_warner(aar, et.daily_variance(sigma, known, everyone=True), df, 8)
     assert everyone.statistic == pytest.approx(total / math.sqrt(L * (sigma**2).sum() / N**2), rel=1e-12)
 
 
@@ -80,11 +82,13 @@ def test_lamb_is_crude_dependence_with_the_error_of_the_forecast():
     residuals, abnormal = sample()
     series = et.daily_average(residuals)
     f = np.array([1.0, 1.2, 1.05, 2.0, 1.1])
-    daily = [et.time_series(abnormal[:, t : t + 1], series).statistic / math.sqrt(f[t]) for t in range(L)]
-    found = et.lamb(abnormal, series, f)
+    aar = et.daily_average(abnormal)
+    daily = [et.time_series(aar[t : t + 1], series, 8).statistic / math.sqrt(f[t]) for t in range(L)]
+    found = et.lamb(aar, series, f, 8)
     assert (found.statistic, found.df) == (pytest.approx(sum(daily) / math.sqrt(L), rel=1e-12), T - 1)
-    assert et.lamb(abnormal, series, np.ones(L)) == et.time_series(abnormal, series)
-    assert et.time_series(abnormal, series, df=12.5).df == 12.5
+    assert et.lamb(aar, series, np.ones(L), 8) == et.time_series(aar, series, 8)
+    assert et.time_series(aar, series, 8, df=12.5).df == 12.5
+    assert et.time_series(np.full(L, np.nan), series, 0) == et.brown_warner(np.full(L, np.nan), f, 9.0, 0) == Outcome(None, None, None, 0)
 
 
 def test_switches_of_other_programs_by_hand():
@@ -325,11 +329,11 @@ ONE, SAME, NONE = np.array([0.3]), np.array([0.1, 0.1, 0.1]), np.array([np.nan, 
         (et.kolari_pynnonen(ONE, 0.1), 1),
         (et.patell(NONE, np.array([50.0, 50.0])), 0),
         (et.patell(ONE, np.array([2.0])), 0),
-        (et.time_series(NONE[:, None], np.arange(5.0)), 0),
-        (et.time_series(ONE[:, None], np.zeros(5)), 1),
-        (et.brown_warner(NONE[:, None], np.ones(2), np.array([20, 20])), 0),
-        (et.brown_warner(ONE[:, None], np.zeros(1), np.array([20])), 1),
-        (et.lamb(ONE[:, None], np.zeros(5), np.ones(1)), 1),
+        (et.time_series(NONE[:1], np.arange(5.0), 0), 0),
+        (et.time_series(ONE, np.zeros(5), 1), 1),
+        (et.brown_warner(NONE[:1], np.ones(1), 19.0, 0), 0),
+        (et.brown_warner(ONE, np.zeros(1), 19.0, 1), 1),
+        (et.lamb(ONE, np.zeros(5), np.ones(1), 1), 1),
         (et.sign(NONE), 0),
         (et.sign(np.zeros(3)), 0),
         (et.generalized_sign(ONE, np.array([1.0])), 1),
@@ -364,7 +368,7 @@ def rejections(variance: float, correlation: float, draws: int, n: int = 50, day
         z = rt.rank_sums(np.concatenate([returns.residuals, returns.abnormal], axis=1))
         outcomes = {
             "cross_sectional": et.cross_sectional(car),
-            "time_series": et.time_series(returns.abnormal, et.daily_average(returns.residuals)),
+            "time_series": et.time_series(et.daily_average(returns.abnormal), et.daily_average(returns.residuals), len(returns.alpha)),
             "patell": et.patell(car / std_error, returns.df),
             "bmp": et.bmp(car / std_error),
             "kolari_pynnonen": et.kolari_pynnonen(car / std_error, r),

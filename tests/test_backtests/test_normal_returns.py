@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.normal_returns import estimate, forecast, parameters, stack, take, window_car
+from backtests.normal_returns import estimate, forecast, parameters, stack, take
+from backtests.window_returns import window_car
 from research.errors import UsageError
 
 E, T, L = 7, 60, 6

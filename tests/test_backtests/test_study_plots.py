@@ -73,3 +73,22 @@ def test_many_groups_are_drawn_in_panels_of_their_own():
     assert [trace.name for trace in lines] == [f"g{i}" for i in range(7)]
     assert all(list(trace.y) == [0.01, 0.03] for trace in lines)
     assert len({trace.xaxis for trace in lines}) == 7
+
+
+def test_panels_are_those_of_most_events_each_on_its_own_scale():
+    first = AVERAGE.filter(pl.col("group") == "<b>a")
+    sizes = [5, 50, 7, 40, 3, 30, 9, 20, 2, 11, 12]
+    parts = [
+        first.with_columns(
+            group=pl.lit(f"g{i:02d}"), n_events=pl.lit(n, dtype=pl.Int32), caar=pl.col("caar") * n, std_error=pl.col("std_error") * n
+        )
+        for i, n in enumerate(sizes)
+    ]
+    figure = study_plots.caar(pl.concat(parts))
+    lines = [trace for trace in figure.data if not trace.name.endswith("band")]
+    largest = sorted(range(len(sizes)), key=lambda i: -sizes[i])[:9]
+    assert [trace.name for trace in lines] == [f"g{i:02d}" for i in largest]
+    assert [list(trace.y) for trace in lines] == [[0.01 * sizes[i], 0.03 * sizes[i]] for i in largest]
+    assert "9 groups of most events of 11" in figure.layout.title.text
+    axes = [figure.layout["yaxis" + trace.yaxis[1:]] for trace in lines]
+    assert len({trace.yaxis for trace in lines}) == 9 and all(axis.matches is None for axis in axes)

@@ -16,8 +16,8 @@ from backtests import event_tests as et
 from backtests import multiple_testing as mt
 from backtests.conventions import CONVENTIONS, Conventions, conventions_of
 from backtests.event_study import EventStudy
-from backtests.normal_returns import window_bhar, window_scar
 from backtests.study_tests import DRAWS, RESAMPLED, TESTS, blocks_of
+from backtests.window_returns import window_bhar, window_scar
 from research.errors import UsageError
 
 DAYS = [date(2022, 1, 3) + timedelta(days=i) for i in range(160)]
