@@ -5,8 +5,9 @@
 2. :func:`gather` collects these ties by group and subject.
 3. :func:`evidence` says how strong the best wording of each kind of tie is in headline, lead and body, how often it is said, how much the
    article is about the subject, and what competes with it.
-4. :func:`weigh` turns that into a probability with the logistic weights of ``event_weights.json``, fitted on articles written and labelled
-   for this project (``build_event_weights.py``).
+4. :func:`likely` turns that into probabilities with the logistic weights of ``event_weights.json``, fitted on articles written and labelled
+   for this project (``build_event_weights.py``). How much the text reads like a group speaks for the group's likeliest subject only;
+   further subjects need more evidence.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from research import event_subjects
 from research.event_grams import GROUPS
 from research.event_ties import Scores, Tie
 
-__all__ = ["Pair", "Ruled", "evidence", "gather", "weigh"]
+__all__ = ["Pair", "Ruled", "evidence", "gather", "likely"]
 
 Ruled = Set[tuple[str, str | None]]
 #: from this confidence on another subject of a group is a rival
 _RIVAL = 0.3
+#: share of the log-odds of the sentence that reads most like a group that its likeliest subject gets, from which log-odds on
+_READ, _NEUTRAL = 0.25, -2.0
+#: log-odds of a further subject of a group
+_FURTHER = -0.5
 
 
 @dataclass(slots=True)
@@ -58,9 +63,7 @@ def gather(ties: Sequence[Tie]) -> list[Pair]:
     return list(pairs.values())
 
 
-def evidence(
-    pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores, ruled: Ruled
-) -> list[dict[str, float]]:
+def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores, ruled: Ruled) -> list[dict[str, float]]:
     """Return the evidence for each pair of an article, by name; what is absent is 0.
 
     Parameters
@@ -69,8 +72,6 @@ def evidence(
         All pairs of the article.
     mentions
         Rows of ``mentions`` of the article by symbol.
-    length
-        Characters of the body.
     scores
         Probability of each group for each sentence, see :meth:`research.event_grams.Grams.scores`.
     ruled
@@ -84,14 +85,12 @@ def evidence(
     for pair, own in zip(pairs, told, strict=True):
         column = GROUPS.index(pair.group)
         others = [other for rival, other in zip(pairs, told, strict=True) if rival.group == pair.group and rival is not pair]
-        row = {f"group:{pair.group}": 1.0, "chosen": own, "ruled": float((pair.group, pair.symbol) in ruled)}
+        row = {"chosen": own, "ruled": float((pair.group, pair.symbol) in ruled)}
         row["behind"] = max(0.0, max(others, default=0.0) - own)
         row["rivals"] = math.log1p(sum(other > _RIVAL for other in others))
         row["text"] = _logit(float(peaks[column])) / 4
         row["text:share"] = float(sums[column] / max(float(sums.sum()), 1e-6))
         row["text:rank"] = 1.0 / (1 + int((sums > sums[column]).sum()))
-        row["length"] = math.log(max(length, 100) / 1000)
-        row["few"] = 1.0 / len(pairs)
         rows.append(row | _of_ties(pair.ties) | _of_moves(pair.ties, sizes, order) | _of_subject(pair, mentions))
     return rows
 
@@ -157,8 +156,18 @@ def _weights() -> Mapping[str, float]:
     return found
 
 
-def weigh(row: Mapping[str, float]) -> float:
-    """Return the probability that an expert lists a pair with this evidence."""
+def likely(rows: Sequence[tuple[Pair, Mapping[str, float]]]) -> list[float]:
+    """Return the probability that an expert lists each pair of one article, given the evidence for all of them."""
+    odds = [_log_odds(row) for _, row in rows]
+    first: dict[str, int] = {}
+    for index, (pair, _) in enumerate(rows):
+        if odds[index] > odds[first.setdefault(pair.group, index)]:
+            first[pair.group] = index
+    for index, (pair, row) in enumerate(rows):
+        odds[index] += _READ * (4 * row["text"] - _NEUTRAL) if first[pair.group] == index else _FURTHER
+    return [1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, one)))) for one in odds]
+
+
+def _log_odds(row: Mapping[str, float]) -> float:
     weights = _weights()
-    logit = weights["bias"] + sum(weights.get(name, 0.0) * value for name, value in row.items())
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+    return weights["bias"] + sum(weights.get(name, 0.0) * value for name, value in row.items())

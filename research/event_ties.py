@@ -40,7 +40,7 @@ _HEADLINE, _LEAD, _BODY, _LONG_BODY = 1.25, 1.1, 0.9, 0.85
 #: somebody the master does not know: who the headline or lead is about (or a market), in passing
 _UNNAMED, _NOBODY = 0.9, 0.65
 #: from this probability on a sentence without a wording of a group is tied to it
-_READS = 0.12
+_READS = 0.03
 
 
 @dataclass(frozen=True, slots=True)

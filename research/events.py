@@ -39,7 +39,7 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@3"
+ANNOTATOR = "events@4"
 #: least confidence of an event of a short text, least probability of one of an article
 _FLOOR, _LISTED = 0.3, 0.2
 #: characters of body from which on a text is an article
@@ -107,8 +107,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: M
     if scores is None:
         chosen = select(_worded(pairs, loose=False), mentions)
     else:
-        likely = [(event_pairs.weigh(row), pair) for pair, row in evidence_of(pairs, mentions, len(document["body"]), scores)]
-        chosen = _listed(likely)
+        told = evidence_of(pairs, mentions, scores)
+        chosen = _listed(list(zip(event_pairs.likely(told), (pair for pair, _ in told), strict=True)))
     return [_row(document, text, plain, one, mentions) for one in chosen]
 
 
@@ -134,9 +134,11 @@ def _pairs(
     issuer = _issuers(mentions)
     heard = [replace(span, symbol=issuer.get(span.symbol, span.symbol)) for span in spans if span.symbol not in quoted]
     company = _about_company(mentions)
+    venues = {span.symbol for span in heard} - {span.symbol for span in event_subjects.heard(plain, heard, None)}
+    topic = event_subjects.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in venues})
     typed = [
         replace(tie, found=tie.found.weighed(_salience(tie.found, mentions, company=company)))
-        for tie in ties(plain, heard, parts, event_subjects.topic_of(mentions), document["language"], document["published_at"], scores)
+        for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)
     ]
     lead = lead_end(parts)
     moved = [
@@ -154,12 +156,10 @@ def _pairs(
     return event_pairs.gather([*typed, *moved])
 
 
-def evidence_of(
-    pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], length: int, scores: Scores
-) -> list[tuple[Pair, dict[str, float]]]:
+def evidence_of(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores) -> list[tuple[Pair, dict[str, float]]]:
     """Return the evidence for each pair of an article, see :func:`research.event_pairs.evidence`."""
     ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
-    return list(zip(pairs, event_pairs.evidence(pairs, mentions, length, scores, ruled), strict=True))
+    return list(zip(pairs, event_pairs.evidence(pairs, mentions, scores, ruled), strict=True))
 
 
 def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:

@@ -4,9 +4,10 @@ Run it when the articles, the taxonomy or the evidence of :mod:`research.event_p
 
     python research/data/build_event_weights.py tests/golden/articles
 
-Steps: (1) read the labelled articles (:func:`labelled`); (2) fit one linear model of characters a group on their sentences
-(:func:`grams`); (3) for each article take the characters' scores from models that have not seen it (:func:`unseen`); (4) fit the logistic
-weights of the evidence (:func:`weights`); (5) write both. The same articles and seed give the same bytes.
+Steps: (1) read the labelled articles (:func:`labelled`) and the single sentences beside them (:func:`single`); (2) fit one linear model
+of characters a group on the sentences of both (:func:`grams`); (3) for each article take the characters' scores from models that have
+not seen it (:func:`unseen`); (4) fit the logistic weights of the evidence (:func:`weights`); (5) write both. The same articles and seed
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ from research.facts import spans_by_document
 from research.instruments import shipped
 from research.linking import Linker
 from research.mentions import mentions
-from research.sentences import sentences
+from research.moves import Span
+from research.sentences import Sentence, sentences
 from research.sentiment import tones
 from research.sources import Article
 
-__all__ = ["Labelled", "grams", "labelled", "main", "read", "unseen", "weights"]
+__all__ = ["Labelled", "Single", "grams", "labelled", "main", "read", "single", "unseen", "weights"]
 
 HERE = Path(__file__).parent
-_FOLDS, _GRAM_PENALTY, _PENALTY = 5, 10.0, 0.01
+_FOLDS, _GRAM_PENALTY, _PENALTY = 5, 30.0, 0.03
 #: step of the log-odds for what the rules select
 _RULED = 1.0
 #: least sentences a group needs for a model of its own
@@ -55,6 +57,34 @@ class Labelled:
     bag: sparse.csr_matrix
     listed: npt.NDArray[np.bool_]
     wanted: Sequence[tuple[str, frozenset[str | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """Sentences without an article, a row each, and the groups they report."""
+
+    bag: sparse.csr_matrix
+    listed: npt.NDArray[np.bool_]
+
+
+def single(path: Path) -> Single:
+    """Read lines of ``group<TAB>sentence``; ``▮`` stands for the name of an instrument, ``none`` for no event, ``#`` begins a comment."""
+    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    table, listed = [], np.zeros((len(lines), len(GROUPS)), dtype=bool)
+    for row, (group, sentence) in enumerate(lines):
+        plain = cleaning.plain(sentence)
+        names = [Span("", "▮", place, place + 1) for place, char in enumerate(plain) if char == "▮"]
+        table.append(_table(plain, names, [Sentence(0, len(plain))]))
+        if group != "none":
+            listed[row, GROUPS.index(group)] = True
+    return Single(sparse.csr_matrix(sparse.vstack(table)), listed)
+
+
+def _table(plain: str, names: Sequence[Span], parts: Sequence[Sentence]) -> sparse.csr_matrix:
+    """Return how often each gram stands in each sentence, divided by the root of the sentence's grams."""
+    places, owners, sizes = bags(plain, names, parts)
+    counts = sparse.csr_matrix((np.ones(len(places), dtype=np.float32), (owners, places)), shape=(len(parts), SIZE))
+    return sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(sizes)) @ counts)
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -93,14 +123,12 @@ def _sentences(
     text = document["headline"] + "\n" + document["body"]
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
-    places, owners, sizes = bags(plain, names, parts)
-    counts = sparse.csr_matrix((np.ones(len(places), dtype=np.float32), (owners, places)), shape=(len(parts), SIZE))
     listed = np.zeros((len(parts), len(GROUPS)), dtype=bool)
     for event in row["events"]:
         at = text.find(event["evidence"])
         for index, part in enumerate(parts):
             listed[index, GROUPS.index(event["type"])] |= at >= 0 and part.start <= at < part.end
-    return sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(sizes)) @ counts), listed
+    return _table(plain, names, parts), listed
 
 
 def _wanted(row: Mapping[str, Any]) -> list[tuple[str, frozenset[str | None]]]:
@@ -112,16 +140,17 @@ def _wanted(row: Mapping[str, Any]) -> list[tuple[str, frozenset[str | None]]]:
     return [(group, listings.get(subject, frozenset({None}))) for group, subject in keys]
 
 
-def grams(articles: Iterable[Labelled]) -> Grams:
-    """Fit one linear model of characters for each group on the sentences of ``articles``."""
+def grams(articles: Iterable[Labelled], more: Single) -> Grams:
+    """Fit one linear model of characters for each group on the sentences of ``articles`` and ``more``."""
     held = list(articles)
-    bag = sparse.csr_matrix(sparse.vstack([one.bag for one in held]))
-    listed = np.vstack([one.listed for one in held])
+    bag = sparse.csr_matrix(sparse.vstack([*(one.bag for one in held), more.bag]), dtype=np.float64)
+    listed = np.vstack([*(one.listed for one in held), more.listed])
     weight = np.zeros((SIZE, len(GROUPS)), dtype=np.float32)
     intercept = np.full(len(GROUPS), -8.0, dtype=np.float32)
     for column in range(len(GROUPS)):
         if listed[:, column].sum() >= _FEWEST:
-            model = LogisticRegression(C=_GRAM_PENALTY, solver="liblinear", max_iter=1000, random_state=0).fit(bag, listed[:, column])
+            fresh = LogisticRegression(C=_GRAM_PENALTY, solver="liblinear", dual=True, tol=1e-3, max_iter=1000, random_state=0)
+            model = fresh.fit(bag, listed[:, column])
             weight[:, column], intercept[column] = model.coef_[0], model.intercept_[0]
     return Grams(weight, intercept)
 
@@ -132,10 +161,10 @@ def scored(model: Grams, one: Labelled) -> npt.NDArray[np.float64]:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float64)
 
 
-def unseen(articles: Sequence[Labelled], seed: int = 0) -> list[npt.NDArray[np.float64]]:
+def unseen(articles: Sequence[Labelled], more: Single, seed: int = 0) -> list[npt.NDArray[np.float64]]:
     """Return each article's scores by a model fitted on the other folds."""
     fold = np.random.default_rng(seed).permutation(len(articles)) % _FOLDS
-    models = [grams(one for one, f in zip(articles, fold, strict=True) if f != left) for left in range(_FOLDS)]
+    models = [grams((one for one, f in zip(articles, fold, strict=True) if f != left), more) for left in range(_FOLDS)]
     return [scored(models[f], one) for one, f in zip(articles, fold, strict=True)]
 
 
@@ -144,7 +173,7 @@ def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float6
     rows, labels = [], []
     for one, score in zip(articles, scores, strict=True):
         pairs = events.pairs_of(one.document, one.spans, one.mentions, score)
-        for pair, row in events.evidence_of(pairs, one.mentions, len(one.document["body"]), score):
+        for pair, row in events.evidence_of(pairs, one.mentions, score):
             rows.append(row)
             labels.append(any(pair.group == group and pair.symbol in symbols for group, symbols in one.wanted))
     names = sorted({name for row in rows for name in row} - {"ruled"})
@@ -158,17 +187,18 @@ def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float6
 
 def main() -> None:
     """Fit on the folder named on the command line and write both files beside this script."""
-    articles = labelled(read(Path(sys.argv[1])))
+    folder = Path(sys.argv[1])
+    articles, more = labelled(read(folder)), single(folder / "sentences.tsv")
     (HERE / "event_weights.json").write_text(
-        json.dumps(weights(articles, unseen(articles)), indent=0, sort_keys=True) + "\n", encoding="utf-8"
+        json.dumps(weights(articles, unseen(articles, more)), indent=0, sort_keys=True) + "\n", encoding="utf-8"
     )
-    model = grams(articles)
+    model = grams(articles, more)
     scale = np.maximum(np.abs(model.weights).max(axis=0), 1e-6) / 127
     np.savez_compressed(
         HERE / "event_grams.npz",
         weights=np.round(model.weights / scale).astype(np.int8), scale=scale.astype(np.float32), intercepts=model.intercepts,
     )  # fmt: skip
-    print(f"{len(articles)} articles, {sum(len(one.wanted) for one in articles)} events")
+    print(f"{len(articles)} articles, {sum(len(one.wanted) for one in articles)} events, {more.bag.shape[0]} sentences")
 
 
 if __name__ == "__main__":

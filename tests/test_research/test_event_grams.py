@@ -1,6 +1,8 @@
-"""Sentences scored by their characters, against a loop; pairs of group and subject by hand."""
+"""Sentences scored by their characters, against a loop; pairs of group and subject by hand; the single sentences the model learns from."""
 
 import math
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +68,29 @@ def test_nothing_to_score():
     assert shipped().scores("", [], []).shape == (0, len(GROUPS))
 
 
+def test_sentences_to_learn_from_are_labelled_once_each_and_cover_every_group():
+    path = Path(__file__).parents[1] / "golden" / "articles" / "sentences.tsv"
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert all(len(row) == 2 and len(row[1]) >= 5 for row in rows)
+    assert len({row[1] for row in rows}) == len(rows)
+    counts = Counter(row[0] for row in rows)
+    assert set(counts) == {*GROUPS, "none"} and min(counts.values()) >= 20
+
+
+@pytest.mark.parametrize(
+    ("sentence", "group"),
+    [
+        ("法院已受理债权人对该集团提出的破产清算申请。", "litigation_settlement"),
+        ("首席执行官将在月底离任,董事会正在物色继任者。", "insider_management_change"),
+        ("央行意外把政策利率下调50个基点。", "central_bank"),
+        ("厂区发生火灾,两条生产线被迫停产。", "accident_operations"),
+    ],
+)
+def test_shipped_weights_read_sentences_of_their_own(sentence, group):
+    text = "标题\n" + sentence
+    assert GROUPS[int(shipped().scores(text, [], sentences(text, 3))[1].argmax())] == group
+
+
 def test_names_do_not_count():
     other = TEXT.replace("甲公司", "戊己庚")
     parts = sentences(TEXT, TEXT.index("\n") + 1)
@@ -102,14 +127,22 @@ def test_evidence_of_a_pair_by_hand():
     }
     scores = np.zeros((2, len(GROUPS)))
     scores[:, GROUPS.index("earnings")] = 0.3
-    row, rival, move, _ = event_pairs.evidence(pairs, mentions, 2000, scores, {("earnings", "A")})
+    row, rival, move, _ = event_pairs.evidence(pairs, mentions, scores, {("earnings", "A")})
     assert row["clause:headline"] == 0.8 and row["clause:body"] == 0.5 and row["chosen"] == 0.8 and row["ruled"] == 1.0
     assert row["gram"] == 0.6 and row["said"] == pytest.approx(math.log(3)) and row["top"] == 1.0
-    assert row["text:share"] == pytest.approx(1.0) and row["length"] == pytest.approx(math.log(2))
+    assert row["text:share"] == pytest.approx(1.0) and row["text"] == pytest.approx(math.log(0.3 / 0.7001) / 4)
     assert rival["behind"] == 0.8 and rival["ruled"] == 0.0 and rival["headline"] == 0.0
     assert (move["move:size"], move["move:rank"], move["move:order"]) == (1.0, 0.5, 1.0)
 
 
-def test_probability_is_the_logistic_of_the_weights(monkeypatch):
+def test_reading_speaks_for_the_likeliest_subject_of_a_group_only(monkeypatch):
     monkeypatch.setattr(event_pairs, "_weights", lambda: {"bias": -1.0, "headline": 2.0})
-    assert event_pairs.weigh({"headline": 1.0, "unknown": 7.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
+    rows = [
+        (event_pairs.Pair("earnings", "A"), {"headline": 1.0, "text": 0.5, "unknown": 7.0}),
+        (event_pairs.Pair("earnings", "B"), {"headline": 0.0, "text": 0.5}),
+        (event_pairs.Pair("mna", "B"), {"headline": 0.0, "text": -1.0}),
+    ]
+    # log-odds 1, -1, -1 from the weights; a quarter of the sentences' 2 and -4 counts from -2 on; a further subject loses 0.5
+    wanted = [1.0 + 0.25 * (2.0 + 2.0), -1.0 - 0.5, -1.0 + 0.25 * (-4.0 + 2.0)]
+    assert event_pairs.likely(rows) == pytest.approx([1 / (1 + math.exp(-one)) for one in wanted])
+    assert event_pairs.likely([]) == []

@@ -240,6 +240,23 @@ def test_flows_belong_to_what_is_sold():
     )
 
 
+def test_an_exchange_where_somebody_lists_is_not_what_the_article_is_about():
+    headline, body = "奶茶连锁店冲刺港交所", "该公司向港交所递交招股书。一季度净利润同比增长30%,营收12亿元。" * 2
+    documents = document(headline, body)
+    text = headline + "\n" + body
+    places = [(match.start(), match.end()) for match in re.finditer("港交所", text)]
+    spans = pl.DataFrame(
+        [(documents["doc_id"][0], "0388.HK", "港交所", start, end, end <= len(headline), "subject") for start, end in places],
+        schema=["doc_id", "symbol", "surface", "start", "end", "in_headline", "role"], orient="row",
+    )  # fmt: skip
+    named = {
+        "doc_id": documents["doc_id"][0], "symbol": "0388.HK", "surfaces": ["港交所"], "in_headline": True, "first_offset": 7, "n_mentions": 3,
+        "role": "subject", "relevance": 0.9, "sentiment": 0.0, "confidence": 0.0, "available_at": AT, "annotator": "test",
+    }  # fmt: skip
+    frame = events.extract(documents, spans, MENTIONS.frame([named]))
+    assert frame.height and not frame["symbol"].drop_nulls().len()
+
+
 def test_words_inside_a_name_are_no_event():
     documents = document("Summit Basket opens a store", "Summit Basket opens its tenth store.", "en")
     spans = pl.DataFrame(
