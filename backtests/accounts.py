@@ -1,30 +1,37 @@
-"""Tables read out of what the engine of :mod:`backtests.simulation` did."""
+"""Tables read back out of a simulated account: ``orders``, ``portfolio``, charges by kind, benchmark returns, and what to note.
+
+The arrays of an :class:`Account` are those :mod:`backtests.engine` wrote.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from backtests.costs import Costs
+from backtests.execution import Execution
 from backtests.layout import Layout
 from backtests.rules import Rules
 from backtests.schemas import ORDERS, PORTFOLIO
 from research.errors import DataError
 
-__all__ = ["FILLS", "Account", "benchmark_returns", "notes_on", "orders_table", "portfolio_table"]
+__all__ = ["CHARGES", "Account", "benchmark_returns", "charges_table", "notes_on", "orders_table", "portfolio_table"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
 
-#: columns of the engine's ledger, in order
-FILLS = ("row", "col", "requested", "filled", "fill_price", "commission", "stamp_duty", "transfer_fee", "slippage", "reason")
+#: what the engine's ledger says of an order, in order
+FILLS = ("requested", "filled", "fill_price", "commission", "stamp_duty", "transfer_fee", "slippage")
+
+#: kinds of charges, in the order of the engine
+CHARGES = ("commission", "stamp_duty", "transfer_fee", "slippage", "borrow", "financing")
 
 #: reason codes of the engine, in the words of the ``orders`` table
-_REASONS = (None, "limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "no_short")
+_REASONS = (None, "limit_up", "limit_down", "suspended", "t_plus_1", "lot", "cash", "no_short", "adv_cap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +40,50 @@ class Account:
 
     Parameters
     ----------
-    fills
-        One array a name of :data:`FILLS`, in the order the orders were worked in; real shares and prices.
-    cash, borrow
-        After each row: cash less borrow fees still owed; borrow fees of the row. Currency units.
+    numbers
+        One row a name of :data:`FILLS`, one column an order, by session and symbol; real shares and prices, the name's currency.
+    row, col, reason, turn
+        Of each order: where it stands, its reason code, and its turn in the session.
+    cash, nav, gross, net, traded
+        After each row: cash less charges still owed; net asset value; absolute and signed value of positions; value traded in it.
+        Base currency, as are the
+    charges
+        of each row, one column a kind of :data:`CHARGES`.
     units
-        Positions after each row, total-return units, of shape (sessions, symbols).
-    book
-        vectorbt's portfolio.
+        Positions at the end, in units.
     """
 
-    fills: dict[str, Floats]
+    numbers: Floats
+    row: Ints
+    col: Ints
+    reason: Ints
+    turn: Ints
     cash: Floats
-    borrow: Floats
+    nav: Floats
+    gross: Floats
+    net: Floats
+    traded: Floats
+    charges: Floats
     units: Floats
-    book: Any
 
 
 def orders_table(layout: Layout, account: Account) -> pl.DataFrame:
     """Return the ``orders`` table: one row for every order, those that were rejected included."""
-    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
     last: list[date | None] = []
     for day in layout.decided:
         last.append(day if day is not None else (last[-1] if last else None))
-    frame = pl.DataFrame(
-        {
-            "session": [layout.sessions[i] for i in row],
-            "symbol": [layout.symbols[k] for k in col],
-            "decided_session": [last[i] for i in row],
-            **{name: account.fills[name] for name in FILLS[2:9]},
-            "reason": [_REASONS[int(code)] for code in account.fills["reason"]],
-        },
-        schema={name: dtype for name, dtype in ORDERS.schema.items() if name != "status"},
-    )
-    status = (
-        pl.when(pl.col("filled") == 0)
-        .then(pl.lit("rejected"))
-        .when(pl.col("reason").is_not_null())
-        .then(pl.lit("partial"))
-        .otherwise(pl.lit("filled"))
-    )
-    return ORDERS.validate(
-        frame.with_columns(pl.col("fill_price").fill_nan(None), status=status).select(*ORDERS.schema).sort("session", "symbol")
-    )
+    row, col = pl.Series(account.row, dtype=pl.UInt32), pl.Series(account.col, dtype=pl.UInt32)
+    reason = pl.Series(_REASONS, dtype=pl.String).gather(pl.Series(account.reason, dtype=pl.UInt32))
+    status = np.where(account.numbers[1] == 0, 0, np.where(account.reason != 0, 1, 2))
+    columns = {
+        "session": pl.Series(layout.sessions, dtype=pl.Date).gather(row),
+        "symbol": pl.Series(layout.symbols, dtype=pl.String).gather(col),
+        "decided_session": pl.Series(last, dtype=pl.Date).gather(row),
+        **dict(zip(FILLS, account.numbers, strict=True)),
+        "status": pl.Series(("rejected", "partial", "filled"), dtype=pl.String).gather(pl.Series(status, dtype=pl.UInt32)),
+        "reason": reason,
+    }
+    return pl.DataFrame(columns).with_columns(pl.col("fill_price").fill_nan(None)).select(*ORDERS.schema)
 
 
 def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFrame:
@@ -86,10 +94,7 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
     DataError
         When the net asset value falls to zero or below.
     """
-    # A name that was never held may have no close yet.
-    position = account.units * np.where(account.units != 0, layout.close, 0.0)
-    net_value = _summed(position)
-    nav = account.cash + net_value
+    nav = account.nav
     broke = np.flatnonzero(nav <= 0)
     if broke.size:
         raise DataError(
@@ -97,22 +102,16 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
             "lower the gross of the weights."
         )
     before = np.concatenate([[cash], nav[:-1]])
-    rows, n = account.fills["row"].astype(int), len(nav)
-    charged = sum(account.fills[name] for name in ("commission", "stamp_duty", "transfer_fee", "slippage"))
-    paid = np.bincount(rows, weights=charged, minlength=n) + account.borrow
-    # Slippage is part of the cost, so turnover is at the price before it: value at the fill, less what the spread took, signed by side.
-    price = np.where(account.fills["filled"] != 0, account.fills["fill_price"], 0.0)
-    traded = np.abs(account.fills["filled"]) * price - np.sign(account.fills["filled"]) * account.fills["slippage"]
-    net, cost = nav / before - 1, paid / before
+    net, cost = nav / before - 1, account.charges.sum(axis=1) / before
     frame = pl.DataFrame(
         {
             "session": layout.sessions,
             "gross_return": net + cost,
             "cost": cost,
             "net_return": net,
-            "turnover": np.bincount(rows, weights=traded, minlength=n) / before,
-            "gross_exposure": _summed(np.abs(position)) / nav,
-            "net_exposure": net_value / nav,
+            "turnover": account.traded / before,
+            "gross_exposure": account.gross / nav,
+            "net_exposure": account.net / nav,
             "nav": nav / cash,
         },
         schema=PORTFOLIO.schema,
@@ -120,10 +119,9 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
     return PORTFOLIO.validate(frame)
 
 
-def _summed(values: Floats) -> Floats:
-    """Sum each row from left to right: numpy's pairwise sum would round differently with the columns of names that come later."""
-    totals: Floats = np.cumsum(values, axis=1)[:, -1]
-    return totals
+def charges_table(layout: Layout, account: Account) -> pl.DataFrame:
+    """Return ``session`` and one column a kind of :data:`CHARGES`: what each session paid, base currency."""
+    return pl.DataFrame({"session": layout.sessions, **dict(zip(CHARGES, account.charges.T.copy(), strict=True))})
 
 
 def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> pl.DataFrame:
@@ -142,27 +140,59 @@ def benchmark_returns(bars: pl.DataFrame, symbol: str, sessions: pl.Series) -> p
     return wanted.select("session", benchmark_return=pl.col("_level") / previous - 1)
 
 
-def notes_on(layout: Layout, account: Account, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> tuple[str, ...]:
-    """Return what a reader of the result should know: conventions, costs, names that were settled and came back, days without limits."""
+def notes_on(
+    layout: Layout,
+    account: Account,
+    markets: tuple[tuple[Rules, Costs], ...],
+    execution: Execution,
+    base: str,
+    delisting_after: int,
+    haircut: float,
+    named: set[str],
+) -> tuple[str, ...]:
+    """Return what a reader of the result should know; ``named`` are the symbols whose board lot the caller gave."""
+    where = {"open": "open", "close": "close", "vwap": "average price (amount over volume)"}[execution.fill]
+    size = {"previous_close": "prices and net asset value of the close before", "fill": "prices of the fill itself, not known before it"}
     notes = [
-        "Targets of a session fill at the next open; dividends are reinvested in the name that paid them.",
-        f"Costs: {costs.assumptions}." if costs.assumptions else "Costs are the caller's.",
+        f"Targets of a session fill at the next session's {where}, sized by {size[execution.sizing]}; "
+        "dividends are reinvested in the name that paid them.",
+        *(f"Costs ({c.market}): {c.assumptions}." if c.assumptions else f"Costs ({c.market}) are the caller's." for _, c in markets),
         f"A name without bars for {delisting_after} sessions is settled at its last close" + (f" less {haircut:.0%}." if haircut else "."),
     ]
+    if execution.blocked != "shrink":
+        notes.append(
+            {"wait": "Blocked orders wait for the next sessions.", "die": "An order is filled whole or not at all."}[execution.blocked]
+        )
+    if execution.participation is not None:
+        of = "the trailing 20 sessions' mean volume" if execution.volume == "trailing" else "the day's volume, not known before the open"
+        notes.append(f"An order takes at most {execution.participation:g} of {of}.")
+    foreign = sorted({c.currency for _, c in markets} - {base})
+    if foreign:
+        notes.append(
+            f"Cash is {base}: trades in {', '.join(foreign)} convert at the session's opening rate, positions at its closing rate, "
+            "without a charge for it."
+        )
+    if layout.unknown_volume > 0:
+        notes.append(f"{layout.unknown_volume:.1%} of the bars had no trailing volume: no cap and no impact there.")
+    assumed = [s for s, code in zip(layout.symbols, layout.codes, strict=True) if markets[code[0]][0].lots_assumed and s not in named]
+    if assumed:
+        shown = ", ".join(assumed[:5]) + (" …" if len(assumed) > 5 else "")
+        notes.append(f"The board lot of {len(assumed)} names is assumed to be 100 shares ({shown}); pass terms with their lots.")
+    if layout.stray:
+        notes.append(f"{layout.stray} sessions of the bars are not in the exchange's calendar; they were traded as they came.")
     back = _came_back(layout, account)
     if back:
         notes.append(
             f"{len(back)} of the names settled so traded again later ({', '.join(back[:5])}{' …' if len(back) > 5 else ''}): "
             "they were suspended, not gone, and the move over the suspension is missing; raise delisting_after to hold through it."
         )
-    if rules.price_limits and layout.unlimited > 0:
+    if layout.unlimited > 0:
         notes.append(f"{layout.unlimited:.1%} of the traded bars carry no limit prices: on those no price limit was applied.")
     return tuple(notes)
 
 
 def _came_back(layout: Layout, account: Account) -> list[str]:
     """Return the symbols that were settled as delisted and have a price later on: known in hindsight only, so said and not acted on."""
-    row, col = account.fills["row"].astype(int), account.fills["col"].astype(int)
-    settled = np.isfinite(layout.settle[row, col]) & (account.fills["filled"] != 0)
-    pairs = zip(row[settled].tolist(), col[settled].tolist(), strict=True)
+    done = np.flatnonzero((account.numbers[1] != 0) & ~np.isfinite(layout.factor[account.row, account.col]))
+    pairs = zip(account.row[done].tolist(), account.col[done].tolist(), strict=True)
     return sorted({layout.symbols[k] for i, k in pairs if np.isfinite(layout.price[i:, k]).any()})

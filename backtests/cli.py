@@ -1,16 +1,16 @@
-"""Commands of :mod:`backtests`: demo, study, backtest, evaluate, and export and check, which know every table."""
+"""Commands of :mod:`backtests`: demo, study, evaluate, those of :mod:`backtests.backtest_cli`, and export and check."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from backtests.backtest_cli import HOME, Report, aligned, backtest, compare, evidence_of, manifest, record_and_judge, sweep
 from research.cli import Home
 from research.console import say
 from research.errors import DataError, TidingsError, UsageError
@@ -18,19 +18,15 @@ from research.errors import DataError, TidingsError, UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from backtests.evidence import Evidence
-    from research.store import Store
 
 __all__ = ["mount"]
-
-_HOME = Path("tidings-home")
-_Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
 
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the console script."""
     commands: dict[str, Callable[..., None]] = {
-        "demo": demo, "study": study, "backtest": backtest, "evaluate": evaluate, "export": export, "check": check,
+        "demo": demo, "study": study, "backtest": backtest, "sweep": sweep, "compare": compare, "evaluate": evaluate,
+        "export": export, "check": check,
     }  # fmt: skip
     for name, command in commands.items():
         app.command(name)(command)
@@ -61,8 +57,8 @@ def study(
     overlap: Annotated[str, typer.Option(help="`keep` all events, or the `first` of those of a symbol that overlap.")] = "keep",
     locked: Annotated[str, typer.Option(help="Days at a price limit: `keep`, or `carry` returns on to the next free close.")] = "keep",
     draws: Annotated[int, typer.Option(help="Placebo draws of the report; 0 leaves sensitivity, placebo and drift out.")] = 200,
-    home: Home = _HOME,
-    report: _Report = None,
+    home: Home = HOME,
+    report: Report = None,
     case: Annotated[Path | None, typer.Option(help="Run a folder of returns and events instead (docs/event_study.md).")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for the results of --case.")] = None,
 ) -> None:
@@ -96,113 +92,83 @@ def study(
     say(
         [
             f"events       {result.events.height:>8,} used, {result.dropped.height:,} dropped",
-            *_table(result.dropped.group_by("reason").len().sort("reason")),
+            *aligned(result.dropped.group_by("reason").len().sort("reason")),
         ]
     )
-    say(_table(_findings(result)))
+    say(aligned(_findings(result)))
     say(f"note: {line}" for line in result.warnings)
-    if report is not None:
+    if report:
         name = event_type or "all event types"
         parts = [*study_sections(result), *(robustness_sections(result, draws=draws) if draws else [])]
-        write_report(
-            report,
-            *parts,
-            title=f"Event study: {name}",
-            manifest=_manifest(store, study=str(settings), benchmark=", ".join(benchmark)),
-        )
-        say(f"report       {report}")
-
-
-def backtest(
-    signal: Annotated[str, typer.Option(help="Name of the signal.")],
-    start: Annotated[str, typer.Option(help="First session, YYYY-MM-DD.")],
-    end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
-    market: Annotated[str, typer.Option(help="cn, hk or us.")] = "cn",
-    quantiles: Annotated[int, typer.Option(help="Groups the cross-section is cut into.")] = 5,
-    cash: Annotated[float, typer.Option(help="Starting capital in the market's currency.")] = 10_000_000.0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the result tables as Parquet.")] = None,
-    home: Home = _HOME,
-    report: _Report = None,
-) -> None:
-    """Judge a signal in one market: information coefficient, quantile returns, portfolio under the market's rules and costs."""
-    from research.store import Store
-
-    store = Store(home)
-    found = _evidence(store, signal, market, start, end, quantiles, cash)
-    say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *_table(found.ic.summary)])
-    say(_table(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
-    say(_table(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in ("portfolio", "orders", "metrics", "weights"):
-            frame: pl.DataFrame = getattr(found.backtest, name)
-            frame.write_parquet(out / f"{name}.parquet")
-            say(f"{name:<12} {frame.height:>8,} rows   {out / name}.parquet")
-    if report is not None:
-        from backtests.report import write_report
-        from backtests.sections import coverage_section, evidence_sections
-
-        parts = [*evidence_sections(found), coverage_section(store)]
-        write_report(
-            report, *parts, title=f"{signal} in market {market}", manifest=_manifest(store, signal=signal, span=f"{start} … {end}")
-        )
-        say(f"report       {report}")
+        told = manifest(store, study=str(settings), benchmark=", ".join(benchmark))
+        for path in report:
+            write_report(path, *parts, title=f"Event study: {name}", manifest=told)
+            say(f"report       {path}")
 
 
 def evaluate(
-    signal: Annotated[str, typer.Option(help="Name of the signal.")],
-    start: Annotated[str, typer.Option(help="First session, YYYY-MM-DD.")],
-    end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
-    market: Annotated[str, typer.Option(help="cn, hk or us.")] = "cn",
-    quantiles: Annotated[int, typer.Option(help="Groups the cross-section is cut into.")] = 5,
-    home: Home = _HOME,
-    report: _Report = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="With --news: more files of bars.")] = None,
+    signal: Annotated[str | None, typer.Option(help="Name of a stored home's signal.")] = None,
+    start: Annotated[str | None, typer.Option(help="With --signal: first session, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option(help="With --signal: last session, YYYY-MM-DD.")] = None,
+    market: Annotated[str, typer.Option(help="With --signal: cn, hk or us.")] = "cn",
+    quantiles: Annotated[int, typer.Option(help="With --signal: groups the cross-section is cut into.")] = 5,
+    news: Annotated[Path | None, typer.Option(help="File of dated news: runs a whole protocol on it instead (docs/real_data.md).")] = None,
+    bars: Annotated[list[Path] | None, typer.Option(help="With --news: file of bars; further ones may follow it.")] = None,
+    protocol: Annotated[Path, typer.Option(help="With --news: what is tried, and how it is judged.")] = Path("docs/protocol.toml"),
+    out: Annotated[Path | None, typer.Option(help="With --news: folder of the results and of the ledger of trials.")] = None,
+    home: Home = HOME,
+    report: Report = None,
 ) -> None:
-    """Judge a signal against the search that found it: every evaluated variant is put into the ledger and deflates the Sharpe ratio."""
-    from backtests import evaluation
-    from backtests.trials import TRIAL_RETURNS, TRIALS, record
+    """Judge a signal, or every variant of a protocol on a file of dated news, against the search that found it.
+
+    Every evaluated variant is put into a ledger, and the Sharpe ratios are deflated by how many there are.
+    """
+    if news is not None:
+        _evaluate_news(news, [*(bars or []), *(files or [])], protocol, out)
+        return
+    if signal is None or start is None or end is None or files:
+        raise UsageError("Nothing to evaluate was named; expected --signal NAME --start D --end D, or --news FILE --bars FILE --out DIR.")
     from research.store import Store
 
     store = Store(home)
-    found = _evidence(store, signal, market, start, end, quantiles)
-    returns = found.backtest.portfolio.select("session", "net_return")
-    config = {"start": start, "end": end, "quantiles": quantiles}
-    judge = partial(evaluation.evaluate, found.scores, found.labels, market=market, quantiles=quantiles, returns=returns, config=config)
-    recorded = record(store, judge().trial, evaluated_at=datetime.now(UTC))
-    judged = judge(trials=store.read(TRIALS), trial_returns=store.read(TRIAL_RETURNS))
-    say(_table(judged.ic.summary))
-    say(_table(judged.performance.select("metric", "value", "ci_low", "ci_high", "n")))
-    say(f"trials       {recorded.n_trials:>8,} in the ledger of {home}")
-    if recorded.note is not None:
-        say(f"note: {recorded.note}")
-    if report is not None:
+    found = evidence_of(store, signal, market, start, end, quantiles)
+    judged = record_and_judge(store, found, start, end, quantiles)
+    say(aligned(judged.ic.summary))
+    say(aligned(judged.performance.select("metric", "value", "ci_low", "ci_high", "n")))
+    for path in report or []:
         from backtests.evaluation_report import evaluation_sections
         from backtests.report import write_report
 
-        write_report(
-            report, *evaluation_sections(judged), title=f"{signal} in market {market}: evaluation", manifest=_manifest(store, signal=signal)
-        )
-        say(f"report       {report}")
+        title = f"{signal} in market {market}: evaluation"
+        write_report(path, *evaluation_sections(judged), title=title, manifest=manifest(store, signal=signal))
+        say(f"report       {path}")
 
 
-def _evidence(store: Store, signal: str, market: str, start: str, end: str, quantiles: int, cash: float = 10_000_000.0) -> Evidence:
-    """Return what a stored signal did in one market under the market's own costs."""
-    from backtests.costs import costs
-    from backtests.evidence import evidence
-    from research.calendar import parse_date
+def _evaluate_news(news: Path, bars: list[Path], protocol: Path, out: Path | None) -> None:
+    from backtests.news_report import verdict, write_study
+    from backtests.news_study import study_news
+    from backtests.protocol import read_protocol
+    from research.console import progress
+    from research.store import Store
 
-    return evidence(
-        store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market), quantiles=quantiles,
-        universe=store.read("instruments"), cash=cash,
-    )  # fmt: skip
+    if out is None:
+        raise UsageError("--news came without --out; name the folder for the results and the ledger.")
+    for path in (news, *bars):
+        if not path.is_file():
+            raise UsageError(f"There is no file {path}; check the path.")
+    found = study_news(news, bars, read_protocol(protocol), Store(out / "ledger"), now=datetime.now(UTC), progress=progress)
+    say([f"note: {line}" for line in (*found.notes, *found.left_out)])
+    say([verdict(market) for market in found.markets])
+    say(f"trials       {found.n_trials:>8,} in the ledger of {out / 'ledger'}")
+    say([f"{path.stem:<12} {path}" for path in write_study(found, out)])
 
 
 def export(
     table: Annotated[str, typer.Argument(help="Name of a table.")],
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
     asof: Annotated[str | None, typer.Option(help="Only rows available before this instant (ISO 8601 with offset).")] = None,
-    home: Home = _HOME,
+    home: Home = HOME,
 ) -> None:
     """Write one table to a Parquet file."""
     from research.store import Store
@@ -218,14 +184,14 @@ def export(
 
 
 def check(
-    home: Home = _HOME,
+    home: Home = HOME,
     out: Annotated[Path | None, typer.Option(help="Parquet file for the reconciliation, one row a stated move.")] = None,
 ) -> None:
     """Validate every stored table, and reconcile the one-day moves the news states with the bars.
 
     Exact moves agree within 0.15 percentage points, bounds as bounds, whole percentages within 0.5; `strict` holds those to 0.15 as well.
     """
-    from research.prices import validate
+    from research.bar_report import lines
     from research.reconcile import agreement, reconcile, summary
     from research.store import Store
 
@@ -243,10 +209,9 @@ def check(
             say(f"{name:<12} {difference}")
     bars, instruments = store.read("bars"), store.read("instruments")
     judged = reconcile(store.read("facts"), bars, instruments=instruments)
-    found = validate(bars)
-    say(f"bars         {n:>8,} flagged: {rule}" for rule, n in found.group_by("rule").len().sort("rule").rows())
-    say(_table(summary(judged)))
-    say(_table(agreement(judged)))
+    say(lines(bars, instruments, store.read("treatments")))
+    say(aligned(summary(judged)))
+    say(aligned(agreement(judged)))
     if out is not None:
         judged.write_parquet(out)
         say(f"moves        {judged.height:>8,} rows   {out}")
@@ -286,20 +251,3 @@ def _stored_tables() -> dict[str, Any]:
     from signals import schemas as views
 
     return {**facts.TABLES, **{table.name: table for table in (views.SIGNALS, views.RUNS, TRIALS, TRIAL_RETURNS)}}
-
-
-def _manifest(store: Any, **settings: str) -> dict[str, str]:
-    from signals.publish import code_version
-
-    return {"tidings": code_version(), **settings, **{f"table {name}": f"version {n}" for name, n in store.versions().items()}}
-
-
-def _table(frame: pl.DataFrame) -> list[str]:
-    """Return a frame as aligned lines."""
-    import polars as pl
-
-    with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=80, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
-        tbl_formatting="NOTHING", float_precision=5,
-    ):  # fmt: skip
-        return str(frame).splitlines()

@@ -1,7 +1,7 @@
 """What trading costs: dated schedules of commission, duties, levies and spread, as data.
 
-All rates are fractions of the traded value unless said otherwise. Commissions, spreads and borrow fees are negotiable and
-differ from account to account: the ones here are stated assumptions. Duties and levies are what the law said on the day.
+All rates are fractions of the traded value unless said otherwise. Commissions, spreads, impact, borrow and financing are negotiable
+and differ from account to account: the ones here are stated assumptions. Duties and levies are what the law said on the day.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from typing import Any
 
 from research.errors import UsageError
 
-__all__ = ["Costs", "Step", "costs"]
+__all__ = ["SCHEDULES", "Costs", "Step", "Waiver", "costs"]
+
+#: the dated schedules of :class:`Costs`, in the order the simulation lays them out
+SCHEDULES = (
+    "stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap", "settlement", "settlement_minimum",
+    "settlement_cap",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Symbols that match ``pattern`` pay no stamp duty from ``since`` on; everything else they pay."""
+
+    pattern: str
+    since: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs of one market.
+    r"""Costs of one market.
 
     Parameters
     ----------
@@ -39,17 +54,33 @@ class Costs:
     stamp_duty_buy, stamp_duty_sell
         Schedules of the tax on a purchase and on a sale.
     levy_buy, levy_sell
-        Schedules of everything else that is charged on value: transfer, trading and settlement fees, regulatory levies.
-        They fill the ``transfer_fee`` column of ``orders``.
+        Schedules of everything else that is charged on value: transfer and trading fees, regulatory levies.
+        They fill the ``transfer_fee`` column of ``orders``, together with the next two.
     share_fee_sell, share_fee_cap
-        Schedules of a fee by share sold (currency units a share) and of its cap an order; part of ``transfer_fee``.
+        Schedules of a fee by share sold (currency units a share) and of its cap an order.
+    settlement, settlement_minimum, settlement_cap
+        Schedules of a settlement fee on the value of either side, of its least and its greatest amount an order (currency units).
+    duty_rounding
+        Stamp duty is rounded up to a multiple of this amount (currency units); 0 for not at all.
     exempt
         Regular expression of symbols free of stamp duty and levies (exchange-traded funds); empty for none.
+    waivers
+        Symbols free of stamp duty only, with the day that began.
     half_spread
-        Half of the quoted spread in basis points of the price: a purchase fills that far above the open, a sale below, but never
+        Half of the quoted spread in basis points of the price: a purchase fills that far above the price, a sale below, but never
         beyond a limit price.
+    spread_tiers
+        (least trailing daily amount in currency units, half spread in basis points), richest first; replaces ``half_spread``, which
+        holds where the amount is below every tier or unknown.
+    spread_floor
+        The half spread is at least this many ticks (0.5: nobody quotes less than a tick), on bars whose price is a multiple of the tick.
+    impact
+        Coefficient *Y* of the square-root law: an order of *q* shares moves its price by :math:`Y \sigma \sqrt{q / V}` with the daily
+        volatility and the daily volume of the trailing 20 sessions (Tóth et al. 2011, Physical Review X 1, 021006). 0 for none.
     borrow_rate
         Yearly fee on the value of short positions, by calendar day over 365.
+    financing_rate
+        Yearly interest on the value of long positions above net asset value (short proceeds are the lender's collateral), likewise.
     assumptions
         What is assumed rather than published.
     """
@@ -68,23 +99,35 @@ class Costs:
     half_spread: float = 0.0
     borrow_rate: float = 0.0
     assumptions: str = ""
+    settlement: tuple[Step, ...] = ()
+    settlement_minimum: tuple[Step, ...] = ()
+    settlement_cap: tuple[Step, ...] = ()
+    duty_rounding: float = 0.0
+    waivers: tuple[Waiver, ...] = ()
+    spread_tiers: tuple[tuple[float, float], ...] = ()
+    spread_floor: float = 0.0
+    impact: float = 0.0
+    financing_rate: float = 0.0
 
     def scaled(self, factor: float) -> Costs:
-        """Return the same costs multiplied by ``factor`` (0 for none, 2 for twice); caps scale with their fees."""
+        """Return the same costs multiplied by ``factor`` (0 for none, 2 for twice); caps and minimums scale with their fees."""
         if not factor >= 0:
             raise UsageError(f"The factor on costs came as {factor}; expected a number of at least 0.")
         steps: dict[str, Any] = {
-            name: tuple(replace(step, value=step.value * factor) for step in getattr(self, name))
-            for name in ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
+            name: tuple(replace(step, value=step.value * factor) for step in getattr(self, name)) for name in SCHEDULES
         }
-        return replace(
-            self,
-            commission=self.commission * factor,
-            minimum_commission=self.minimum_commission * factor,
-            half_spread=self.half_spread * factor,
-            borrow_rate=self.borrow_rate * factor,
-            **steps,
+        rates = (
+            "commission",
+            "minimum_commission",
+            "duty_rounding",
+            "half_spread",
+            "spread_floor",
+            "impact",
+            "borrow_rate",
+            "financing_rate",
         )
+        steps |= {name: getattr(self, name) * factor for name in rates}
+        return replace(self, spread_tiers=tuple((amount, half * factor) for amount, half in self.spread_tiers), **steps)
 
     def rate(self, schedule: str, day: date) -> float:
         """Return the rate of one schedule (``"stamp_duty_sell"`` …) on ``day``.
@@ -114,6 +157,20 @@ class Costs:
         """Whether ``symbol`` is free of stamp duty and levies."""
         return bool(self.exempt) and re.search(self.exempt, symbol) is not None
 
+    def duty_free_since(self, symbol: str) -> date | None:
+        """Return the day from which ``symbol`` pays no stamp duty; None where it pays.
+
+        >>> costs("hk").duty_free_since("2800.HK"), costs("hk").duty_free_since("0700.HK")
+        (datetime.date(2015, 2, 13), None)
+        """
+        days = [waiver.since for waiver in self.waivers if re.search(waiver.pattern, symbol)]
+        return min(days, default=None)
+
+
+_TRANSFER = (
+    Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"),
+    Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022"),
+)
 
 _MAINLAND = Costs(
     market="cn",
@@ -125,51 +182,53 @@ _MAINLAND = Costs(
         Step(date(2008, 9, 19), 0.001, "MoF and STA, 18 September 2008"),
         Step(date(2023, 8, 28), 0.0005, "MoF and STA announcement 2023 no. 39"),
     ),
-    levy_buy=(
-        Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"),
-        Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022"),
-    ),
-    levy_sell=(
-        Step(date(2008, 9, 19), 0.00002, "ChinaClear transfer fee (one rate for both exchanges since 1 August 2015)"),
-        Step(date(2022, 4, 29), 0.00001, "ChinaClear notice of April 2022"),
-    ),
+    levy_buy=_TRANSFER,
+    levy_sell=_TRANSFER,
     exempt=r"^(5\d{5}\.SS|1[568]\d{4}\.SZ)$",
     half_spread=5.0,
-    assumptions="commission 0.025 %, at least 5 CNY, handling and regulatory fees included; half spread 5 bp; "
-    "the transfer fee before August 2015 is the later one; funds pay no stamp duty and no transfer fee",
+    spread_floor=0.5,
+    assumptions="commission 0.025 %, at least 5 CNY, handling and regulatory fees included; half spread 5 bp and at least half a tick; "
+    "the transfer fee before August 2015 is the later one; funds pay no stamp duty and no transfer fee; no market impact",
 )
+
+_DUTY_HK = (
+    Step(date(2014, 11, 1), 0.001, "Stamp Duty Ordinance, head 2(1), each side"),
+    Step(date(2021, 8, 1), 0.0013, "Revenue (Stamp Duty) Ordinance 2021"),
+    Step(date(2023, 11, 17), 0.001, "Stamp Duty (Amendment) (Stock Transfers) Ordinance 2023"),
+)
+_LEVY_HK = (
+    Step(date(2014, 11, 1), 0.000077, "SFC levy 0.0027 %, HKEX trading fee 0.005 %"),
+    Step(date(2022, 1, 1), 0.0000785, "and FRC (later AFRC) levy 0.00015 %"),
+    Step(date(2023, 1, 1), 0.000085, "trading fee 0.00565 % (trading tariff abolished)"),
+)
+_CCASS = "HKSCC operational procedures, stock settlement fee"
 
 _HONG_KONG = Costs(
     market="hk",
     currency="HKD",
     commission=0.0003,
     minimum_commission=3.0,
-    stamp_duty_buy=(
-        Step(date(2014, 11, 1), 0.001, "Stamp Duty Ordinance, head 2(1), each side"),
-        Step(date(2021, 8, 1), 0.0013, "Revenue (Stamp Duty) Ordinance 2021"),
-        Step(date(2023, 11, 17), 0.001, "Stamp Duty (Amendment) (Stock Transfers) Ordinance 2023"),
-    ),
-    stamp_duty_sell=(
-        Step(date(2014, 11, 1), 0.001, "Stamp Duty Ordinance, head 2(1), each side"),
-        Step(date(2021, 8, 1), 0.0013, "Revenue (Stamp Duty) Ordinance 2021"),
-        Step(date(2023, 11, 17), 0.001, "Stamp Duty (Amendment) (Stock Transfers) Ordinance 2023"),
-    ),
-    levy_buy=(
-        Step(date(2014, 11, 1), 0.000097, "SFC levy 0.0027 %, trading fee 0.005 %, settlement 0.002 %"),
-        Step(date(2022, 1, 1), 0.0000985, "and FRC (AFRC) levy 0.00015 %"),
-        Step(date(2023, 1, 1), 0.000105, "trading fee 0.00565 % (trading tariff abolished)"),
-        Step(date(2025, 6, 30), 0.000127, "settlement 0.0042 % without minimum or cap"),
-    ),
-    levy_sell=(
-        Step(date(2014, 11, 1), 0.000097, "SFC levy 0.0027 %, trading fee 0.005 %, settlement 0.002 %"),
-        Step(date(2022, 1, 1), 0.0000985, "and FRC (AFRC) levy 0.00015 %"),
-        Step(date(2023, 1, 1), 0.000105, "trading fee 0.00565 % (trading tariff abolished)"),
-        Step(date(2025, 6, 30), 0.000127, "settlement 0.0042 % without minimum or cap"),
+    stamp_duty_buy=_DUTY_HK,
+    stamp_duty_sell=_DUTY_HK,
+    levy_buy=_LEVY_HK,
+    levy_sell=_LEVY_HK,
+    settlement=(Step(date(2014, 11, 1), 0.00002, _CCASS), Step(date(2025, 6, 30), 0.000042, _CCASS + " (2025 reform)")),
+    settlement_minimum=(Step(date(2014, 11, 1), 2.0, _CCASS), Step(date(2025, 6, 30), 0.0, _CCASS + " (2025 reform: none)")),
+    settlement_cap=(Step(date(2014, 11, 1), 100.0, _CCASS), Step(date(2025, 6, 30), 1e12, _CCASS + " (2025 reform: none)")),
+    duty_rounding=1.0,
+    waivers=(
+        Waiver(
+            r"^(28[0-4]\d|3[01]\d\d|9[01]\d\d|98[0-4]\d|7[2357]\d\d|82[89]\d\d|83[01]\d\d)\.HK$",
+            date(2015, 2, 13),
+            "Stamp Duty (Amendment) Ordinance 2015: shares and units of exchange-traded funds (by the codes HKEX allots to them)",
+        ),
     ),
     half_spread=8.0,
+    spread_floor=0.5,
     borrow_rate=0.01,
-    assumptions="commission 0.03 %, at least 3 HKD; half spread 8 bp; borrow 1 % a year; "
-    "stamp duty not rounded up to a dollar; settlement fee without its minimum of 2 and cap of 100 HKD before June 2025",
+    financing_rate=0.05,
+    assumptions="commission 0.03 %, at least 3 HKD; half spread 8 bp and at least half a tick; borrow 1 % and financing 5 % a year; "
+    "no market impact",
 )
 
 _SEC = "SEC section 31 fee rate advisory"
@@ -216,15 +275,66 @@ _UNITED_STATES = Costs(
     ),
     half_spread=2.0,
     borrow_rate=0.003,
+    financing_rate=0.05,
     assumptions="no commission; half spread 2 bp; borrow 0.3 % a year, the general-collateral level: "
-    "a name that is hard to borrow costs far more",
+    "a name that is hard to borrow costs far more; financing 5 % a year; no market impact",
 )
 
-_COSTS = MappingProxyType({costs.market: costs for costs in (_MAINLAND, _HONG_KONG, _UNITED_STATES)})
+_CRYPTO = Costs(
+    market="crypto",
+    currency="USD",
+    commission=0.001,
+    minimum_commission=0.0,
+    stamp_duty_buy=(),
+    stamp_duty_sell=(),
+    levy_buy=(),
+    levy_sell=(),
+    half_spread=3.0,
+    assumptions="taker fee 0.1 %; half spread 3 bp; no duties or levies; no market impact",
+)
+
+_COSTS = MappingProxyType({costs.market: costs for costs in (_MAINLAND, _HONG_KONG, _UNITED_STATES, _CRYPTO)})
+
+#: assumptions of ``liquidity=True``: half spread by trailing daily amount, and the coefficient of the square-root law
+_TIERS = MappingProxyType(
+    {
+        "cn": ((1e9, 2.0), (2e8, 4.0), (5e7, 7.0), (0.0, 12.0)),
+        "hk": ((1e9, 5.0), (1e8, 10.0), (1e7, 25.0), (0.0, 60.0)),
+        "us": ((5e8, 1.0), (5e7, 2.0), (5e6, 6.0), (0.0, 20.0)),
+        "crypto": ((1e9, 1.0), (1e8, 3.0), (0.0, 10.0)),
+    }
+)
+_IMPACT = 0.7
 
 
-def costs(market: str) -> Costs:
-    """Return the costs of ``cn``, ``hk`` or ``us``; raise :class:`~research.errors.UsageError` for another name."""
+def costs(market: str, *, liquidity: bool = False) -> Costs:
+    """Return the costs of ``cn``, ``hk``, ``us`` or ``crypto``.
+
+    Parameters
+    ----------
+    market
+        Whose.
+    liquidity
+        Take the half spread from the trailing daily amount of each name, and charge square-root impact (both stated assumptions).
+        The bars then need volumes.
+
+    Raises
+    ------
+    UsageError
+        For another market.
+
+    Examples
+    --------
+    >>> costs("cn", liquidity=True).spread_tiers[0]
+    (1000000000.0, 2.0)
+    """
     if market not in _COSTS:
         raise UsageError(f"market came as {market!r}; expected one of {', '.join(_COSTS)}.")
-    return _COSTS[market]
+    plain = _COSTS[market]
+    if not liquidity:
+        return plain
+    said = plain.assumptions.replace(
+        "no market impact",
+        f"half spread by trailing amount where that is known; impact {_IMPACT:g} x volatility x root of the share of volume",
+    )
+    return replace(plain, spread_tiers=_TIERS[market], impact=_IMPACT, assumptions=said)

@@ -10,11 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from backtests.costs import costs
+from backtests.evaluation import evaluate
 from backtests.event_study import EventStudy
 from backtests.evidence import evidence, first_reports
 from backtests.recovery import Recovery, recovery
-from backtests.report import section_of, write_report
+from backtests.report import write_report
 from backtests.sections import coverage_section, evidence_sections, recovery_section
+from backtests.trading_report import trading_report
+from backtests.trials import TRIALS
 from research.console import progress, say
 from research.errors import StoreError
 from research.ingestion import ingest
@@ -79,17 +82,26 @@ def demo(home: Path, report: Path, seed: int, now: datetime) -> Recovery:
     ]
     clock.lap("backtest")
 
+    first_market = judged[0]
+    tested = evaluate(
+        first_market.scores, first_market.labels, market=first_market.market, trials=TRIALS.empty(), draws=199,
+        returns=first_market.backtest.portfolio.select("session", "net_return"), config={"seed": seed},
+    )  # fmt: skip
+    made = trading_report(first_market, store.read("documents"), tested, draws=100)
+    clock.lap("robustness, capacity, attribution")
+
     inside = int(found.effects["inside"].fill_null(False).sum())
     write_report(
         report,
         recovery_section(found),
-        section_of(study),
-        *(section for each in judged for section in evidence_sections(each)),
+        study,
+        *made.sections,
+        *evidence_sections(judged[1]),
         coverage_section(store),
         title="tidings demo",
         banner=BANNER,
         verdict=_verdict(found, judged[0].backtest.metrics),
-        notes=_NOTES,
+        notes=(*_NOTES, *made.notes),
         manifest={"tidings": code_version(), "seed": str(seed), "span": f"{first} … {last}", "signal": "tone@1", **_versions(store)},
     )
     clock.lap("report")

@@ -5,27 +5,33 @@ Both functions are what the commands run; a notebook calls the same steps one by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
 
 from backtests.costs import Costs
+from backtests.execution import Execution
+from backtests.fund_limits import with_fund_limits
 from backtests.labels import forward_returns
 from backtests.predictive import InformationCoefficient, information_coefficient
 from backtests.quantiles import quantile_returns
 from backtests.rules import rules_of
 from backtests.simulation import Backtest, run
 from backtests.weights import quantile_weights
+from research.bar_report import listing_days
 from research.calendar import MARKETS, known_span
 from research.calendar import sessions as calendar_sessions
 from research.errors import EstimationError, UsageError
 from research.prices import with_limits
+from research.treatments import spans
 from signals.pointintime import LEAD, calendar_of
 from signals.publish import history, of_equities
 
-__all__ = ["Evidence", "benchmark_of", "evidence", "first_reports", "market_calendar", "tradable"]
+__all__ = [
+    "Evidence", "MarketRows", "benchmark_of", "evidence", "first_reports", "market_calendar", "market_rows", "tradable",
+]  # fmt: skip
 
 #: the longest stretch without a session (a mainland holiday week with its weekends), and some
 _GAP = timedelta(days=20)
@@ -36,7 +42,10 @@ _ECHO = timedelta(days=10)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a signal did in one market: scores, labels, information coefficient, quantile returns, backtest."""
+    """What a signal did in one market: scores, labels, information coefficient, quantile returns, backtest; and what it was made from.
+
+    ``bars`` and ``sessions`` are those of the market, ``events`` and ``mentions`` those that could be scored.
+    """
 
     signal: str
     market: str
@@ -45,10 +54,25 @@ class Evidence:
     ic: InformationCoefficient
     quantiles: pl.DataFrame
     backtest: Backtest
+    bars: pl.DataFrame
+    sessions: pl.DataFrame
+    events: pl.DataFrame
+    mentions: pl.DataFrame
+    delayed: Callable[[timedelta], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRows:
+    """The stored tables cut to one market: ``events, mentions, bars, sessions``."""
+
+    events: pl.DataFrame
+    mentions: pl.DataFrame
+    bars: pl.DataFrame
+    sessions: pl.DataFrame
 
 
 def market_calendar(market: str, start: date, end: date) -> pl.DataFrame:
-    """Return the sessions of a market (``cn``, ``hk``, ``us``) from ``start`` to a few weeks past ``end``, as far as they are known."""
+    """Return the sessions of a market from ``start`` to a few weeks past ``end``, as far as they are known."""
     if market not in MARKETS:
         raise UsageError(f"Market {market!r} is not known; expected one of {', '.join(MARKETS)}.")
     earliest, latest = known_span(MARKETS[market])
@@ -58,10 +82,38 @@ def market_calendar(market: str, start: date, end: date) -> pl.DataFrame:
     return calendar_sessions(MARKETS[market], first, last)
 
 
+def market_rows(
+    events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, market: str, currency: str, start: date, end: date,
+    universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None,
+) -> MarketRows:  # fmt: skip
+    """Return the rows of one market: bars in its currency, news, sessions up to ``end``.
+
+    With ``universe`` only equities stay (in ``crypto`` only coins) and what is written about them.
+    Price limits the bars do not carry are computed from the close before: the first sessions of a share whose listing ``universe`` dates
+    are free, days under special treatment (``treatments``) have that one's limits.
+    """
+    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS.get(market)) & (pl.col("currency") == currency))
+    if universe is not None:
+        kind = "crypto" if market == "crypto" else "equity"
+        traded = universe.filter(pl.col("asset_class") == kind).select("symbol").unique()
+        mine = mine.join(traded, on="symbol", how="semi")
+        if kind == "equity":
+            mentions, events = of_equities(mentions, universe), of_equities(events, universe)
+        else:
+            mentions, events = (frame.join(traded, on="symbol", how="semi") for frame in (mentions, events))
+    if rules_of(market).price_limits:
+        listings = None if universe is None else listing_days(universe)
+        mine = with_fund_limits(with_limits(mine, listings=listings, special=None if treatments is None else spans(treatments)))
+    first_news = mentions.select(pl.col("available_at").min()).item()
+    since = start if first_news is None else min(start, first_news.date() - _GAP)
+    return MarketRows(events, mentions, mine, market_calendar(market, since, end))
+
+
 def evidence(
     events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, signal: str, market: str, start: date, end: date, costs: Costs,
     quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD, cash: float = 10_000_000.0,
-    universe: pl.DataFrame | None = None,
+    universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None, benchmark: str | None = None,
+    execution: Execution | None = None, terms: pl.DataFrame | None = None,
 ) -> Evidence:  # fmt: skip
     """Return what a signal would have done in one market between two dates.
 
@@ -69,24 +121,32 @@ def evidence(
     The choice of symbols is made on the day too (:func:`tradable`): whether a name has bars later on plays no part. Where the market's
     rules forbid short selling only the top quantile is held. With ``universe`` (an ``instruments`` table) anything but equities is left
     out: an index can be scored, not bought; and so is what is not quoted in the currency of the costs. Price limits the bars do not
-    carry are computed from the close before. The portfolio ends with session ``end``; labels look past it.
+    carry are computed from the close before, under the ST marks of ``treatments``. ``execution`` and ``terms`` as in
+    :func:`backtests.simulation.run`. The portfolio ends with session ``end``; labels look past it. ``benchmark`` is a symbol of
+    ``bars`` to compare with; it is not bought. ``delayed`` of the result decides again with all news a span later.
 
     Raises
     ------
     EstimationError
         When no symbol has both news and bars in the span: there is nothing to judge.
     """
-    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS[market]) & (pl.col("currency") == costs.currency))
-    if universe is not None:
-        mine = mine.join(universe.filter(pl.col("asset_class") == "equity").select("symbol").unique(), on="symbol", how="semi")
-        mentions, events = of_equities(mentions, universe), of_equities(events, universe)
-    if rules_of(market).price_limits:
-        mine = with_limits(mine)
-    first_news = mentions.select(pl.col("available_at").min()).item()
-    since = start if first_news is None else min(start, first_news.date() - _GAP)
-    calendar = market_calendar(market, since, end + timedelta(days=2 * max(horizons, default=0)))
-    scores = history(events, mentions, calendar, signal, lead=lead)
-    scores = tradable(scores.filter(pl.col("session").is_between(start, end)), mine, calendar)
+    look_ahead = timedelta(days=2 * max(horizons, default=0))
+    here = market_rows(
+        events, mentions, bars, market=market, currency=costs.currency, start=start, end=end + look_ahead, universe=universe,
+        treatments=treatments,
+    )  # fmt: skip
+    events, mentions, mine, calendar = here.events, here.mentions, here.bars, here.sessions
+    long_only = not rules_of(market).short_selling
+
+    def decided(later: timedelta = timedelta(0)) -> pl.DataFrame:
+        moved = [frame.with_columns(pl.col("available_at") + pl.lit(later)) if later else frame for frame in (events, mentions)]
+        scored = history(moved[0], moved[1], calendar, signal, lead=lead).filter(pl.col("session").is_between(start, end))
+        return tradable(scored, mine, calendar)
+
+    def weighted(scored: pl.DataFrame) -> pl.DataFrame:
+        return quantile_weights(scored, quantiles=quantiles, gross=1.0, long_only=long_only)
+
+    scores = decided()
     if scores.is_empty():
         raise EstimationError(
             f"Signal {signal} has no score in market {market} from {start} to {end} for a symbol with bars in {costs.currency}: "
@@ -94,8 +154,14 @@ def evidence(
             "ingest news and load prices of the same symbols and dates."
         )
     labels = forward_returns(mine, calendar, horizons=horizons)
-    weights = quantile_weights(scores, quantiles=quantiles, gross=1.0, long_only=not rules_of(market).short_selling)
-    result = run(weights, mine.filter(pl.col("session") <= end), market=market, costs=costs, cash=cash)
+    priced = mine.filter(pl.col("session") <= end)
+    if benchmark is not None:
+        others = bars.filter((pl.col("symbol") == benchmark) & (pl.col("session") <= end))
+        priced = pl.concat([priced.filter(pl.col("symbol") != benchmark), others], how="diagonal")
+    result = run(
+        weighted(scores), priced, market=market, costs=costs, cash=cash, benchmark=benchmark, execution=execution or Execution(),
+        terms=terms,
+    )  # fmt: skip
     return Evidence(
         signal,
         market,
@@ -104,6 +170,11 @@ def evidence(
         information_coefficient(scores, labels),
         quantile_returns(scores, labels, quantiles=quantiles),
         result,
+        priced,
+        calendar,
+        events,
+        mentions,
+        lambda later: weighted(decided(later)),
     )
 
 

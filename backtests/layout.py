@@ -1,179 +1,320 @@
 """Bars and weights as matrices: what a run of :mod:`backtests.simulation` works on, and the columns of its arrays.
 
-Row = session from the first fill on, column = symbol in alphabetical order. Prices are in real shares, closes and marks in
-total-return units (``price × adj_factor``); see the conventions of :mod:`backtests.simulation`.
+Row = session from the first fill on, column = symbol in alphabetical order; prices are real ones, in the currency of the name. A matrix of
+one row stands for all rows. What is known of a session t (volumes, volatility, amounts) enters rows after t only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from backtests.conditions import fees_by_session, terms_of_names, tick_tables
 from backtests.costs import Costs
+from backtests.exchange_rates import rates
+from backtests.execution import Execution
+from backtests.liquidity import WINDOW, known_before
 from backtests.rules import Rules
-from research.calendar import mic_of
+from backtests.terms import terms_by_symbol
+from research.calendar import mic_of, sessions_within
 from research.errors import UsageError
+from research.schemas import BARS
 
-__all__ = ["Layout", "layout_of"]
+__all__ = ["Layout", "layout_of", "market_of"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-#: columns of ``Layout.fees``
-_SCHEDULES = ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap")
+_MARKETS = {"XSHG": "cn", "XSHE": "cn", "BJSE": "cn", "XHKG": "hk", "XNYS": "us", "XNAS": "us", "24/7": "crypto"}
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Matrices of a run: n rows (fills happen at a row's open) by m columns. Prices are in real shares, closes in units."""
+    """Matrices of a run: n rows by m columns; the arrays of :func:`backtests.engine.simulate`, in its order from ``day`` on."""
 
     sessions: list[date]
     symbols: list[str]
     decided: list[date | None]
-    day: Ints
-    gap_days: Floats
-    price: Floats
-    factor: Floats
-    mark: Floats
-    close: Floats
-    buy_price: Floats
-    sell_price: Floats
-    can_buy: Bools
-    can_sell: Bools
-    rebalance: Bools
-    target: Floats
-    settle: Floats
-    fees: Floats
-    lots: Floats
     unlimited: float
+    unknown_volume: float
+    stray: int
+    day: Ints
+    gap: Floats
+    opens: Bools
+    price: Floats
+    buy_at: Floats
+    sell_at: Floats
+    close: Floats
+    factor: Floats
+    up: Floats
+    down: Floats
+    half: Floats
+    impact: Floats
+    cap: Floats
+    fx_open: Floats
+    fx_close: Floats
+    fx_before: Floats
+    rebalance: Bools
+    pointer: Ints
+    columns: Ints
+    weights: Floats
+    fees: Floats
+    rates: Floats
+    amounts: Floats
+    codes: Ints
+    versions: Ints
+    uppers: Floats
+    sizes: Floats
+    close_before: Floats
+    factor_before: Floats
 
 
-def layout_of(weights: pl.DataFrame, bars: pl.DataFrame, rules: Rules, costs: Costs, delisting_after: int, haircut: float) -> Layout:
-    """Lay ``bars`` and ``weights`` (validated, sorted by session and symbol) out from the first fill on.
+def market_of(symbol: str) -> str | None:
+    """Return the market whose rules and costs a symbol has; None where there are none for it.
+
+    >>> [market_of(s) for s in ("600519.SS", "0700.HK", "NVDA", "BTC-USD", "7203.T")]
+    ['cn', 'hk', 'us', 'crypto', None]
+    """
+    return _MARKETS.get(mic_of(symbol))
+
+
+def layout_of(
+    weights: pl.DataFrame,
+    bars: pl.DataFrame,
+    markets: tuple[tuple[Rules, Costs], ...],
+    execution: Execution,
+    base: str,
+    terms: pl.DataFrame | None = None,
+    placed: tuple[list[str], Ints] | None = None,
+) -> Layout:
+    """Lay ``bars`` and ``weights`` (validated, weights sorted by session and symbol) out from the first fill on.
+
+    With one market every symbol belongs to it; with several each to its own exchange's. ``placed`` spares looking for the symbols of the
+    weights, sorted, and for the place of each row's among them.
 
     Raises
     ------
     UsageError
-        When the bars end before the first fill, no bar that traded has an open, or a cost schedule begins after it.
+        When the bars end before the first fill, no bar that traded has a price to fill at, a weight's session is no session, a rate of
+        exchange is missing, or a cost schedule begins after the first fill.
     """
-    symbols = sorted(weights["symbol"].unique().to_list())
-    first = weights["session"].min()
-    mics = {mic_of(symbol) for symbol in symbols} | set(symbols)
-    trades_there = [symbol for symbol in bars["symbol"].unique().to_list() if symbol in mics or mic_of(symbol) in mics]
-    calendar = bars.filter(pl.col("symbol").is_in(trades_there))["session"].unique().sort()
-    # One row before the first fill gives the last closes; the rows that count start after it.
-    sessions = [day for day in calendar.to_list() if day > first]
-    if not sessions:
+    if placed is None:
+        names = sorted(weights["symbol"].unique().to_list())
+        placed = names, weights["symbol"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
+    symbols, columns = placed
+    m = len(symbols)
+    first: date = weights["session"].min()  # type: ignore[assignment]
+    home = _home(symbols, markets)
+    held = bars.select(
+        *("session", "open", "high", "low", "close", "volume", "amount", "adj_factor", "suspended", "limit_up", "limit_down", "currency"),
+        _col=pl.col("symbol").cast(pl.Enum(symbols), strict=False).to_physical().cast(pl.Int64),
+    )
+    foreign = held["_col"].null_count() > 0
+    calendar, opened = _calendar(bars, symbols, home, len(markets), foreign)
+    if foreign:
+        held = held.filter(pl.col("_col").is_not_null())
+    numbers = calendar.to_physical().to_numpy().astype(np.int64)
+    start = int(np.searchsorted(numbers, (first - _EPOCH).days, side="right"))
+    if start == len(numbers):
         raise UsageError(
             f"Bars end on {calendar.max()!s}, before the first fill: weights start on {first!s} and fill at the next open; "
             "extend the bars or start earlier."
         )
-    axis = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
-    held = bars.filter(pl.col("symbol").is_in(symbols))
-    traded = held.filter(~pl.col("suspended"))
-    adjusted = traded.with_columns(_adjusted=pl.col("close") * pl.col("adj_factor"))
+    stray = _require_sessions(weights["session"].unique().sort(), calendar, symbols)
+    lead = min(start, WINDOW + 1)
+    sessions, day = calendar[start:].to_list(), numbers[start:]
+    n = len(day)
 
-    due = traded.filter(pl.col("session") > first)
-    if due.height and due["open"].null_count() == due.height:
+    currencies = held["currency"].unique().sort().to_list()
+    first_bar = held.group_by("_col").agg(pl.col("currency").first()).sort("_col") if len(currencies) > 1 else None
+    currency = [0] * m if first_bar is None else [currencies.index(c) for c in first_bar["currency"]]
+    earlier = held.filter(pl.col("session") <= first)
+    rows = _rows_of(held["session"], numbers[start - lead :])
+    keep = rows >= 0
+    key = rows[keep] * m + held["_col"].to_numpy()[keep]
+    if key.size and np.bincount(key).max() > 1:
+        BARS.validate(bars)  # says which
+    part = held if keep.all() else held.filter(pl.Series(keep))
+    trades = ~part["suspended"].to_numpy()
+
+    def matrix(column: str, where: Bools | None = None) -> Floats:
+        values = part[column].to_numpy()
+        out = np.full((n + lead) * m, np.nan)
+        out[key if where is None else key[where]] = values if where is None else values[where]
+        return out.reshape(n + lead, m)
+
+    close, factor = matrix("close", trades), matrix("adj_factor")
+    price, buy_at, sell_at = _fill_prices(execution, matrix, trades, close, lead)
+    if not np.isfinite(price).any() and trades[key >= lead * m].any():
+        word = {"open": "an open", "close": "a close", "vwap": "an amount and a volume"}[execution.fill]
         raise UsageError(
-            f"None of the {due.height} bars after {first!s} has an open, and orders fill at the open; "
-            "expected bars with one: load prices that have opens, or map their column."
+            f"None of the {int(trades[key >= lead * m].sum())} bars after {first!s} has {word}, and orders fill there; "
+            "expected bars with one: load prices that have it, or map its column."
         )
-
-    present = _matrix(held.with_columns(_one=pl.lit(1.0)), "_one", axis, symbols)
-    price = _matrix(traded, "open", axis, symbols)
-    before = adjusted.filter(pl.col("session") <= first).sort("session").group_by("symbol", maintain_order=True).last()
-    close = _carried(_matrix(adjusted, "_adjusted", axis, symbols), _by_symbol(before, "_adjusted", symbols))
-    factor = _matrix(held, "adj_factor", axis, symbols)
-    earlier = held.filter(pl.col("session") <= first).sort("session").group_by("symbol", maintain_order=True).last()
-    factor = _carried(factor, _by_symbol(earlier, "adj_factor", symbols))
-    last_close = np.vstack([_by_symbol(before, "_adjusted", symbols), close[:-1]])
-
-    tradable = np.isfinite(price)
-    up, down = _matrix(held, "limit_up", axis, symbols), _matrix(held, "limit_down", axis, symbols)
-    unlimited = float(np.mean(~(np.isfinite(up) & np.isfinite(down))[tradable])) if tradable.any() else 1.0
-    if not rules.price_limits:
-        up[:], down[:] = np.nan, np.nan
-    tick = 1e-9
-    spread = costs.half_spread * 1e-4
-    with np.errstate(invalid="ignore"):
-        can_buy = tradable & ~(price >= up - tick)
-        can_sell = tradable & ~(price <= down + tick)
-        # The spread never carries a fill beyond the price the exchange allows.
-        buy_price = np.fmin(price * (1 + spread), np.where(can_buy, up, np.nan))
-        sell_price = np.fmax(price * (1 - spread), np.where(can_sell, down, np.nan))
-
-    decided: list[date | None] = [None] * len(sessions)
-    target = np.zeros(price.shape)
-    column = {symbol: k for k, symbol in enumerate(symbols)}
-    ordered = np.array(sessions, dtype="datetime64[D]")
-    for day, group in weights.group_by("session", maintain_order=True):
-        row = int(np.searchsorted(ordered, np.datetime64(day[0], "D"), side="right"))
-        if row >= len(sessions):
-            continue
-        decided[row] = day[0]
-        target[row] = 0.0
-        target[row, [column[s] for s in group["symbol"].to_list()]] = group["weight"].to_numpy()
-
-    days = np.array([day.toordinal() for day in sessions], dtype=np.int64)
+    up = down = np.full((1, m), np.nan)
+    unlimited = 0.0
+    limited = np.array([markets[k][0].price_limits for k in home])
+    if limited.any():
+        up, down = matrix("limit_up")[lead:], matrix("limit_down")[lead:]
+        up[:, ~limited], down[:, ~limited] = np.nan, np.nan
+        tradable = np.isfinite(price) & limited
+        unlimited = float(np.mean(~(np.isfinite(up) & np.isfinite(down))[tradable])) if tradable.any() else 1.0
+    volumes = known_before(matrix, trades, close, factor, home, markets, execution, lead)
+    fx_open, fx_close, fx_before = rates(bars, currencies, base, sessions)
+    decided, rebalance, pointer, chosen = _targets(weights, day)
+    by_symbol = terms_by_symbol(terms)
+    amounts, codes, tables = terms_of_names(symbols, home, currency, markets, sessions, by_symbol)
+    versions, uppers, sizes = tick_tables(tables)
     return Layout(
         sessions=sessions,
         symbols=symbols,
         decided=decided,
-        day=days,
-        gap_days=np.diff(days, prepend=days[0]).astype(np.float64),
-        price=price,
-        factor=factor,
-        mark=np.where(tradable, price * factor, last_close),
-        close=close,
-        buy_price=buy_price,
-        sell_price=sell_price,
-        can_buy=can_buy,
-        can_sell=can_sell,
-        rebalance=np.array([day is not None for day in decided]),
-        target=target,
-        settle=np.where(_missing_run(present) >= delisting_after, last_close * (1 - haircut), np.nan),
-        fees=_fee_schedule(sessions, costs),
-        lots=np.array([[*map(float, rules.lot(symbol)), float(costs.is_exempt(symbol))] for symbol in symbols]),
         unlimited=unlimited,
+        unknown_volume=volumes.unknown,
+        stray=stray,
+        day=day,
+        gap=np.diff(day, prepend=day[0]).astype(np.float64),
+        opens=opened[start:],
+        price=price,
+        buy_at=buy_at,
+        sell_at=sell_at,
+        close=close[lead:],
+        factor=factor[lead:],
+        up=up,
+        down=down,
+        half=volumes.half,
+        impact=volumes.impact,
+        cap=volumes.cap,
+        fx_open=fx_open,
+        fx_close=fx_close,
+        fx_before=fx_before,
+        rebalance=rebalance,
+        pointer=pointer,
+        columns=columns[chosen],
+        weights=weights["weight"].to_numpy(writable=True)[chosen],
+        fees=fees_by_session(sessions, markets),
+        rates=np.array([[c.commission, c.minimum_commission, c.duty_rounding, c.spread_floor] for _, c in markets]),
+        amounts=amounts,
+        codes=codes,
+        versions=versions,
+        uppers=uppers,
+        sizes=sizes,
+        close_before=_last(earlier.filter(~pl.col("suspended")), pl.col("close") * pl.col("adj_factor"), m),
+        factor_before=_last(earlier, pl.col("adj_factor"), m),
     )
 
 
-def _matrix(frame: pl.DataFrame, column: str, axis: pl.DataFrame, symbols: list[str]) -> Floats:
-    """Return ``column`` as float64 of shape (sessions, symbols); NaN where there is no value."""
-    out = np.full((axis.height, len(symbols)), np.nan)
-    rows = axis.with_row_index("_row")
-    columns = pl.DataFrame({"symbol": symbols, "_col": range(len(symbols))}, schema={"symbol": pl.String, "_col": pl.UInt32})
-    placed = frame.select("session", "symbol", column).drop_nulls(column).join(rows, on="session").join(columns, on="symbol")
-    out[placed["_row"].to_numpy(), placed["_col"].to_numpy()] = placed[column].to_numpy()
+def _home(symbols: list[str], markets: tuple[tuple[Rules, Costs], ...]) -> Ints:
+    """Return the number of each symbol's market."""
+    if len(markets) == 1:
+        return np.zeros(len(symbols), np.int64)
+    names = [rules.market for rules, _ in markets]
+    for symbol in symbols:
+        if market_of(symbol) not in names:
+            raise UsageError(
+                f"{symbol} belongs to market {market_of(symbol) or mic_of(symbol)!r}, and costs came for {', '.join(names)}; "
+                "expected costs of its market among them: add them, or drop the symbol."
+            )
+    return np.array([names.index(market_of(symbol) or "") for symbol in symbols], dtype=np.int64)
+
+
+def _calendar(bars: pl.DataFrame, symbols: list[str], home: Ints, count: int, foreign: bool) -> tuple[pl.Series, Bools]:
+    """Return the sessions of all symbols that trade where the weighted ones do, and in which of them each market is open.
+
+    ``foreign``: whether there are bars of other symbols.
+    """
+    if count == 1 and not foreign:
+        calendar = bars["session"].unique().sort()
+        return calendar, np.ones((len(calendar), 1), dtype=bool)
+    known = bars["symbol"].unique().to_list()
+    found = []
+    for k in range(count):
+        mine = {symbol for symbol, h in zip(symbols, home, strict=True) if h == k}
+        mics = {mic_of(symbol) for symbol in mine}
+        there = [symbol for symbol in known if symbol in mine or mic_of(symbol) in mics]
+        # Most often all of them: then nothing has to be looked for.
+        found.append((bars if len(there) == len(known) else bars.filter(pl.col("symbol").is_in(there)))["session"].unique())
+    calendar = pl.concat(found).unique().sort()
+    return calendar, np.ascontiguousarray(np.column_stack([calendar.is_in(days.implode()).to_numpy() for days in found]))
+
+
+def _require_sessions(days: pl.Series, calendar: pl.Series, symbols: list[str]) -> int:
+    """Refuse weights of a day that is no session; return how many sessions of the bars no exchange calendar knows."""
+    mics = sorted({mic_of(symbol) for symbol in symbols})
+    first, last = min(days.min(), calendar.min()), calendar.max()  # type: ignore[type-var]
+    official = pl.concat([sessions_within(mic, first, last)["session"] for mic in mics]).unique()  # type: ignore[arg-type]
+    inside = days.filter(days <= last)
+    odd = inside.filter(~inside.is_in(calendar.implode()) & ~inside.is_in(official.implode()))
+    if len(odd) and not official.is_empty():
+        raise UsageError(
+            f"Weights are decided on {odd[0]}, which is no session of {', '.join(mics)} and of no bar ({len(odd)} such days); "
+            "expected sessions: move them to the session before, as `research.sessions` lists them."
+        )
+    return int((~calendar.is_in(official.implode())).sum()) if len(official) else 0
+
+
+def _rows_of(sessions: pl.Series, days: Ints) -> Ints:
+    """Return the row of each session among ``days`` (ascending, days since 1970); -1 where it is none of them."""
+    numbers = sessions.to_physical().to_numpy().astype(np.int64) - days[0]
+    table = np.full(int(days[-1] - days[0]) + 2, -1, dtype=np.int64)
+    table[days - days[0]] = np.arange(len(days))
+    inside = (numbers >= 0) & (numbers < len(table) - 1)
+    return table[np.where(inside, numbers, len(table) - 1)]
+
+
+def _fill_prices(
+    execution: Execution, matrix: Callable[..., Floats], trades: Bools, close: Floats, lead: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return the prices orders fill at, and those whose touching a limit blocks a purchase and a sale."""
+    if execution.fill == "close":
+        return close[lead:], close[lead:], close[lead:]
+    if execution.fill == "open":
+        price: Floats = matrix("open", trades)[lead:]
+        return price, price, price
+    amount, volume, low, high = (matrix(name, trades)[lead:] for name in ("amount", "volume", "low", "high"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = np.where(volume > 0, amount / volume, np.nan)
+        outside = (price < low * 0.995) | (price > high * 1.005)
+    if outside.any() and outside.mean(where=np.isfinite(price)) > 0.01:
+        raise UsageError(
+            f"The amount over the volume lies outside the day's range on {outside.mean(where=np.isfinite(price)):.0%} of the bars; "
+            "expected currency units over shares, unadjusted: check whether volumes are in lots, or prices adjusted."
+        )
+    inside = np.fmax(np.fmin(price, high), low)
+    price = np.where(np.isfinite(price), inside, np.nan)
+    # A price limit stops an order of the whole day only where the day never left it.
+    return price, np.where(np.isfinite(low), low, price), np.where(np.isfinite(high), high, price)
+
+
+def _targets(weights: pl.DataFrame, day: Ints) -> tuple[list[date | None], Bools, Ints, Bools | slice]:
+    """Return for each row the session its targets were decided in, whether it has any, where they begin, and which of ``weights`` count.
+
+    Targets of two dates before the same fill are superseded by the later one.
+    """
+    when = weights["session"].to_physical().to_numpy()
+    starts = np.flatnonzero(np.append(True, when[1:] != when[:-1]))
+    days, sizes = when[starts].astype(np.int64), np.diff(starts, append=len(when))
+    row = np.searchsorted(day, days, side="right")
+    stands = np.append(row[1:] != row[:-1], True) & (row < len(day))
+    count = np.zeros(len(day), dtype=np.int64)
+    count[row[stands]] = sizes[stands]
+    pointer = np.concatenate([[0], np.cumsum(count)])
+    found = {r: _EPOCH + timedelta(days=d) for r, d in zip(row[stands].tolist(), days[stands].tolist(), strict=True)}
+    # Most often all that are filled stand, and nothing has to be picked.
+    chosen = slice(0, pointer[-1]) if stands[: int(stands.sum())].all() else np.repeat(stands, sizes)
+    return [found.get(r) for r in range(len(day))], count > 0, pointer, chosen
+
+
+def _last(earlier: pl.DataFrame, value: pl.Expr, m: int) -> Floats:
+    """Return the latest value of each column of names; NaN where there is none."""
+    found = earlier.select("_col", "session", _value=value).sort("session").group_by("_col").agg(pl.col("_value").last())
+    out = np.full(m, np.nan)
+    out[found["_col"].to_numpy()] = found["_value"].to_numpy()
     return out
-
-
-def _by_symbol(frame: pl.DataFrame, column: str, symbols: list[str]) -> Floats:
-    found = dict(zip(frame["symbol"].to_list(), frame[column].to_list(), strict=True))
-    return np.array([found.get(symbol, np.nan) for symbol in symbols], dtype=np.float64)
-
-
-def _carried(matrix: Floats, before: Floats) -> Floats:
-    """Carry the last known value of each column down, starting from ``before``."""
-    full = np.vstack([before, matrix])
-    rows = np.where(np.isfinite(full), np.arange(len(full))[:, None], 0)
-    np.maximum.accumulate(rows, axis=0, out=rows)
-    return full[rows, np.arange(full.shape[1])][1:]
-
-
-def _missing_run(present: Floats) -> Ints:
-    """Return, for each cell, how many rows in a row (itself included) have had no bar."""
-    rows = np.arange(1, len(present) + 1)[:, None]
-    last = np.where(np.isfinite(present), rows, 0)
-    np.maximum.accumulate(last, axis=0, out=last)
-    return rows - last
-
-
-def _fee_schedule(sessions: list[date], costs: Costs) -> Floats:
-    return np.array([[costs.rate(name, day) for name in _SCHEDULES] for day in sessions])

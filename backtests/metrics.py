@@ -20,7 +20,7 @@ from research.errors import UsageError
 __all__ = ["PERIODS", "performance"]
 
 #: sessions a year, long-run averages of each exchange's calendar
-PERIODS = MappingProxyType({"cn": 243, "hk": 246, "us": 252})
+PERIODS = MappingProxyType({"cn": 243, "hk": 246, "us": 252, "crypto": 365})
 
 _Z = 1.959963984540054
 _DRAWS = 500
@@ -34,7 +34,7 @@ def performance(portfolio: pl.DataFrame, *, market: str = "us", benchmark: pl.Da
     portfolio
         The ``portfolio`` table.
     market
-        Sets the number of sessions a year: 243 (``cn``), 246 (``hk``), 252 (``us``).
+        Sets the number of sessions a year: 243 (``cn``), 246 (``hk``), 252 (``us``), 365 (``crypto``).
     benchmark
         Columns ``session, benchmark_return``; adds alpha, beta, tracking error and information ratio over the sessions both have.
     seed

@@ -7,12 +7,12 @@ import polars as pl
 from backtests import plots
 from backtests.evidence import Evidence
 from backtests.recovery import Recovery
-from backtests.report import Section, section_of
+from backtests.report import Section, sections_of
+from backtests.tables import percent
+from backtests.trading_sections import MARKETS
 from research.store import Store
 
 __all__ = ["coverage_section", "evidence_sections", "recovery_section"]
-
-_MARKETS = {"cn": "mainland China", "hk": "Hong Kong", "us": "United States"}
 
 
 def recovery_section(found: Recovery) -> Section:
@@ -28,15 +28,15 @@ def recovery_section(found: Recovery) -> Section:
         text,
         figures=(plots.planted_vs_measured(found.effects),),
         tables=(
-            ("Mean cumulative abnormal return", _percent(found.effects, "planted", "measured", "std_error", "ci_low", "ci_high")),
-            ("Events written and events read", _percent(found.reading, "recall", "precision", digits=1)),
+            ("Mean cumulative abnormal return", percent(found.effects, "planted", "measured", "std_error", "ci_low", "ci_high")),
+            ("Events written and events read", percent(found.reading, "recall", "precision", digits=1)),
         ),
     )
 
 
 def evidence_sections(found: Evidence) -> list[Section]:
     """Return what a signal ordered (IC by horizon, quantile returns) and what its portfolio did."""
-    where = _MARKETS.get(found.market, found.market)
+    where = MARKETS.get(found.market, found.market)
     horizon = int(found.scores["horizon"][0])
     spread = found.quantiles.filter(pl.col("horizon") == min(found.quantiles["horizon"], key=lambda h: abs(h - horizon)))
     returns = ("mean_forward_return", "std_error", "ci_low", "ci_high")
@@ -48,10 +48,10 @@ def evidence_sections(found: Evidence) -> list[Section]:
         figures=(plots.ic_decay(found.ic.summary), plots.quantile_spread(spread.filter(pl.col("quantile") != "spread"))),
         tables=(
             ("Information coefficient by horizon", found.ic.summary),
-            (f"Return of each score quantile over {spread['horizon'][0]} sessions", _percent(spread, *returns)),
+            (f"Return of each score quantile over {spread['horizon'][0]} sessions", percent(spread, *returns)),
         ),
     )
-    return [ordering, section_of(found.backtest)]
+    return [ordering, *sections_of(found.backtest)]
 
 
 def coverage_section(store: Store) -> Section:
@@ -66,12 +66,3 @@ def coverage_section(store: Store) -> Section:
     figures = (plots.coverage(wide),) if wide.height else ()
     text = "Documents by month of availability; rows of each stored table; inputs that were set aside, with the reason."
     return Section("Coverage and quarantine", text, figures=figures, tables=(rows, reasons))
-
-
-def _percent(frame: pl.DataFrame, *columns: str, digits: int = 2) -> pl.DataFrame:
-    """Write fractions as percent, for reading only: tables that are computed with keep fractions."""
-
-    def text(column: str) -> pl.Series:
-        return pl.Series(column, [None if v is None else f"{v:.{digits}%}".replace("-", "\u2212") for v in frame[column]], dtype=pl.String)
-
-    return frame.with_columns([text(column) for column in columns])

@@ -1,13 +1,18 @@
-"""Tables written for people: rounded, aligned, cut where they are too long."""
+"""Tables written for people: rounded, aligned, cut where they are too long; and the only place where an address becomes a link."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import polars as pl
 
-__all__ = ["laid_out", "written"]
+__all__ = ["LINK", "cells_of", "laid_out", "percent", "safe_address", "written"]
+
+#: a text with an address: a column of this type, or of lists of it, is shown as links where the address is safe
+LINK = pl.Struct({"text": pl.String, "href": pl.String})
 
 #: rows of a table that are shown; the rest is counted
 _ROWS = 200
@@ -15,35 +20,86 @@ _ROWS = 200
 #: tables longer than this are folded
 _FOLD = 24
 
+#: characters of a cell
+_LONGEST = 240
+
 
 def laid_out(caption: str, frame: pl.DataFrame) -> dict[str, object]:
     """Return what the report's template needs of a table: caption, header, rows of (text, kind), and what was cut or folded."""
     part = frame.head(_ROWS)
-    columns = [written(part[name]) for name in part.columns]
+    columns = [cells_of(part[name]) for name in part.columns]
     kinds = [_kind(dtype, cells) for dtype, cells in zip(frame.dtypes, columns, strict=True)]
     return {
         "caption": caption,
         "header": [(name.replace("_", " "), kind) for name, kind in zip(frame.columns, kinds, strict=True)],
         "rows": [list(zip(row, kinds, strict=True)) for row in zip(*columns, strict=True)],
         "rest": f"{frame.height - _ROWS:,} more rows are not shown." if frame.height > _ROWS else "",
-        "shape": "narrow" if len(kinds) <= 4 and "long" not in kinds else "wide" if len(kinds) > 8 else "",
+        "shape": _shape(kinds),
         "folded": f"{caption or 'Table'}: {frame.height:,} rows" if frame.height > _FOLD else "",
     }
 
 
-def _kind(dtype: pl.DataType, cells: Sequence[str]) -> str:
+def cells_of(column: pl.Series) -> list[str] | list[list[dict[str, str]]]:
+    """Return the cells of a column: text, or of :data:`LINK` columns lists of ``{"text", "href"}`` with ``href`` empty where unsafe."""
+    if column.dtype not in (LINK, pl.List(LINK)):
+        return written(column)
+    lists = [value if isinstance(value, list) else [value] for value in column.to_list()]
+    return [[{"text": _cell(each["text"]), "href": safe_address(each["href"]) or ""} for each in items if each] for items in lists]
+
+
+def safe_address(address: str | None) -> str | None:
+    """Return an address that may become a link, or ``None``: http or https with a plain host, nothing that could mislead a reader.
+
+    >>> safe_address("https://example.com/a?b=1"), safe_address("javascript:alert(1)"), safe_address("https://bank.com@evil.com/")
+    ('https://example.com/a?b=1', None, None)
+    """
+    if not address or len(address) > 2000 or not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", address):
+        return None  # only printable ASCII without space, quotes, <, >, backslash, ^, ` and braces
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        return None
+    plain_host = re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host) is not None
+    return address if parts.scheme in ("http", "https") and plain_host and "@" not in parts.netloc else None
+
+
+def percent(frame: pl.DataFrame, *columns: str, digits: int = 2) -> pl.DataFrame:
+    """Write fractions as percent, for reading only: tables that are computed with keep fractions."""
+
+    def text(column: str) -> pl.Series:
+        cells = [None if v is None else f"{v:.{digits}%}".replace("-", "\u2212") for v in frame[column]]
+        return pl.Series(column, cells, dtype=pl.String)
+
+    return frame.with_columns([text(column) for column in columns])
+
+
+def _shape(kinds: Sequence[str]) -> str:
+    """Return how a table is set: with links as cards on a phone, with few short columns no wider than they need, many columns closer."""
+    if "link" in kinds:
+        return "cards"
+    if len(kinds) <= 4 and "long" not in kinds:
+        return "narrow"
+    return "wide" if len(kinds) > 8 else ""
+
+
+def _kind(dtype: pl.DataType, cells: Sequence[object]) -> str:
     """Return how a column is set: numbers to the right, short words unbroken, text with room."""
-    if dtype.is_numeric() or (cells and all(re.fullmatch(r"[−+\d.,%… –<]+", cell) for cell in cells)):
+    if dtype in (LINK, pl.List(LINK)):
+        return "link"
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if dtype.is_numeric() or (texts and all(re.fullmatch(r"[−+\d.,%… –<]+", cell) for cell in texts)):
         return "number"
-    return "short" if max(map(len, cells), default=0) <= 32 else "long"
+    return "short" if max(map(len, texts), default=0) <= 32 else "long"
 
 
 def written(column: pl.Series) -> list[str]:
-    """Write a column for people: one number of decimals throughout, null as a dash, a true minus sign."""
+    """Write a column for people: one number of decimals throughout, null and NaN as a dash, a true minus sign."""
     values = column.to_list()
     if not column.dtype.is_float():
         return [_cell(value) for value in values]
-    known = [abs(value) for value in values if value is not None]
+    known = [abs(value) for value in values if value is not None and math.isfinite(value)]
     largest = max(known, default=0.0)
     if all(value == int(value) for value in known) or largest >= 1000:
         digits = 0
@@ -55,7 +111,12 @@ def written(column: pl.Series) -> list[str]:
             return "< 0.001"
         return f"{value:.2e}" if 0 < largest < 1e-3 else f"{value:,.{digits}f}"
 
-    return ["–" if value is None else number(value).replace("-", "−") for value in values]
+    def cell(value: float | None) -> str:
+        if value is None or math.isnan(value):
+            return "–"
+        return (number(value) if math.isfinite(value) else f"{value:g}".replace("inf", "∞")).replace("-", "−")
+
+    return [cell(value) for value in values]
 
 
 def _cell(value: object) -> str:
@@ -65,4 +126,5 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"

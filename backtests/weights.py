@@ -11,7 +11,7 @@ import polars as pl
 from backtests.schemas import WEIGHTS
 from research.errors import SchemaError, UsageError
 
-__all__ = ["proportional_weights", "quantile_weights"]
+__all__ = ["proportional_weights", "quantile_weights", "rank_weights"]
 
 
 def quantile_weights(score: pl.DataFrame, quantiles: int = 5, gross: float = 1.0, long_only: bool = False) -> pl.DataFrame:
@@ -87,6 +87,28 @@ def proportional_weights(score: pl.DataFrame, gross: float = 1.0, long_only: boo
     # A sum this far below the scores' own size is rounding noise of equal scores, not a view.
     noise = 1e-12 * pl.col("score").abs().max().over("session")
     return _table(sized.filter(pl.col("_total") > noise).with_columns(weight=gross * pl.col("_part") / pl.col("_total")))
+
+
+def rank_weights(score: pl.DataFrame, gross: float = 1.0, long_only: bool = False) -> pl.DataFrame:
+    """Hold every name in proportion to the rank of its score, so that outliers count no more than their place.
+
+    With ranks 1 (lowest) to n, tied scores sharing the mean of theirs, the weight is ``gross × c / Σ|c|`` with *c* the rank less
+    (n + 1) / 2, or the rank itself when long only. Input, errors and the meaning of absent rows are those of :func:`quantile_weights`;
+    a session whose scores are all equal has no rows.
+
+    >>> from datetime import date
+    >>> score = pl.DataFrame({"session": [date(2025, 1, 2)] * 3, "symbol": list("ABC"), "score": [90.0, 1.0, -1.0]})
+    >>> rank_weights(score).select("symbol", "weight").rows()
+    [('A', 0.5), ('C', -0.5)]
+    >>> rank_weights(score, gross=0.6, long_only=True).select("symbol", pl.col("weight").round(12)).rows()
+    [('A', 0.3), ('B', 0.2), ('C', 0.1)]
+    """
+    view = _view(score, gross).sort("session", "symbol")
+    rank = pl.col("score").rank("average").over("session")
+    part = rank if long_only else rank - (pl.len().over("session") + 1) / 2
+    spread = pl.col("score").max().over("session") - pl.col("score").min().over("session")
+    sized = view.with_columns(_part=part, _spread=spread).filter(pl.col("_spread") > 0)
+    return _table(sized.with_columns(weight=gross * pl.col("_part") / pl.col("_part").abs().sum().over("session")))
 
 
 def _view(score: pl.DataFrame, gross: float) -> pl.DataFrame:

@@ -43,7 +43,7 @@ __all__ = [
 SHIPPED_YEARS = (1990, 2029)
 
 #: market name on the command line -> market identifier
-MARKETS = MappingProxyType({"cn": "XSHG", "hk": "XHKG", "us": "XNYS"})
+MARKETS = MappingProxyType({"cn": "XSHG", "hk": "XHKG", "us": "XNYS", "crypto": "24/7"})
 
 _ZONES = MappingProxyType(
     {

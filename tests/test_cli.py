@@ -38,7 +38,7 @@ def tidings(*words, cwd):
 
 
 COMMANDS = (
-    "demo", "ingest", "archive", "prices", "signal", "schedule", "study", "backtest", "evaluate", "sentiment", "export", "check", "store",
+    "demo", "ingest", "archive", "prices", "signal", "schedule", "study", "backtest", "sweep", "compare", "evaluate", "sentiment", "export", "check", "store",
 )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from backtests.demo import demo
 from nbclient import NotebookClient
+
+from backtests.demo import demo
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 

@@ -19,7 +19,7 @@ from research.errors import UsageError
         ("hk", "stamp_duty_buy", date(2021, 7, 30), 0.001),
         ("hk", "stamp_duty_buy", date(2021, 8, 2), 0.0013),
         ("hk", "stamp_duty_sell", date(2023, 11, 17), 0.001),
-        ("hk", "levy_sell", date(2023, 6, 1), 0.0000270 + 0.0000015 + 0.0000565 + 0.00002),
+        ("hk", "levy_sell", date(2023, 6, 1), 0.0000270 + 0.0000015 + 0.0000565),
         ("us", "levy_sell", date(2024, 5, 22), 27.8e-6),
         ("us", "levy_sell", date(2025, 6, 2), 0.0),
         ("us", "levy_buy", date(2025, 6, 2), 0.0),
@@ -32,7 +32,7 @@ def test_schedules(market: str, schedule: str, day: date, rate: float) -> None:
 
 def test_scaled_multiplies_everything_and_only_that() -> None:
     plain, double = costs("hk"), costs("hk").scaled(2.0)
-    for name in ("commission", "minimum_commission", "half_spread", "borrow_rate"):
+    for name in ("commission", "minimum_commission", "half_spread", "borrow_rate", "financing_rate", "spread_floor", "duty_rounding"):
         assert getattr(double, name) == 2 * getattr(plain, name)
     day = date(2024, 1, 2)
     for name in ("stamp_duty_buy", "stamp_duty_sell", "levy_buy", "levy_sell", "share_fee_sell", "share_fee_cap"):
@@ -53,8 +53,26 @@ def test_funds_are_exempt_on_the_mainland() -> None:
     assert not costs("us").is_exempt("SPY")
 
 
+def test_hong_kong_settlement_and_duty_of_funds() -> None:
+    hk = costs("hk")
+    before, after = date(2025, 6, 27), date(2025, 6, 30)
+    assert [hk.rate("settlement", d) for d in (before, after)] == [0.00002, 0.000042]
+    assert [hk.rate("settlement_minimum", d) for d in (before, after)] == [2.0, 0.0]
+    assert hk.duty_free_since("3033.HK") == date(2015, 2, 13) and hk.duty_free_since("9988.HK") is None
+
+
+def test_liquidity_states_its_assumptions() -> None:
+    for market in ("cn", "hk", "us", "crypto"):
+        plain, liquid = costs(market), costs(market, liquidity=True)
+        assert plain.impact == 0 and not plain.spread_tiers and "no market impact" in plain.assumptions
+        assert liquid.impact > 0 and "no market impact" not in liquid.assumptions
+        amounts, halves = zip(*liquid.spread_tiers, strict=True)
+        assert list(amounts) == sorted(amounts, reverse=True) and list(halves) == sorted(halves), "the richer, the narrower"
+    assert costs("crypto").currency == "USD"
+
+
 def test_a_day_before_the_schedule_is_not_guessed() -> None:
     with pytest.raises(UsageError, match="begins on 2012-07-01; 2010-01-04 came"):
         costs("us").rate("levy_sell", date(2010, 1, 4))
-    with pytest.raises(UsageError, match="expected one of cn, hk, us"):
+    with pytest.raises(UsageError, match="expected one of cn, hk, us, crypto"):
         costs("jp")

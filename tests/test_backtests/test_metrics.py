@@ -101,6 +101,6 @@ def test_seed_and_market_are_all_that_matters_besides_the_data() -> None:
     frame = portfolio(np.random.default_rng(1).normal(0, 0.01, 100))
     assert performance(frame, seed=4).equals(performance(frame.reverse(), seed=4))
     assert not performance(frame, seed=4).equals(performance(frame, seed=5))
-    assert dict(PERIODS) == {"cn": 243, "hk": 246, "us": 252}
+    assert dict(PERIODS) == {"cn": 243, "hk": 246, "us": 252, "crypto": 365}
     with pytest.raises(UsageError, match="expected one of"):
         performance(frame, market="jp")

@@ -3,14 +3,17 @@ from __future__ import annotations
 import dataclasses
 from datetime import date
 
+import polars as pl
 import pytest
 
+from backtests.fund_limits import WIDE_SINCE
 from backtests.rules import rules_of
 from research.errors import UsageError
+from research.price_limits import board_limit
 
 
 def test_rules_are_dated_sourced_and_frozen() -> None:
-    for market in ("cn", "hk", "us"):
+    for market in ("cn", "hk", "us", "crypto"):
         rules = rules_of(market)
         assert rules.market == market
         assert rules.provisions and all(p.text and p.source and p.since < date(2026, 1, 1) for p in rules.provisions)
@@ -40,6 +43,54 @@ def test_what_each_market_allows() -> None:
     assert not hk.t_plus_1 and not us.t_plus_1 and hk.short_selling and us.short_selling
 
 
+def test_the_limit_rows_say_what_the_limits_of_the_bars_are_computed_with() -> None:
+    codes = ("600519.SS", "688981.SS", "000001.SZ", "300750.SZ", "430047.BJ", "900901.SS", "200002.SZ")
+    days = [
+        date(1996, 12, 16),
+        date(2009, 10, 30),
+        date(2019, 7, 22),
+        date(2020, 8, 21),
+        date(2020, 8, 24),
+        date(2021, 11, 15),
+        date(2025, 1, 2),
+        date(2026, 7, 3),
+        date(2026, 7, 6),
+    ]
+    for special in (False, True):
+        for symbol in codes:
+            for day in days:
+                frame = pl.DataFrame({"symbol": [symbol], "session": [day], "special": [special]})
+                expected = frame.select(board_limit(pl.col("symbol"), pl.col("session"), pl.col("special"))).item()
+                if symbol == "300750.SZ" and day < date(2009, 10, 30):
+                    continue  # before ChiNext there was no such share
+                assert rules_of("cn").limit(symbol, day, special) == expected, (symbol, day, special)
+    assert [rules_of("cn").limit("588000.SS", day) for day in (date(2020, 8, 21), WIDE_SINCE)] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol", "day", "price", "tick"),
+    [
+        ("hk", "0700.HK", date(2025, 8, 1), 15.0, 0.02),
+        ("hk", "0700.HK", date(2025, 8, 4), 15.0, 0.01),
+        ("hk", "0700.HK", date(2025, 8, 1), 49.95, 0.05),
+        ("hk", "0700.HK", date(2025, 8, 4), 49.98, 0.02),
+        ("hk", "0700.HK", date(2025, 8, 4), 60.0, 0.05),
+        ("hk", "0700.HK", date(2025, 8, 4), 0.2, 0.001),
+        ("hk", "0700.HK", date(2025, 8, 4), 600.0, 0.5),
+        ("hk", "2800.HK", date(2020, 5, 29), 25.0, 0.05),
+        ("hk", "2800.HK", date(2020, 6, 1), 25.0, 0.02),
+        ("hk", "2800.HK", date(2026, 1, 2), 25.0, 0.02),
+        ("cn", "600519.SS", date(2024, 1, 2), 1700.0, 0.01),
+        ("cn", "510300.SS", date(2024, 1, 2), 3.5, 0.001),
+        ("us", "NVDA", date(2024, 1, 2), 130.0, 0.01),
+        ("us", "NVDA", date(2024, 1, 2), 0.5, 0.0001),
+        ("crypto", "BTC-USD", date(2024, 1, 2), 40_000.0, 0.0),
+    ],
+)
+def test_ticks_by_price_and_day(market: str, symbol: str, day: date, price: float, tick: float) -> None:
+    assert rules_of(market).tick(symbol, day, price) == tick
+
+
 def test_an_unknown_market_is_named() -> None:
-    with pytest.raises(UsageError, match="'jp'; expected one of cn, hk, us"):
+    with pytest.raises(UsageError, match="'jp'; expected one of cn, hk, us, crypto"):
         rules_of("jp")

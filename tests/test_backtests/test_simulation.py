@@ -1,4 +1,4 @@
-"""The simulation against an account kept in plain python, five lines of ledger by hand, and laws."""
+"""The simulation: five lines of ledger by hand, laws, refusals, and vectorbt's own account of the same fills."""
 
 from __future__ import annotations
 
@@ -6,281 +6,23 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
 import pytest
+from ledger import bar, random_market, weekdays, weight, weights
 
+from backtests.accounts import Account
 from backtests.costs import Costs, costs
+from backtests.execution import Execution
+from backtests.layout import Layout, layout_of
 from backtests.rules import rules_of
-from backtests.schemas import METRICS, ORDERS, PORTFOLIO
-from backtests.simulation import run
+from backtests.schemas import METRICS, PORTFOLIO
+from backtests.simulation import account_of as simulated
+from backtests.simulation import replay, replayed, run, warm
 from research.errors import SchemaError, UnknownSymbolError, UsageError
 from research.schemas import BARS
-
-
-def weekdays(n: int, start: date = date(2023, 7, 3)) -> list[date]:
-    days: list[date] = []
-    while len(days) < n:
-        if start.weekday() < 5:
-            days.append(start)
-        start += timedelta(days=1)
-    return days
-
-
-def bar(symbol: str, session: date, open_: float | None, close: float, **more: object) -> dict[str, object]:
-    row: dict[str, object] = {
-        "symbol": symbol, "session": session, "open": open_, "close": close, "volume": 1e6, "adj_factor": 1.0, "suspended": False,
-        "currency": {"SS": "CNY", "SZ": "CNY", "BJ": "CNY", "HK": "HKD"}.get(symbol[-2:], "USD"), "source": "test",
-        "available_at": datetime(session.year, session.month, session.day, 7, tzinfo=UTC),
-    }  # fmt: skip
-    return row | more
-
-
-def weight(session: date, symbol: str, value: float) -> dict[str, object]:
-    return {"session": session, "symbol": symbol, "weight": value}
-
-
-def weights(rows: list[dict[str, object]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={"session": pl.Date, "symbol": pl.String, "weight": pl.Float64})
-
-
-def names(market: str, m: int) -> list[str]:
-    if market == "cn":
-        return ["600101.SS", "688102.SS", "000103.SZ", "430104.BJ", "510105.SS", "300106.SZ", "600107.SS", "688108.SS"][:m]
-    return [f"{900 + k:04d}.HK" for k in range(m)] if market == "hk" else [f"AA{chr(65 + k)}" for k in range(m)]
-
-
-def random_market(market: str, seed: int, n: int = 60, m: int = 8, dividends: bool = True) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Bars with gaps, suspensions, limits, dividends, a delisting and a late listing; weights that are not always feasible."""
-    rng = np.random.default_rng(seed)
-    days, rows, symbols = weekdays(n), [], names(market, m)
-    for k, symbol in enumerate(symbols):
-        close, factor = 5 + 40 * rng.random(), 1.0
-        first, last = (10 if k == 1 else 0), (n - 30 if k == 2 else n)
-        for i in range(first, last):
-            if rng.random() < 0.02:
-                continue
-            paused = rng.random() < 0.04
-            if dividends and rng.random() < 0.03:
-                factor *= 1 + 0.04 * rng.random()
-                close /= 1.02
-            up, down = round(close * 1.1, 2), round(close * 0.9, 2)
-            open_ = min(max(round(close * (1 + rng.normal(0, 0.02)), 2), down), up)
-            if rng.random() < 0.05:
-                open_ = up if rng.random() < 0.5 else down
-            if paused:
-                rows.append(bar(symbol, days[i], None, close, suspended=True, adj_factor=factor, volume=0.0))
-                continue
-            close = min(max(round(open_ * (1 + rng.normal(0, 0.02)), 2), down), up)
-            limits = {} if rng.random() < 0.1 else {"limit_up": up, "limit_down": down}
-            rows.append(bar(symbol, days[i], open_, close, adj_factor=factor, **limits))
-    targets = []
-    for i in range(2, n, 4):
-        raw = rng.normal(size=m) if market != "cn" or seed % 3 == 0 else rng.random(m)
-        raw *= rng.random(m) < 0.7
-        gross = {"cn": 1.0, "hk": 1.6, "us": 2.0}[market] * (0.5 + 0.5 * rng.random())
-        if np.abs(raw).sum() > 0:
-            targets += [
-                weight(days[i], s, gross * x / np.abs(raw).sum()) for s, x in zip(symbols, raw, strict=True) if x != 0 or rng.random() < 0.3
-            ]
-    frame = pl.DataFrame(rows, schema_overrides={"limit_up": pl.Float64, "limit_down": pl.Float64, "open": pl.Float64})
-    return BARS.validate(frame), weights(targets)
-
-
-class Account:
-    """An account kept share by share with dictionaries: the oracle. Nothing here is taken from the simulation."""
-
-    def __init__(self, market: str, costs: Costs, cash: float, delisting_after: int, haircut: float) -> None:
-        self.rules, self.costs, self.cash, self.wait, self.haircut = rules_of(market), costs, cash, delisting_after, haircut
-        self.debt = 0.0
-        self.shares: dict[str, float] = {}
-        self.fills: list[tuple[object, ...]] = []
-        self.navs: list[float] = []
-        self.costs_paid: list[float] = []
-
-    def fee(self, symbol: str, day: date, shares: float, price: float, sale: bool) -> tuple[float, float, float]:
-        c, value = self.costs, shares * price
-        side = "sell" if sale else "buy"
-        commission = max(c.minimum_commission, c.commission * value)
-        if c.is_exempt(symbol):
-            duty = levy = 0.0
-        else:
-            duty, levy = value * c.rate(f"stamp_duty_{side}", day), value * c.rate(f"levy_{side}", day)
-        if sale:
-            levy += min(c.rate("share_fee_cap", day), c.rate("share_fee_sell", day) * shares)
-        return commission, duty, levy
-
-    def lots(self, symbol: str, shares: float) -> float:
-        least, step = self.rules.lot(symbol)
-        rounded = math.floor(shares / step + 1e-9) * step
-        return float(rounded) if rounded >= least else 0.0
-
-    def affordable(self, symbol: str, day: date, shares: float, price: float) -> float:
-        """Largest number of lots that cash pays for, by bisection."""
-        least, step = self.rules.lot(symbol)
-
-        def cost(q: float) -> float:
-            return q * price + sum(self.fee(symbol, day, q, price, False))
-
-        low, high = 0, int(shares // step) + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if cost(middle * step) <= self.cash else (low, middle)
-        return float(low * step) if low * step >= least and cost(low * step) <= self.cash else 0.0
-
-    def play(self, bars: pl.DataFrame, targets: pl.DataFrame) -> None:
-        book = {(r["symbol"], r["session"]): r for r in bars.iter_rows(named=True)}
-        wanted: dict[date, dict[str, float]] = {}
-        for r in targets.iter_rows(named=True):
-            wanted.setdefault(r["session"], {})[r["symbol"]] = r["weight"]
-        calendar, symbols, start = sorted({k[1] for k in book}), sorted({s for w in wanted.values() for s in w}), min(wanted)
-        last: dict[str, float] = {}  # last total-return close
-        factor: dict[str, float] = {}
-        absent = dict.fromkeys(symbols, 0)
-        previous: date | None = None
-        spread = self.costs.half_spread / 1e4
-        for day in calendar:
-            bought: set[str] = set()
-            today = {s: book.get((s, day)) for s in symbols}
-            if previous is not None and previous >= start:
-                absent = {s: 0 if today[s] else absent[s] + 1 for s in symbols}
-            elif day > start:
-                absent = {s: 0 if today[s] else 1 for s in symbols}
-            paid = 0.0
-            for s in symbols:
-                if self.shares.get(s, 0.0) < 0 and previous is not None:
-                    owed = -self.shares[s] / factor[s] * last[s] * self.costs.borrow_rate * (day - previous).days / 365
-                    self.debt, paid = self.debt + owed, paid + owed
-            settled = min(self.debt, self.cash)
-            self.cash, self.debt = self.cash - settled, self.debt - settled
-            for s in symbols:  # a dividend or split turns into more shares
-                row = today[s]
-                if row:
-                    if s in factor and self.shares.get(s):
-                        self.shares[s] *= row["adj_factor"] / factor[s]
-                    factor[s] = row["adj_factor"]
-            opens = {s: r["open"] for s, r in today.items() if r and not r["suspended"] and r["open"] is not None}
-            mark = {s: opens.get(s, last[s] / factor[s] if s in last else None) for s in symbols}
-            if day > start:
-                nav = self.cash - self.debt + sum(q * mark[s] for s, q in self.shares.items() if q)
-                due = [d for d in wanted if (previous is None or d >= previous) and d < day]
-                goals = wanted[max(due)] if due else None
-                gone = [s for s in symbols if self.shares.get(s) and absent[s] >= self.wait]
-                for s in gone:
-                    price = last[s] / factor[s] * (1 - self.haircut if self.shares[s] > 0 else 1)
-                    self.fills.append((day, s, -self.shares[s], -self.shares[s], price, 0.0, 0.0, 0.0, 0.0, None))
-                    self.cash += self.shares.pop(s) * price
-                if goals is not None:
-                    live = [s for s in symbols if s not in gone and (goals.get(s, 0.0) != 0 or self.shares.get(s))]
-                    key = {s: goals.get(s, 0.0) * nav - self.shares.get(s, 0.0) * (mark[s] or 0.0) if mark[s] else math.inf for s in live}
-                    for s in sorted(live, key=lambda s: (key[s], s)):
-                        paid += self.order(s, day, goals.get(s, 0.0), nav, mark[s], opens.get(s), today[s], spread, bought)
-            for s, row in today.items():
-                if row and not row["suspended"]:
-                    last[s] = row["close"] * row["adj_factor"]
-            if day > start:
-                self.navs.append(self.cash - self.debt + sum(q * last[s] / factor[s] for s, q in self.shares.items() if q))
-                self.costs_paid.append(paid)
-            previous = day
-
-    def order(
-        self,
-        s: str,
-        day: date,
-        goal: float,
-        nav: float,
-        mark: float | None,
-        open_: float | None,
-        row: dict[str, float] | None,
-        spread: float,
-        bought: set[str],
-    ) -> float:
-        held = self.shares.get(s, 0.0)
-
-        def note(asked: float, done: float, price: float | None, fees: tuple[float, float, float], slip: float, why: str | None) -> float:
-            self.fills.append((day, s, asked, done, price, *fees, slip, why))
-            return sum(fees) + slip
-
-        none = (0.0, 0.0, 0.0)
-        if mark is None:
-            return note(0.0, 0.0, None, none, 0.0, "suspended")
-        wish = goal * nav / mark - held
-        if abs(wish) <= 1e-9 * max(1.0, abs(held)):
-            return 0.0
-        if open_ is None or row is None:
-            return note(wish, 0.0, None, none, 0.0, "suspended")
-        banned = goal < 0 and not self.rules.short_selling
-        asked = abs(wish) if goal == 0 or banned else self.lots(s, abs(wish))
-        if asked == 0:
-            return note(wish, 0.0, None, none, 0.0, "lot")
-        up = row["limit_up"] if self.rules.price_limits and row["limit_up"] is not None else math.inf
-        down = row["limit_down"] if self.rules.price_limits and row["limit_down"] is not None else 0.0
-        if wish > 0:
-            if open_ >= up:
-                return note(asked, 0.0, None, none, 0.0, "limit_up")
-            price = min(open_ * (1 + spread), up)
-            done, why = asked, None
-            if asked * price + sum(self.fee(s, day, asked, price, False)) > self.cash:
-                done, why = self.affordable(s, day, asked, price), "cash"
-                if done == 0:
-                    return note(asked, 0.0, None, none, 0.0, "cash")
-            fees = self.fee(s, day, done, price, False)
-            self.cash -= done * price + sum(fees)
-            self.shares[s] = 0.0 if goal == 0 and why is None else held + done
-            bought.add(s)
-            return note(asked, done, price, fees, done * (price - open_), why)
-        done, why = (held, "no_short") if banned else (asked, None)
-        if done > 0 and open_ <= down:
-            done, why = 0.0, "limit_down"
-        if done == 0:
-            return note(-asked, 0.0, None, none, 0.0, why)
-        price = max(open_ * (1 - spread), down)
-        fees = self.fee(s, day, done, price, True)
-        if sum(fees) > done * price:
-            return note(-asked, 0.0, None, none, 0.0, "cash")
-        self.cash += done * price - sum(fees)
-        self.shares[s] = 0.0 if goal == 0 or banned else held - done
-        return note(-asked, -done, price, fees, done * (open_ - price), why)
-
-
-@pytest.mark.parametrize("market", ["cn", "hk", "us"])
-@pytest.mark.parametrize("seed", range(9))
-def test_every_fill_fee_and_balance_equals_the_account_kept_by_hand(market: str, seed: int) -> None:
-    bars, targets = random_market(market, seed)
-    charged = costs(market)
-    cash = [10_000_000.0, 300_000.0, 40_000.0][seed % 3]
-    haircut = 0.3 if seed % 2 else 0.0
-    oracle = Account(market, charged, cash, 5, haircut)
-    oracle.play(bars, targets)
-    result = run(targets, bars, market=market, costs=charged, cash=cash, delisting_after=5, haircut=haircut)
-
-    columns = ["session", "symbol", "requested", "filled", "fill_price", "commission", "stamp_duty", "transfer_fee", "slippage", "reason"]
-    came = result.orders.select(columns).rows()
-    expected = sorted(oracle.fills, key=lambda r: (r[0], r[1]))
-    assert [(r[0], r[1], r[-1]) for r in came] == [(r[0], r[1], r[-1]) for r in expected]
-    for mine, theirs in zip(came, expected, strict=True):
-        assert (mine[4] is None) == (theirs[4] is None), (mine, theirs)
-        numbers = [[x or 0.0 for x in side[2:9]] for side in (mine, theirs)]
-        assert numbers[0] == pytest.approx(numbers[1], rel=1e-9, abs=1e-6), (mine, theirs)
-    assert result.portfolio["nav"].to_numpy() * cash == pytest.approx(oracle.navs, rel=1e-9)
-    before = np.concatenate([[cash], oracle.navs[:-1]])
-    assert result.portfolio["cost"].to_numpy() == pytest.approx(np.array(oracle.costs_paid) / before, rel=1e-9, abs=1e-15)
-
-
-def test_the_random_markets_meet_every_reason_and_status() -> None:
-    seen: set[object] = set()
-    for market, cash in (("cn", 40_000.0), ("cn", 10_000_000.0), ("us", 40_000.0)):
-        for seed in range(4):
-            bars, targets = random_market(market, seed)
-            orders = run(targets, bars, market=market, costs=costs(market), cash=cash).orders
-            ORDERS.validate(orders)
-            seen |= set(orders["reason"].to_list()) | set(orders["status"].to_list())
-            assert orders.filter((pl.col("status") != "filled") & pl.col("reason").is_null()).is_empty(), (
-                "every order that was cut says why"
-            )
-    assert seen >= {"filled", "partial", "rejected", None, "limit_up", "limit_down", "suspended", "lot", "cash", "no_short"}
 
 
 def test_five_lines_of_ledger_by_hand() -> None:
@@ -394,59 +136,178 @@ def test_nothing_is_sold_in_the_session_it_was_bought_in_and_limits_hold() -> No
             assert held["filled"].min() >= -1e-9
 
 
-def test_t_plus_1_binds_when_a_day_has_two_rows() -> None:
+def account_of(
+    targets: pl.DataFrame, bars: pl.DataFrame, market: str, cash: float, execution: Execution, charged: Costs | None = None
+) -> tuple[Layout, Account]:
+    charged = charged or costs(market)
+    layout = layout_of(targets, bars, ((rules_of(market), charged),), execution, charged.currency)
+    return layout, simulated(layout, charged, execution, cash, 5, 0.2)
+
+
+@pytest.mark.parametrize(("symbol", "free"), [("600001.SS", False), ("513100.SS", True), ("510300.SS", False)])
+def test_t_plus_1_binds_when_a_day_has_two_rows(symbol: str, free: bool) -> None:
     """The public run has one row a session; the engine itself is asked for two, morning and afternoon."""
-    from backtests.layout import layout_of
-    from backtests.simulation import _simulate
-
     d = weekdays(4)
-    bars = BARS.frame([bar("600001.SS", day, 10.0, 10.0) for day in d])
-    layout = layout_of(
-        weights([weight(day, "600001.SS", x) for day, x in zip(d[:3], (0.5, 0.0, 0.0), strict=True)]),
-        bars,
-        rules_of("cn"),
-        costs("cn"),
-        20,
-        0.0,
-    )
+    bars = BARS.frame([bar(symbol, day, 10.0, 10.0) for day in d])
+    targets = weights([weight(day, symbol, x) for day, x in zip(d[:3], (0.5, 0.0, 0.0), strict=True)])
+    charged = costs("cn")
+    layout = layout_of(targets, bars, ((rules_of("cn"), charged),), Execution(), "CNY")
     twice = replace(layout, day=np.array([1, 1, 2]))
-    fills = _simulate(twice, rules_of("cn"), costs("cn"), 1e6).fills
-    assert list(zip(fills["requested"], fills["filled"], fills["reason"], strict=True)) == [
-        (50_000.0, 50_000.0, 0),
-        (-50_000.0, 0.0, 4),
-        (-50_000.0, -50_000.0, 0),
+    account = simulated(twice, charged, Execution(), 1e6, 5, 0.0)
+    blocked = [(50_000.0, 50_000.0, 0), (-50_000.0, 0.0, 4), (-50_000.0, -50_000.0, 0)]
+    sold = [(50_000.0, 50_000.0, 0), (-50_000.0, -50_000.0, 0)]
+    assert list(zip(*account.numbers[:2].tolist(), account.reason.tolist(), strict=True)) == (sold if free else blocked)
+
+
+@pytest.mark.parametrize(
+    ("names", "market", "execution"),
+    [
+        ("cn", "cn", Execution()),
+        ("cn", "cn", Execution(blocked="wait", participation=0.05, fill="close")),
+        ("hk", "hk", Execution(on_tick=True)),
+        ("us", "us", Execution(blocked="die", participation=0.2)),
+        ("crypto", "crypto", Execution(participation=0.05)),
+        ("funds", "cn", Execution(fill="vwap")),
+    ],
+)
+def test_vectorbt_comes_to_the_same_cash_and_value(names: str, market: str, execution: Execution) -> None:
+    compared = 0
+    for seed in range(3):
+        bars, targets = random_market(names, seed)
+        charged = replace(costs(market, liquidity=True), borrow_rate=0.0, financing_rate=0.0)
+        layout, account = account_of(targets, bars, market, 1e6, execution, charged)
+        book = replayed(layout, account, 1e6)
+        assert len(book.orders.records) == int((account.numbers[1] != 0).sum())
+        np.testing.assert_allclose(book.cash().to_numpy(), account.cash, rtol=1e-9, atol=1e-9 * 1e6)
+        np.testing.assert_allclose(book.value().to_numpy(), account.nav, rtol=1e-9)
+        fees = (account.numbers[3:6]).sum()
+        assert book.orders.records["fees"].sum() == pytest.approx(fees, rel=1e-12)
+        compared += len(account.nav)
+    assert compared == 3 * len(account.nav)
+
+
+def test_a_run_is_replayed_in_vectorbt_with_the_settings_it_had() -> None:
+    bars, targets = random_market("us", 4)
+    charged = replace(costs("us"), borrow_rate=0.0, financing_rate=0.0)
+    result = run(targets, bars, market="us", costs=charged, execution=Execution(participation=0.05), delisting_after=5, haircut=0.3)
+    value = replay(result, bars).value().to_numpy()
+    np.testing.assert_allclose(value[-result.portfolio.height :] / result.cash, result.portfolio["nav"].to_numpy(), rtol=1e-9)
+
+
+def test_orders_are_sized_before_the_open_they_fill_at() -> None:
+    d = weekdays(3)
+    bars = BARS.frame([bar("AAA", d[0], 10.0, 10.0), bar("AAA", d[1], 12.5, 12.5), bar("AAA", d[2], 12.5, 12.5)])
+    target, free = weights([weight(d[0], "AAA", 0.5)]), costs("us").scaled(0)
+    before = run(target, bars, market="us", costs=free, cash=1000.0)
+    at_fill = run(target, bars, market="us", costs=free, cash=1000.0, execution=Execution(sizing="fill"))
+    assert (before.orders["filled"].to_list(), at_fill.orders["filled"].to_list()) == ([50.0], [40.0])
+    assert before.portfolio["gross_exposure"][0] == pytest.approx(0.625)
+    assert any("close before" in note for note in before.notes) and any("not known before it" in note for note in at_fill.notes)
+    over = run(weights([weight(d[0], "AAA", 1.0)]), bars, market="us", costs=free, cash=1000.0)
+    assert over.orders.select("requested", "filled", "reason").row(0) == (100.0, 80.0, "cash"), "cash is never negative"
+
+
+def test_of_two_decisions_before_one_fill_the_later_one_stands() -> None:
+    d = weekdays(6)
+    bars = BARS.frame([bar(s, day, 10.0, 10.0) for s in ("600001.SS", "600002.SS") for day in (d[0], d[2], d[3], d[4])])
+    targets = [
+        weight(d[0], "600001.SS", 0.9),
+        weight(d[1], "600002.SS", 0.5),
+        weight(d[3], "600001.SS", 0.2),
+        weight(d[4], "600001.SS", 0.9),
     ]
+    orders = run(weights(targets), bars, market="cn", costs=costs("cn").scaled(0), cash=100_000.0).orders
+    assert orders.select("session", "symbol", "decided_session", "filled").rows() == [
+        (d[2], "600002.SS", d[1], 5000.0), (d[4], "600001.SS", d[3], 2000.0), (d[4], "600002.SS", d[3], -5000.0),
+    ]  # fmt: skip
 
 
-def test_machine_code_and_python_write_the_same_ledger() -> None:
-    from backtests.layout import layout_of
-    from backtests.simulation import _simulate
+def test_what_becomes_of_a_blocked_order() -> None:
+    """Limit up on the first session; half of the wish on the second and third, by the volume cap."""
+    d = weekdays(6)
+    shares = [bar("600001.SS", d[0], 10.0, 10.0, volume=20_000.0), bar("600001.SS", d[1], 11.0, 11.0, limit_up=11.0, volume=20_000.0)]
+    shares += [bar("600001.SS", day, 11.0, 11.0, limit_up=12.1, limit_down=9.9, volume=20_000.0) for day in d[2:]]
+    target, free = weights([weight(d[0], "600001.SS", 0.5)]), costs("cn").scaled(0)
 
-    for market, cash in (("cn", 300_000.0), ("us", 40_000.0), ("us", 1e7)):
-        for seed in range(3):
-            bars, targets = random_market(market, seed)
-            layout = layout_of(targets, bars, rules_of(market), costs(market), 5, 0.2)
-            slow, fast = (_simulate(layout, rules_of(market), costs(market), cash, compiled) for compiled in (False, True))
-            for name in slow.fills:
-                np.testing.assert_array_equal(slow.fills[name], fast.fills[name])
-            for mine, theirs in ((slow.cash, fast.cash), (slow.units, fast.units), (slow.borrow, fast.borrow)):
-                np.testing.assert_array_equal(mine, theirs)
+    def filled(blocked: str) -> list[tuple[date, float, float, str, str | None]]:
+        how = Execution(blocked=blocked, participation=0.15)  # type: ignore[arg-type]
+        orders = run(target, BARS.frame(shares), market="cn", costs=free, cash=100_000.0, execution=how).orders
+        return orders.select("session", "requested", "filled", "status", "reason").rows()
+
+    assert filled("shrink") == [(d[1], 5000.0, 0.0, "rejected", "limit_up")]
+    assert filled("die") == filled("shrink")
+    assert filled("wait") == [
+        (d[1], 5000.0, 0.0, "rejected", "limit_up"),
+        (d[2], 5000.0, 3000.0, "partial", "adv_cap"),
+        (d[3], 2000.0, 2000.0, "filled", None),
+    ]
+    calm = BARS.frame([bar("600001.SS", day, 10.0, 10.0, volume=20_000.0) for day in d])
+    for blocked, expected in (("shrink", (3000.0, "partial")), ("die", (0.0, "rejected"))):
+        how = Execution(blocked=blocked, participation=0.15)  # type: ignore[arg-type]
+        orders = run(target, calm, market="cn", costs=free, cash=100_000.0, execution=how).orders
+        assert orders.select("filled", "status").row(0) == expected
 
 
-def test_vectorbt_values_the_account_the_same() -> None:
-    from backtests.accounts import portfolio_table
-    from backtests.layout import layout_of
-    from backtests.simulation import _simulate
+def test_a_name_of_a_closed_exchange_is_worked_when_it_opens() -> None:
+    days = weekdays(4, date(2024, 1, 5), every=True)  # Friday to Monday
+    rows = [bar("BTC-USD", day, 100.0, 100.0) for day in days] + [bar("AAA", day, 10.0, 10.0) for day in (days[0], days[3])]
+    result = run(
+        weights([weight(days[0], "BTC-USD", 0.5), weight(days[0], "AAA", 0.5)]), BARS.frame(rows), market="us",
+        costs=[costs("us").scaled(0), costs("crypto").scaled(0)], cash=1000.0,
+    )  # fmt: skip
+    assert result.orders.select("session", "symbol", "filled").rows() == [(days[1], "BTC-USD", 5.0), (days[3], "AAA", 50.0)]
 
-    bars, targets = random_market("us", 6)
-    charged = replace(costs("us"), borrow_rate=0.0)
-    layout = layout_of(targets, bars, rules_of("us"), charged, 20, 0.0)
-    layout = replace(layout, close=np.nan_to_num(layout.close, nan=1.0))
-    account = _simulate(layout, rules_of("us"), charged, 1e6)
-    mine = portfolio_table(layout, account, 1e6)["nav"].to_numpy() * 1e6
-    assert mine == pytest.approx(account.book.value().to_numpy(), rel=1e-12)
-    fees = account.fills["commission"] + account.fills["stamp_duty"] + account.fills["transfer_fee"]
-    assert account.book.orders.records["fees"].sum() == pytest.approx(fees.sum(), rel=1e-12)
+
+def test_a_portfolio_in_two_currencies_by_hand() -> None:
+    """Buy 50 % of a Hong Kong share with yuan: 0.9 yuan a dollar at the decision, 0.92 at the open, 0.95 at the close."""
+    d = weekdays(3)
+    rows = [bar("0700.HK", day, 300.0, 300.0) for day in d]
+    rows += [bar("HKDCNY=X", d[0], 0.91, 0.9), bar("HKDCNY=X", d[1], 0.92, 0.95), bar("HKDCNY=X", d[2], 0.95, 0.95)]
+    rows += [bar("600001.SS", day, 10.0, 10.0) for day in d]
+    target = weights([weight(d[0], "0700.HK", 0.5), weight(d[0], "600001.SS", 0.1)])
+    both = [costs("cn").scaled(0), costs("hk").scaled(0)]
+    result = run(target, BARS.frame(rows), market="cn", costs=both, cash=1_000_000.0, benchmark="600001.SS")
+    # 500,000 / (300 x 0.9) = 1,851.9 -> 1,800 shares for 300 x 0.92 = 276 yuan; worth 285 at the close.
+    assert result.orders.filter(pl.col("symbol") == "0700.HK")["filled"].to_list() == [1800.0]
+    assert result.portfolio["nav"].to_list() == pytest.approx([1 + 1800 * 9 / 1e6] * 2, rel=1e-12)
+    assert result.base == "CNY" and any("Cash is CNY" in note for note in result.notes)
+    with pytest.raises(UsageError, match="no bars convert the two"):
+        run(target, BARS.frame([r for r in rows if r["symbol"] != "HKDCNY=X"]), market="cn", costs=both)
+    with pytest.raises(UsageError, match="expected one currency"):
+        run(target, BARS.frame(rows), market="cn", costs=both[0])
+    with pytest.raises(UsageError, match="expected costs of its market among them"):
+        run(
+            weights([weight(d[0], "7203.T", 0.1)]),
+            BARS.frame([*rows, *(bar("7203.T", x, 1.0, 1.0, currency="CNY") for x in d)]),
+            market="cn",
+            costs=both,
+        )
+
+
+def test_board_lots_come_from_terms_and_the_rest_is_noted() -> None:
+    d = weekdays(3)
+    rows = BARS.frame([bar(s, day, 10.0, 10.0) for s in ("0700.HK", "0005.HK") for day in d])
+    target = weights([weight(d[0], s, 0.5) for s in ("0700.HK", "0005.HK")])
+    terms = pl.DataFrame({"symbol": ["0700.HK"], "lot": [400.0]})
+    result = run(target, rows, market="hk", costs=costs("hk").scaled(0), cash=22_000.0, terms=terms)
+    assert dict(result.orders.select("symbol", "filled").rows()) == {"0700.HK": 800.0, "0005.HK": 1100.0}
+    assert any("The board lot of 1 names is assumed" in note and "0005.HK" in note for note in result.notes)
+
+
+def test_financing_is_paid_on_longs_above_net_value() -> None:
+    d = weekdays(4, date(2023, 7, 6))  # Thu, Fri, Mon, Tue
+    bars = BARS.frame([bar(s, day, 10.0, 10.0) for s in ("AAA", "BBB") for day in d])
+    charged = replace(costs("us").scaled(0), financing_rate=0.0365)
+    result = run(weights([weight(d[0], "AAA", 1.5), weight(d[0], "BBB", -0.5)]), bars, market="us", costs=charged, cash=1e6)
+    assert result.charges is not None
+    nav = [1.0, 1 - 0.0001 * 3 * 0.5]
+    nav.append(nav[1] - 0.0001 * (1.5 - nav[1]))
+    assert result.charges["financing"].to_list() == pytest.approx([0.0, 150.0, 1e6 * (nav[1] - nav[2])])
+    assert result.portfolio["nav"].to_list() == pytest.approx(nav, rel=1e-12)
+
+
+def test_the_engine_says_whether_it_was_compiled() -> None:
+    assert "in " in warm() and any(word in warm() for word in ("compiled and cached", "loaded from the cache"))
 
 
 def test_a_dividend_is_worth_the_same_as_a_higher_price() -> None:
@@ -513,8 +374,36 @@ def test_wrong_input_is_answered_with_a_sentence() -> None:
         run(weights([weight(d[-1], "600001.SS", 0.5)]), bars, market="cn", costs=charged)
     with pytest.raises(UsageError, match="no rows"):
         run(good.clear(), bars, market="cn", costs=charged)
-    with pytest.raises(UsageError, match="expected one of cn, hk, us"):
+    with pytest.raises(UsageError, match="expected one of cn, hk, us, crypto"):
         run(good, bars, market="jp", costs=charged)
+    with pytest.raises(UsageError, match="2023-07-08, which is no session of XSHG"):
+        run(
+            pl.concat([good, weights([weight(date(2023, 7, 8), "600001.SS", 0.1)])]),
+            BARS.frame([bar("600001.SS", x, 10.0, 10.0) for x in weekdays(9)]),
+            market="cn",
+            costs=charged,
+        )
+    with pytest.raises(SchemaError, match="at least 0"):
+        run(good, bars.with_columns(volume=pl.lit(-1.0)), market="cn", costs=charged)
+    with pytest.raises(SchemaError, match="share a key"):
+        run(good, pl.concat([bars, bars]), market="cn", costs=charged)
+    with pytest.raises(SchemaError, match="share a key"):
+        run(pl.concat([good, good]), bars, market="cn", costs=charged)
+    with pytest.raises(UsageError, match="one for each market"):
+        run(good, bars, market="cn", costs=[costs("us")])
+    late, soon = (
+        good.with_columns(asof=pl.lit(datetime(2023, 7, 4, 1, minute, tzinfo=UTC)).dt.cast_time_unit("us")) for minute in (30, 29)
+    )
+    with pytest.raises(UsageError, match=r"decided at 2023-07-04 01:30 UTC, not before the open it fills at \(2023-07-04 01:30 UTC\)"):
+        run(late, bars, market="cn", costs=charged)
+    assert run(soon, bars, market="cn", costs=charged).orders.height == 1
+    with pytest.raises(UsageError, match="blocked came as 'drop'"):
+        Execution(blocked="drop")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"share of the volume in \(0, 1\]"):
+        Execution(participation=0.0)
+    lots = bars.with_columns(high=pl.lit(10.1), low=pl.lit(9.9), volume=pl.lit(1e4), amount=pl.lit(1e7))
+    with pytest.raises(UsageError, match="whether volumes are in lots"):
+        run(good, lots, market="cn", costs=charged, execution=Execution(fill="vwap"))
     with pytest.raises(UsageError, match="same market"):
         run(good, bars, market="cn", costs=costs("us"))
     with pytest.raises(UsageError, match="positive amount of CNY"):
@@ -532,7 +421,7 @@ def test_wrong_input_is_answered_with_a_sentence() -> None:
 
 
 def test_importing_the_package_does_not_load_vectorbt() -> None:
-    code = "import sys, backtests.simulation, backtests.report, backtests.plots; sys.exit(int('vectorbt' in sys.modules or 'plotly' in sys.modules or 'pandas' in sys.modules))"
+    code = "import sys, backtests.simulation, backtests.report, backtests.plots; sys.exit(int('vectorbt' in sys.modules or 'numba' in sys.modules or 'plotly' in sys.modules or 'pandas' in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,11 +5,12 @@ from datetime import date
 
 import polars as pl
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.schemas import WEIGHTS
-from backtests.weights import proportional_weights, quantile_weights
+from backtests.weights import proportional_weights, quantile_weights, rank_weights
 from research.errors import SchemaError, UsageError
 
 D = date(2025, 3, 3)
@@ -61,6 +62,18 @@ def test_sessions_without_a_view_have_no_rows() -> None:
 def test_proportional_by_hand() -> None:
     came = proportional_weights(score([4.0, 1.0, 1.0, -2.0]), gross=2.0)
     assert dict(came.select("symbol", "weight").rows()) == pytest.approx({"S00": 1.0, "S03": -1.0})
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(-4, 4).map(float), min_size=2, max_size=25), st.booleans())
+def test_ranks_equal_scipy_s(values: list[float], only: bool) -> None:
+    came = dict(rank_weights(score(values), gross=0.8, long_only=only).select("symbol", "weight").rows())
+    if max(values) == min(values):
+        assert not came
+        return
+    ranks = scipy.stats.rankdata(values) - (0 if only else (len(values) + 1) / 2)
+    expected = {f"S{k:02d}": 0.8 * r / abs(ranks).sum() for k, r in enumerate(ranks) if r}
+    assert came == pytest.approx(expected)
 
 
 def test_wrong_input_is_answered_with_a_sentence() -> None:

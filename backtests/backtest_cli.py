@@ -1,0 +1,284 @@
+"""Commands about portfolios: backtest, sweep, compare; and what they share with the other commands of :mod:`backtests.cli`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from research.cli import Home
+from research.console import say
+from research.errors import DataError, EstimationError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from backtests.evaluation import Evaluation
+    from backtests.evidence import Evidence
+    from backtests.execution import Execution
+    from research.store import Store
+
+__all__ = ["HOME", "Report", "aligned", "backtest", "compare", "evidence_of", "manifest", "record_and_judge", "sweep"]
+
+HOME = Path("tidings-home")
+Report = Annotated[list[Path] | None, typer.Option(help="Report to write: .html, .md or .json; repeat it for more than one.")]
+
+_CASH = 10_000_000.0
+
+
+def backtest(
+    signal: Annotated[str, typer.Option(help="Name of the signal.")],
+    start: Annotated[str, typer.Option(help="First session, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
+    market: Annotated[str, typer.Option(help="cn, hk, us or crypto.")] = "cn",
+    quantiles: Annotated[int, typer.Option(help="Groups the cross-section is cut into.")] = 5,
+    cash: Annotated[float, typer.Option(help="Starting capital in the market's currency.")] = _CASH,
+    benchmark: Annotated[str | None, typer.Option(help="Symbol with bars to compare with; the report then has an event study too.")] = None,
+    fill: Annotated[str, typer.Option(help="Price of a fill: `open`, `close` or `vwap` of the session after the decision.")] = "open",
+    blocked: Annotated[str, typer.Option(help="An order that cannot be filled whole: `shrink`, `wait` or `die`.")] = "shrink",
+    participation: Annotated[float | None, typer.Option(help="Largest share of a name's trailing volume an order may be.")] = None,
+    liquidity: Annotated[bool, typer.Option(help="Spreads by liquidity and square-root impact in the costs.")] = False,
+    draws: Annotated[int, typer.Option(help="Draws of each comparison with chance in the report.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of those draws.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the result tables as Parquet.")] = None,
+    home: Home = HOME,
+    report: Report = None,
+) -> None:
+    """Judge a signal in one market: information coefficient, quantile returns, portfolio under the market's rules and costs."""
+    from backtests.execution import Execution
+    from backtests.simulation import warm
+    from research.store import Store
+
+    store = Store(home)
+    taken = {"fill": fill, "blocked": blocked, "participation": participation, "liquidity": liquidity}
+    execution = Execution(fill=cast("Any", fill), blocked=cast("Any", blocked), participation=participation)
+    say(warm())
+    found = evidence_of(store, signal, market, start, end, quantiles, cash, benchmark, execution=execution, liquidity=liquidity)
+    say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *aligned(found.ic.summary)])
+    say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
+    say(aligned(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
+    if out is not None:
+        settings = {"market": market, "signal": signal, "start": start, "end": end, "quantiles": quantiles, "cash": cash}
+        _write_tables(found, out, {**settings, **taken})
+    if report:
+        from backtests.report import write_report
+        from backtests.sections import coverage_section
+        from backtests.trading_report import trading_report
+
+        usual = {"fill": "open", "blocked": "shrink", "participation": None, "liquidity": False}
+        judged = record_and_judge(store, found, start, end, quantiles, cash, {k: v for k, v in taken.items() if v != usual[k]})
+        documents = store.read("documents")
+        made = trading_report(found, documents, judged, study=_study(found, documents, benchmark), draws=draws, seed=seed)
+        told = {
+            "signal": signal, "market": market, "span": f"{start} … {end}", "quantiles": str(quantiles), "cash": f"{cash:g}",
+            "benchmark": benchmark or "none", "fill": fill, "blocked": blocked, "participation": str(participation or "no cap"),
+            "liquidity costs": "yes" if liquidity else "no", "seed": str(seed), "draws": str(draws),
+            "trials": str(judged.search.n_trials if judged.search else 0),
+        }  # fmt: skip
+        for path in report:
+            write_report(
+                path, *made.sections, coverage_section(store), title=f"{signal} in market {market}", verdict=made.verdict, notes=made.notes,
+                manifest=manifest(store, **told),
+            )  # fmt: skip
+            say(f"report       {path}")
+
+
+def sweep(
+    signal: Annotated[str, typer.Option(help="Name of the signal: tone@1 or events@1.")],
+    start: Annotated[str, typer.Option(help="First session, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
+    market: Annotated[str, typer.Option(help="cn, hk, us or crypto.")] = "cn",
+    half_life: Annotated[list[float] | None, typer.Option(help="Half-life of the news, sessions; repeat it: 1 2 3 5 10 else.")] = None,
+    quantiles: Annotated[list[int] | None, typer.Option(help="Groups of the cross-section; repeat it: 3 5 10 else.")] = None,
+    home: Home = HOME,
+    report: Report = None,
+) -> None:
+    """Try every half-life with every number of groups over one pass of data; each variant goes into the ledger of trials."""
+    from backtests import sweep as sweeps
+    from research.store import Store
+    from signals.publish import recipe
+
+    store = Store(home)
+    axes = sweeps.grid(half_life=half_life or [1.0, 2.0, 3.0, 5.0, 10.0], quantiles=quantiles or [3, 5, 10])
+    found = _swept(store, signal, market, start, end, axes)
+    config = {"start": start, "end": end}
+    tried = sweeps.trials_of(found, signal=signal, horizon=recipe(signal).horizon, config=config)
+    added = sweeps.record_all(store, tried, evaluated_at=datetime.now(UTC))
+    shown = found.table.sort("sharpe", descending=True, nulls_last=True).head(10)
+    say(aligned(shown.select(*found.parameters, "sharpe", "std_error", "deflated", "annual_return", "annual_turnover")))
+    say(f"trials       {added:>8,} new in the ledger of {home}, {len(tried):,} in the sweep")
+    for path in report or []:
+        from backtests.report import write_report
+        from backtests.trading_sections import sweep_section
+        from backtests.verdict import sweep_headline
+
+        settings = {"signal": signal, "market": market, "span": f"{start} … {end}", "variants": str(len(axes))}
+        title = f"{signal} in market {market}: sweep"
+        write_report(path, sweep_section(found), title=title, verdict=sweep_headline(found), manifest=manifest(store, **settings))
+        say(f"report       {path}")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `tidings backtest --out` wrote; the first is held against the others.")],
+    report: Report = None,
+) -> None:
+    """Compare several runs over the sessions they share."""
+    import polars as pl
+
+    from backtests.comparison import compare as compared
+    from backtests.comparison import comparison_section
+
+    names = [path.name for path in runs]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in runs]
+    portfolios, markets = {}, {}
+    for name, path in zip(names, runs, strict=True):
+        if not (path / "portfolio.parquet").is_file() or not (path / "run.json").is_file():
+            raise UsageError(f"Folder {path} holds no run; expected one that `tidings backtest --out {path}` wrote.")
+        portfolios[name] = pl.read_parquet(path / "portfolio.parquet")
+        markets[name] = _market_of(path / "run.json")
+    if len(set(markets.values())) > 1:
+        told = ", ".join(f"{name} in {market}" for name, market in markets.items())
+        raise UsageError(f"The runs are of several markets ({told}); expected one: their sessions and currencies differ.")
+    found = compared(portfolios, market=next(iter(markets.values())))
+    say(aligned(found.metrics))
+    say(aligned(found.differences))
+    for path in report or []:
+        from backtests.report import write_report
+        from backtests.verdict import comparison_headline
+
+        folders = {name: str(folder) for name, folder in zip(names, runs, strict=True)}
+        write_report(path, comparison_section(found), title="Runs compared", verdict=comparison_headline(found), manifest=folders)
+        say(f"report       {path}")
+
+
+def evidence_of(
+    store: Store, signal: str, market: str, start: str, end: str, quantiles: int, cash: float = _CASH, benchmark: str | None = None,
+    *, execution: Execution | None = None, liquidity: bool = False,
+) -> Evidence:  # fmt: skip
+    """Return what a stored signal did in one market under the market's own costs."""
+    from backtests.costs import costs
+    from backtests.evidence import evidence
+    from research.calendar import parse_date
+
+    return evidence(
+        store.read("events"), store.read("mentions"), store.read("bars"),
+        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market, liquidity=liquidity),
+        quantiles=quantiles, universe=store.read("instruments"), treatments=store.read("treatments"), cash=cash, benchmark=benchmark,
+        execution=execution,
+    )  # fmt: skip
+
+
+def record_and_judge(
+    store: Store, found: Evidence, start: str, end: str, quantiles: int, cash: float = _CASH, chosen: dict[str, object] | None = None
+) -> Evaluation:
+    """Put a backtest into the ledger of trials, with what else was ``chosen``, and return its evaluation against that ledger."""
+    from backtests import evaluation
+    from backtests.trials import TRIAL_RETURNS, TRIALS, record
+
+    returns = found.backtest.portfolio.select("session", "net_return")
+    config = {"start": start, "end": end, "quantiles": quantiles, **({} if cash == _CASH else {"cash": cash}), **(chosen or {})}
+    judge = partial(
+        evaluation.evaluate, found.scores, found.labels, market=found.market, quantiles=quantiles, returns=returns, config=config
+    )
+    recorded = record(store, judge().trial, evaluated_at=datetime.now(UTC))
+    say(f"trials       {recorded.n_trials:>8,} in the ledger of {store.home}")
+    if recorded.note is not None:
+        say(f"note: {recorded.note}")
+    return judge(trials=store.read(TRIALS), trial_returns=store.read(TRIAL_RETURNS))
+
+
+def manifest(store: Any, **settings: str) -> dict[str, str]:
+    """Return what a result was computed from: code, settings, table versions."""
+    from signals.publish import code_version
+
+    return {"tidings": code_version(), **settings, **{f"table {name}": f"version {n}" for name, n in store.versions().items()}}
+
+
+def aligned(frame: pl.DataFrame) -> list[str]:
+    """Return a frame as aligned lines."""
+    import polars as pl
+
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=80, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+        tbl_formatting="NOTHING", float_precision=5,
+    ):  # fmt: skip
+        return str(frame).splitlines()
+
+
+def _swept(store: Store, signal: str, market: str, start: str, end: str, axes: list[dict[str, object]]) -> Any:
+    from dataclasses import replace
+
+    import polars as pl
+
+    from backtests import sweep as sweeps
+    from backtests.costs import costs
+    from backtests.evidence import market_rows, tradable
+    from backtests.rules import rules_of
+    from backtests.weights import quantile_weights
+    from research.calendar import parse_date
+    from signals.features import decayed_sum
+    from signals.panel import panel
+    from signals.publish import recipe
+
+    columns = {"tone@1": "net_tone", "events@1": "event_tone"}
+    chosen, fees, long_only = recipe(signal), costs(market), not rules_of(market).short_selling
+    if signal not in columns:
+        raise UsageError(f"Signal {signal} has no half-life to vary; expected one of {', '.join(columns)}.")
+    first, last = parse_date(start), parse_date(end)
+    here = market_rows(
+        store.read("events"), store.read("mentions"), store.read("bars"), market=market, currency=fees.currency, start=first, end=last,
+        universe=store.read("instruments"), treatments=store.read("treatments"),
+    )  # fmt: skip
+    frame = panel(here.events, here.mentions, here.sessions)
+
+    @cache
+    def scores(half_life: float) -> pl.DataFrame:
+        varied = replace(chosen, feature=lambda: decayed_sum(columns[signal], half_life))
+        return tradable(varied.scores(frame).filter(pl.col("session").is_between(first, last)), here.bars, here.sessions)
+
+    def make(half_life: float, quantiles: int) -> pl.DataFrame:
+        return quantile_weights(scores(half_life), quantiles=quantiles, gross=1.0, long_only=long_only)
+
+    return sweeps.sweep(make, axes, here.bars.filter(pl.col("session") <= last), market=market, costs=fees)
+
+
+def _study(found: Evidence, documents: pl.DataFrame, benchmark: str | None) -> Any:
+    """Return the event study of the same market and span; ``None`` without a benchmark, or with a line that says why."""
+    if benchmark is None:
+        return None
+    import polars as pl
+
+    from backtests.event_study import EventStudy
+    from backtests.evidence import first_reports
+
+    span = found.backtest.portfolio["session"]
+    mine = found.events.filter(pl.col("symbol").is_in(found.bars["symbol"].unique().implode()))
+    reports = first_reports(mine, documents).filter(pl.col("available_at").dt.date().is_between(span.min(), span.max()))
+    try:
+        return EventStudy(model="market", estimation=(-150, -20), window=(-5, 20), min_obs=60).fit(
+            reports, found.bars, benchmark=benchmark, group="event_type"
+        )
+    except (EstimationError, DataError, UsageError) as error:
+        say(f"note: the report has no event study. {error}")
+        return None
+
+
+def _write_tables(found: Evidence, out: Path, settings: dict[str, object]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("portfolio", "orders", "metrics", "weights"):
+        frame: pl.DataFrame = getattr(found.backtest, name)
+        frame.write_parquet(out / f"{name}.parquet")
+        say(f"{name:<12} {frame.height:>8,} rows   {out / name}.parquet")
+    (out / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _market_of(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["market"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"File {path} does not say its market ({error}); write the run again with `tidings backtest --out`.") from error
