@@ -164,12 +164,14 @@ def evidence_of(
     from backtests.costs import costs
     from backtests.evidence import evidence
     from research.calendar import parse_date
+    from signals.recipes import signal_of
 
+    chosen = signal_of(store, signal)
     return evidence(
         store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=signal, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market, liquidity=liquidity),
+        signal=chosen, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market, liquidity=liquidity),
         quantiles=quantiles, universe=store.read("instruments"), treatments=store.read("treatments"), cash=cash, benchmark=benchmark,
-        execution=execution,
+        execution=execution, documents=store.read("documents") if "documents" in chosen.needs else None,
     )  # fmt: skip
 
 

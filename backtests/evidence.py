@@ -28,6 +28,7 @@ from research.prices import with_limits
 from research.treatments import spans
 from signals.pointintime import LEAD, calendar_of
 from signals.publish import history, of_equities
+from signals.recipes import Recipe, StoredSignal
 
 __all__ = [
     "Evidence", "MarketRows", "benchmark_of", "evidence", "first_reports", "market_calendar", "market_rows", "tradable",
@@ -110,10 +111,10 @@ def market_rows(
 
 
 def evidence(
-    events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, signal: str, market: str, start: date, end: date, costs: Costs,
-    quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD, cash: float = 10_000_000.0,
-    universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None, benchmark: str | None = None,
-    execution: Execution | None = None, terms: pl.DataFrame | None = None,
+    events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, signal: str | Recipe | StoredSignal, market: str, start: date,
+    end: date, costs: Costs, quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD,
+    cash: float = 10_000_000.0, universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None, benchmark: str | None = None,
+    execution: Execution | None = None, terms: pl.DataFrame | None = None, documents: pl.DataFrame | None = None,
 ) -> Evidence:  # fmt: skip
     """Return what a signal would have done in one market between two dates.
 
@@ -122,14 +123,16 @@ def evidence(
     rules forbid short selling only the top quantile is held. With ``universe`` (an ``instruments`` table) anything but equities is left
     out: an index can be scored, not bought; and so is what is not quoted in the currency of the costs. Price limits the bars do not
     carry are computed from the close before, under the ST marks of ``treatments``. ``execution`` and ``terms`` as in
-    :func:`backtests.simulation.run`. The portfolio ends with session ``end``; labels look past it. ``benchmark`` is a symbol of
-    ``bars`` to compare with; it is not bought. ``delayed`` of the result decides again with all news a span later.
+    :func:`backtests.simulation.run`; ``documents`` for signals that need them. The portfolio ends with session ``end``; labels look past
+    it. ``benchmark`` is a symbol of ``bars`` to compare with; it is not bought. ``delayed`` of the result decides again with all news a
+    span later.
 
     Raises
     ------
     EstimationError
         When no symbol has both news and bars in the span: there is nothing to judge.
     """
+    named = signal if isinstance(signal, str) else signal.name
     look_ahead = timedelta(days=2 * max(horizons, default=0))
     here = market_rows(
         events, mentions, bars, market=market, currency=costs.currency, start=start, end=end + look_ahead, universe=universe,
@@ -140,7 +143,9 @@ def evidence(
 
     def decided(later: timedelta = timedelta(0)) -> pl.DataFrame:
         moved = [frame.with_columns(pl.col("available_at") + pl.lit(later)) if later else frame for frame in (events, mentions)]
-        scored = history(moved[0], moved[1], calendar, signal, lead=lead).filter(pl.col("session").is_between(start, end))
+        texts = documents if documents is None or not later else documents.with_columns(pl.col("available_at") + pl.lit(later))
+        scored = history(moved[0], moved[1], calendar, signal, lead=lead, documents=texts, bars=mine)
+        scored = scored.filter(pl.col("session").is_between(start, end))
         return tradable(scored, mine, calendar)
 
     def weighted(scored: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +154,7 @@ def evidence(
     scores = decided()
     if scores.is_empty():
         raise EstimationError(
-            f"Signal {signal} has no score in market {market} from {start} to {end} for a symbol with bars in {costs.currency}: "
+            f"Signal {named} has no score in market {market} from {start} to {end} for a symbol with bars in {costs.currency}: "
             f"{mentions.height} mentions, {mine['symbol'].n_unique()} symbols with bars; "
             "ingest news and load prices of the same symbols and dates."
         )
@@ -163,7 +168,7 @@ def evidence(
         terms=terms,
     )  # fmt: skip
     return Evidence(
-        signal,
+        named,
         market,
         scores,
         labels,

@@ -63,8 +63,9 @@ def backtest_sections(result: Backtest) -> list[Section]:
     """Return what a backtest earned (net asset value, rolling Sharpe ratio, months, metrics), and how it traded."""
     sessions = result.portfolio["session"]
     metrics = {row["metric"]: row for row in result.metrics.iter_rows(named=True)}
+    money = f"{result.cash:,.0f} {result.base or result.costs.currency}"
     text = (
-        f"{sessions[0]} to {sessions[-1]}, {len(sessions):,} sessions, starting with {result.cash:,.0f} {result.base or result.costs.currency}. "
+        f"{sessions[0]} to {sessions[-1]}, {len(sessions):,} sessions, starting with {money}. "
         "All returns are net of costs unless said otherwise.\n\n" + " ".join(result.notes)
     )
     earned = Section(

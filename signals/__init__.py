@@ -27,12 +27,13 @@ from signals.features import (
     sessions_since,
     surprise,
 )  # fmt: skip
-from signals.library import library
+from signals.library import library, library_parts
 from signals.links import co_mentions, spillover, twins
 from signals.model import gradient_boosting, logistic, ridge, text_tone, through_time
 from signals.panel import panel, with_sectors
 from signals.pointintime import assign, assign_everywhere, cutoffs
-from signals.publish import RECIPES, generate, history
+from signals.publish import RECIPES, generate, history, replay
+from signals.recipes import FEATURE_RECIPES, signal_of, store_model
 from signals.sample_weights import average_uniqueness
 from signals.schemas import TABLES
 from signals.splits import combinatorial, walk_forward
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from signals.sestm import SESTM
 
 __all__ = [
+    "FEATURE_RECIPES",
     "RECIPES",
     "SESTM",
     "TABLES",
@@ -70,6 +72,7 @@ __all__ = [
     "ic_weighted",
     "last",
     "library",
+    "library_parts",
     "logistic",
     "lowest",
     "neutralise",
@@ -78,15 +81,18 @@ __all__ = [
     "rank",
     "ratio",
     "relative",
+    "replay",
     "ridge",
     "ridge_stacked",
     "rolling_sum",
     "section_dispersion",
     "sessions_since",
     "share",
+    "signal_of",
     "smoothed",
     "spillover",
     "standardise",
+    "store_model",
     "surprise",
     "text_tone",
     "through_time",

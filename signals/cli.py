@@ -11,7 +11,7 @@ import typer
 
 from research.cli import Home
 from research.console import say
-from research.errors import DataError
+from research.errors import DataError, UsageError
 
 __all__ = ["mount"]
 
@@ -27,12 +27,22 @@ def mount(app: typer.Typer) -> None:
 def signal(
     asof: Annotated[str, typer.Option(help="Decision instant, ISO 8601 with offset; only what was available before it is read.")],
     name: Annotated[str, typer.Option("--signal", help="Name of the signal.")] = "tone@1",
+    again: Annotated[
+        bool, typer.Option("--replay", help="Build a past run again from the table versions it read, and compare bit for bit.")
+    ] = False,
+    market: Annotated[list[str] | None, typer.Option(help="With --replay: market identifier the run named; repeat it.")] = None,
     home: Home = _HOME,
 ) -> None:
     """Write the signal of the session decided at --asof; the same instant twice gives the same bytes."""
     from research.store import Store
-    from signals.publish import generate
+    from signals.publish import generate, replay
 
+    if again:
+        same = replay(Store(home), name, asof, mics=tuple(market or ()))
+        say(f"signals      {same.height:>8,} rows replayed, equal bit for bit")
+        return
+    if market:
+        raise UsageError("--market came without --replay; a scheduled job names its market in the configuration of `tidings schedule`.")
     run = generate(Store(home), name, asof, now=datetime.now(UTC))
     say(run.written or f"signals      run {run.run_id[:12]} was written before; nothing new")
     if run.note:
@@ -55,7 +65,8 @@ def schedule(
     from signals.publish import generate
     from signals.schedule import due, next_due, read_jobs
 
-    store, jobs = Store(home), read_jobs(config)
+    store = Store(home)
+    jobs = read_jobs(config, store)
     while True:
         instant = as_instant(now) if now else datetime.now(UTC)
         decisions = due(jobs, instant, store)

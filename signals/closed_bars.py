@@ -21,6 +21,7 @@ __all__ = [
     "high_proximity",
     "illiquidity",
     "largest_return",
+    "market_returns",
     "momentum",
     "size",
     "volatility",
@@ -29,7 +30,9 @@ __all__ = [
 _KEY = ("symbol", "session")
 
 
-def closed_bars(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | None = None) -> pl.DataFrame:
+def closed_bars(
+    bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | None = None, market: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return one row per (symbol, session) from the symbol's first known bar on.
 
     Parameters
@@ -40,6 +43,8 @@ def closed_bars(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | N
         See :func:`signals.pointintime.cutoffs`; begin it as many sessions before the first decision as the longest window has.
     benchmark
         Symbol whose return is the market's; without it, the equal-weighted mean of the bars of the session.
+    market
+        ``mic, session, market_return`` (:func:`market_returns`) to use in place of both, where ``bars`` are of some symbols only.
 
     Returns
     -------
@@ -56,6 +61,8 @@ def closed_bars(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | N
     checked = BARS.validate(bars)
     dated = checked.with_columns(mic=calendar_of(checked["symbol"])).join(cutoffs, on=["mic", "session"], how="inner")
     known = dated.filter(pl.col("available_at") < pl.col("asof"))
+    if market is None:
+        market = _market(known, benchmark)
     traded = ~pl.col("suspended")
     values = known.select(
         *_KEY,
@@ -67,15 +74,27 @@ def closed_bars(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | N
     rows = (
         grid.join(values, on=_KEY, how="left")
         .join(returns(known.select(*BARS.schema)), on=_KEY, how="left")
+        .join(market, on=["mic", "session"], how="left")
         .sort(*_KEY)
-        .with_columns(market_return=pl.col("realized_return").mean().over("mic", "session"))
     )
-    if benchmark is not None:
-        market = rows.filter(pl.col("symbol") == benchmark).select("mic", "session", market_return="realized_return")
-        if market.is_empty():
-            raise UsageError(f"Benchmark {benchmark} has no bar among the sessions asked for; expected a symbol of the bars table.")
-        rows = rows.drop("market_return").join(market, on=["mic", "session"], how="left", maintain_order="left")
     return rows.select(*_KEY, "asof", "realized_return", "market_return", "level", "turnover")
+
+
+def market_returns(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | None = None) -> pl.DataFrame:
+    """Return ``mic, session, market_return``: of the benchmark, or the mean of the known bars; arguments as in :func:`closed_bars`."""
+    dated = bars.with_columns(mic=calendar_of(bars["symbol"])).join(cutoffs, on=["mic", "session"], how="inner")
+    return _market(dated.filter(pl.col("available_at") < pl.col("asof")), benchmark)
+
+
+def _market(known: pl.DataFrame, benchmark: str | None) -> pl.DataFrame:
+    rows = known.select(*_KEY, "mic").join(returns(known.select(*BARS.schema)), on=_KEY, how="left").sort(*_KEY)
+    if benchmark is None:
+        means = rows.group_by("mic", "session", maintain_order=True).agg(market_return=pl.col("realized_return").mean())
+        return means.sort("mic", "session")
+    market = rows.filter(pl.col("symbol") == benchmark).select("mic", "session", market_return="realized_return")
+    if market.is_empty():
+        raise UsageError(f"Benchmark {benchmark} has no bar among the sessions asked for; expected a symbol of the bars table.")
+    return market
 
 
 def momentum(window: int, skip: int = 0) -> pl.Expr:

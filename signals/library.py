@@ -11,7 +11,8 @@ links, facts and closed bars add to it) and evaluates those whose inputs were gi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -24,7 +25,7 @@ from signals.pointintime import LEAD, calendar_of, cutoffs
 from signals.schemas import FEATURES
 from signals.stated import market_fact, sector_fact, symbol_fact
 
-__all__ = ["EVENT_TYPES", "library"]
+__all__ = ["EVENT_TYPES", "library", "library_parts"]
 
 #: event groups with an indicator and a clock of their own
 EVENT_TYPES = (
@@ -33,6 +34,8 @@ EVENT_TYPES = (
 )  # fmt: skip
 
 _KEY = ("symbol", "session")
+#: features that others of the session are compared by
+_SECTION_INPUTS = ("tone_mean_5", "news_5")
 #: market whose industries the brokers' weeklies speak of
 _WEEKLIES = "XSHG"
 
@@ -77,38 +80,137 @@ def library(
     Every value of a row uses only rows with ``available_at < asof`` of that row. Formulas, windows and null rules: ``docs/features.md``.
     """
     clock = cutoffs(sessions, lead=lead, asof=asof)
+    plan = _plan(documents, facts, bars, instruments, event_types, names)
     frame = panel(
         events, mentions, sessions, documents=documents, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
     )
+    links = _linked_symbols(mentions, instruments) if plan.linked else {}
+    frame = _gathered(frame, mentions, clock, plan, links, facts=facts, bars=bars, instruments=instruments, benchmark=benchmark)
+    frame = frame.with_columns(**plan.own).with_columns(**plan.section, **plan.after)
+    return FEATURES.validate(frame.select("session", "symbol", "asof", *plan.wanted).sort(*_KEY))
+
+
+def library_parts(
+    events: pl.DataFrame,
+    mentions: pl.DataFrame,
+    sessions: pl.DataFrame,
+    *,
+    documents: pl.DataFrame | None = None,
+    facts: pl.DataFrame | None = None,
+    bars: pl.DataFrame | None = None,
+    instruments: pl.DataFrame | None = None,
+    benchmark: str | None = None,
+    source_weights: Mapping[str, float] | None = None,
+    event_types: Sequence[str] = EVENT_TYPES,
+    names: Sequence[str] = (),
+    lead: timedelta = LEAD,
+    asof: datetime | str | None = None,
+    at_once: int = 500,
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of :func:`library` in the same order, ``at_once`` symbols at a time: the memory is that of one part.
+
+    What compares a symbol with the others of its session is formed first, from two narrow columns of all symbols.
+
+    Parameters
+    ----------
+    at_once
+        Symbols of a part, at least 1; the other parameters are those of :func:`library`.
+    """
+    if at_once < 1:
+        raise UsageError(f"at_once came as {at_once}; expected at least 1 symbol.")
+    clock = cutoffs(sessions, lead=lead, asof=asof)
+    plan = _plan(documents, facts, bars, instruments, event_types, names)
+    known = mentions.filter(pl.col("role") != "source")["symbol"]
+    symbols = pl.concat([known, events["symbol"].drop_nulls()]).unique().sort()
+    chunks = [symbols[i : i + at_once] for i in range(0, symbols.len(), at_once)] or [symbols]
+
+    def of(frame: pl.DataFrame, chunk: pl.Series) -> pl.DataFrame:
+        return frame.filter(pl.col("symbol").is_in(chunk.implode()))
+
+    def section_inputs(chunk: pl.Series) -> pl.DataFrame:
+        frame = panel(of(events, chunk), of(mentions, chunk), sessions, lead=lead, asof=asof)
+        own = {name: expression for name, expression in {**_tone(), **_attention()}.items() if name in _SECTION_INPUTS}
+        return frame.select(*_KEY, "asof", **own)
+
+    beside: pl.DataFrame | None = None
+    if plan.section:
+        narrow = pl.concat([section_inputs(chunk) for chunk in chunks])
+        if instruments is not None:
+            narrow = with_sectors(narrow, instruments)
+        beside = narrow.select(*_KEY, **plan.section)
+    links = _linked_symbols(mentions, instruments) if plan.linked else {}
+    market = None if bars is None else closed_bars.market_returns(bars, clock, benchmark=benchmark)
+    for chunk in chunks:
+        told = of(mentions, chunk)
+        texts = None if documents is None else documents.join(told.select("doc_id").unique(), on="doc_id", how="semi")
+        frame = panel(
+            of(events, chunk), told, sessions, documents=texts, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
+        )
+        frame = _gathered(
+            frame, mentions, clock, plan, {name: of(found, chunk) for name, found in links.items()}, facts=facts,
+            bars=None if bars is None else of(bars, chunk), instruments=instruments, benchmark=benchmark, market=market,
+        )  # fmt: skip
+        frame = frame.with_columns(**plan.own)
+        if beside is not None:
+            frame = frame.join(of(beside, chunk), on=_KEY, how="left", maintain_order="left")
+        frame = frame.with_columns(**plan.after)
+        yield FEATURES.validate(frame.select("session", "symbol", "asof", *plan.wanted).sort(*_KEY))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Expressions needed, in the order they are evaluated: of a symbol's past, of its session's others, of both."""
+
+    wanted: list[str]
+    own: dict[str, pl.Expr]
+    section: dict[str, pl.Expr]
+    after: dict[str, pl.Expr]
+    linked: bool
+
+
+def _plan(
+    documents: pl.DataFrame | None, facts: pl.DataFrame | None, bars: pl.DataFrame | None, instruments: pl.DataFrame | None,
+    event_types: Sequence[str], names: Sequence[str],
+) -> _Plan:  # fmt: skip
     own = _tone() | _attention() | _opinion() | _events(event_types)
-    after = _momentum_of_tone() | _market()
+    after, section = _momentum_of_tone(), _market()
     prices: dict[str, pl.Expr] = {}
     if documents is not None:
         own |= _documents()
     if instruments is not None:
-        frame = with_sectors(frame, instruments)
-        after |= _sector()
+        section |= _sector()
     links = _links() | (_twins() if instruments is not None else {})
-    if not names or links.keys() & set(names):
-        frame = _linked(frame, mentions, instruments, clock)
     own |= links
     if facts is not None:
-        frame = _stated(frame, facts, clock)
         own |= _facts() | (_sector_facts() if instruments is not None else {})
     if bars is not None:
         prices = _prices()
-        frame = _priced(frame, bars, clock, benchmark)
         own |= _reaction()
         after |= _tone_and_price()
-    every = [*own, *prices, *after]
+    every = [*own, *prices, *_momentum_of_tone(), *section, *(_tone_and_price() if bars is not None else {})]
     wanted = list(names) or every
     unknown = [name for name in wanted if name not in every]
     if unknown:
         raise UsageError(f"Feature {unknown[0]!r} was asked for; with the tables given there are {', '.join(every)}.")
-    after = {name: after[name] for name in wanted if name in after}
-    needed = {*wanted, *(root for expression in after.values() for root in expression.meta.root_names())}
-    frame = frame.with_columns(**{name: own[name] for name in own if name in needed}).with_columns(**after)
-    return FEATURES.validate(frame.select("session", "symbol", "asof", *wanted).sort(*_KEY))
+    after, section = ({name: part[name] for name in wanted if name in part} for part in (after, section))
+    needed = {*wanted, *(root for expression in [*after.values(), *section.values()] for root in expression.meta.root_names())}
+    linked = not names or bool(links.keys() & needed)
+    return _Plan(wanted, {name: own[name] for name in own if name in needed}, section, after, linked)
+
+
+def _gathered(
+    frame: pl.DataFrame, mentions: pl.DataFrame, clock: pl.DataFrame, plan: _Plan, links: Mapping[str, pl.DataFrame], *,
+    facts: pl.DataFrame | None, bars: pl.DataFrame | None, instruments: pl.DataFrame | None, benchmark: str | None,
+    market: pl.DataFrame | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Return the panel with the sector, and what links, facts and closed bars add to it."""
+    if instruments is not None:
+        frame = with_sectors(frame, instruments)
+    for name, found in links.items():
+        frame = frame.join(spillover(mentions, found, clock, name=name), on=_KEY, how="left", maintain_order="left")
+    if facts is not None:
+        frame = _stated(frame, facts, clock)
+    return frame if bars is None else _priced(frame, bars, clock, benchmark, market)
 
 
 def _tone() -> dict[str, pl.Expr]:
@@ -254,13 +356,10 @@ def _tone_and_price() -> dict[str, pl.Expr]:
     }
 
 
-def _linked(frame: pl.DataFrame, mentions: pl.DataFrame, instruments: pl.DataFrame | None, clock: pl.DataFrame) -> pl.DataFrame:
+def _linked_symbols(mentions: pl.DataFrame, instruments: pl.DataFrame | None) -> dict[str, pl.DataFrame]:
+    """Return the links of each kind, by the name of its columns."""
     links = {"peer": co_mentions(mentions), "partner": co_mentions(mentions, roles=("subject", "counterparty"))}
-    if instruments is not None:
-        links["twin"] = twins(instruments)
-    for name, found in links.items():
-        frame = frame.join(spillover(mentions, found, clock, name=name), on=_KEY, how="left", maintain_order="left")
-    return frame
+    return links if instruments is None else {**links, "twin": twins(instruments)}
 
 
 def _stated(frame: pl.DataFrame, facts: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
@@ -283,8 +382,10 @@ def _stated(frame: pl.DataFrame, facts: pl.DataFrame, clock: pl.DataFrame) -> pl
     return frame
 
 
-def _priced(frame: pl.DataFrame, bars: pl.DataFrame, clock: pl.DataFrame, benchmark: str | None) -> pl.DataFrame:
+def _priced(
+    frame: pl.DataFrame, bars: pl.DataFrame, clock: pl.DataFrame, benchmark: str | None, market: pl.DataFrame | None
+) -> pl.DataFrame:
     """Price features are formed on the bars' own grid, so that a window reaches back before a symbol's first news."""
-    closed = closed_bars.closed_bars(bars, clock, benchmark=benchmark)
+    closed = closed_bars.closed_bars(bars, clock, benchmark=benchmark, market=market)
     prices = closed.with_columns(**_prices()).select(*_KEY, "realized_return", *_prices())
     return frame.join(prices, on=_KEY, how="left", maintain_order="left")

@@ -272,14 +272,20 @@ def _fitted(
 
     fresh = clone(model)
     y = _goal(train, target)
+    if target == "sign" and train.height and y.min() == y.max():
+        raise EstimationError(
+            f"The fit of session {session} has {train.height} rows whose returns are all {'above' if y[0] else 'not above'} zero; expected "
+            "both signs: bring more history or a longer window."
+        )
     weights = {} if weighting == "equal" else _weight_argument(fresh, average_uniqueness(train, clock))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             return fresh.fit(_inputs(train, names, text), y, **weights)
         except ConvergenceWarning as error:
+            why = str(error).splitlines()[0].rstrip(": ")
             raise EstimationError(
-                f"The fit of session {session} on {train.height} rows did not converge ({error}); raise its iterations."
+                f"The fit of session {session} on {train.height} rows did not converge ({why}); raise its iterations or scale its features."
             ) from error
         except ValueError as error:
             raise EstimationError(f"The fit of session {session} on {train.height} rows failed: {error}") from error

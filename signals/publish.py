@@ -7,61 +7,28 @@ scores of the session that is decided then, with a run record. The same instant 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from types import MappingProxyType
 
 import polars as pl
 
 from research.calendar import known_span
 from research.calendar import sessions as calendar_sessions
-from research.errors import UsageError
+from research.errors import DataError, UsageError
 from research.schemas import content_id
 from research.store import Store, Written, as_instant
-from signals.features import decayed_sum, rolling_sum
-from signals.panel import panel
 from signals.pointintime import LEAD, calendar_of
+from signals.recipes import RECIPES, Recipe, StoredSignal, recipe, signal_of
 from signals.schemas import RUNS, SIGNALS
-from signals.transforms import zscore
 
-__all__ = ["RECIPES", "Recipe", "Run", "code_version", "generate", "history", "of_equities", "recipe"]
+__all__ = ["RECIPES", "Recipe", "Run", "code_version", "generate", "history", "of_equities", "recipe", "replay"]
 
 #: days of calendar before the first news, so that it falls into a session of its own
 _MARGIN = timedelta(days=15)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A named signal.
-
-    ``feature`` gives an expression over a panel, ``horizon`` the sessions it is about; a symbol without news for ``memory`` sessions
-    leaves the cross-section.
-    """
-
-    name: str
-    horizon: int
-    memory: int
-    feature: Callable[[], pl.Expr]
-    meaning: str
-
-    def scores(self, frame: pl.DataFrame, run_id: str = "") -> pl.DataFrame:
-        """Return the ``signals`` table of a panel."""
-        features = frame.with_columns(self.feature().alias("_feature"), rolling_sum("n_mentions", self.memory).alias("_news"))
-        features = features.filter(pl.col("_news") > 0)
-        return zscore(features, "_feature", name=self.name, horizon=self.horizon, run_id=run_id)
-
-
-RECIPES = MappingProxyType(
-    {
-        recipe.name: recipe
-        for recipe in (
-            Recipe("tone@1", 5, 20, lambda: decayed_sum("net_tone", 2), "tone of the news, relevance-weighted, half-life of 2 sessions"),
-            Recipe("events@1", 5, 20, lambda: decayed_sum("event_tone", 2), "tone of typed events by novelty, half-life of 2 sessions"),
-        )
-    }
-)
+#: the same for features of prices, whose windows reach back before the first news
+_PRICES = timedelta(days=420)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +41,17 @@ class Run:
     note: str | None = None
 
 
-def recipe(name: str) -> Recipe:
-    """Return a named recipe or raise :class:`~research.errors.UsageError` with the names there are."""
-    if name not in RECIPES:
-        raise UsageError(f"Signal {name!r} is not known; expected one of {', '.join(RECIPES)}.")
-    return RECIPES[name]
+def history(
+    events: pl.DataFrame, mentions: pl.DataFrame, sessions: pl.DataFrame, signal: str | Recipe | StoredSignal, *, lead: timedelta = LEAD,
+    documents: pl.DataFrame | None = None, bars: pl.DataFrame | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Return the ``signals`` table of every session in ``sessions`` as the scheduled job would have written it, one pass over all.
 
-
-def history(events: pl.DataFrame, mentions: pl.DataFrame, sessions: pl.DataFrame, name: str, *, lead: timedelta = LEAD) -> pl.DataFrame:
-    """Return the ``signals`` table of every session in ``sessions`` as the scheduled job would have written it, one pass over all."""
-    return recipe(name).scores(panel(events, mentions, sessions, lead=lead))
+    ``signal`` is the name of a recipe, or what :func:`signals.recipes.signal_of` found in a home.
+    ``documents`` and ``bars`` are needed by the recipes that say so; a sentence names the one that is missing.
+    """
+    chosen = recipe(signal) if isinstance(signal, str) else signal
+    return chosen.scores(chosen.frame(events, mentions, sessions, documents=documents, bars=bars, lead=lead))
 
 
 def of_equities(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
@@ -103,7 +71,7 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     store
         Home of the tables.
     name
-        Recipe.
+        Recipe, or stored model of the home.
     asof
         Decision instant: only rows with ``available_at < asof`` are read.
     now
@@ -117,15 +85,12 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
         With no written tables when a finished run for the same signal, instant and markets is stored already. A session that was
         decided before, at another instant, keeps its rows: ``note`` says so, and the run's record.
     """
-    cut, chosen, view = as_instant(asof), recipe(name), store.at()
-    config = content_id(chosen.name, chosen.horizon, chosen.memory, *mics)
-    run_id = content_id("signal", name, cut.isoformat(), config)
+    cut, chosen, view = as_instant(asof), signal_of(store, name), store.at()
+    run_id, config = _identity(chosen, cut, mics)
     done = store.read(RUNS).filter(pl.col("run_id") == run_id)
     if done.height:
         return Run(run_id, store.read(SIGNALS).filter(pl.col("run_id") == run_id), ())
-    instruments = view.read("instruments")
-    mentions, events = (of_equities(view.read(name, asof=cut), instruments) for name in ("mentions", "events"))
-    scores = _latest(chosen, events, mentions, cut, mics, run_id)
+    scores = _decided(view, chosen, cut, mics, run_id)
     before = store.read(SIGNALS).filter((pl.col("signal") == name) & (pl.col("asof") != cut))
     taken = scores.join(before, on=SIGNALS.key, how="semi")
     signals_written = store.append(SIGNALS, scores.join(taken, on=SIGNALS.key, how="anti", maintain_order="left"))
@@ -137,6 +102,58 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
         "rows_written": signals_written.added, "error": note,
     }  # fmt: skip
     return Run(run_id, scores, (signals_written, store.append(RUNS, RUNS.frame([record]))), note)
+
+
+def replay(store: Store, name: str, asof: datetime | str, *, mics: Sequence[str] = ()) -> pl.DataFrame:
+    """Build the scores of a past run again from the table versions it read, and return them; nothing is written.
+
+    Raises
+    ------
+    UsageError
+        When no such run is recorded.
+    DataError
+        When the scores differ, in any bit, from those that are stored: the code or a model changed since, or a stored row did.
+    """
+    cut, chosen = as_instant(asof), signal_of(store, name)
+    run_id, config = _identity(chosen, cut, mics)
+    runs = store.read(RUNS).filter((pl.col("command") == " ".join(["signal", name, *mics])) & (pl.col("asof") == cut))
+    if runs.is_empty():
+        raise UsageError(f"No run of {name} as of {cut.isoformat()} is recorded in {store.home}; expected one that `tidings signal` made.")
+    made = runs.row(0, named=True)
+    if made["run_id"] != run_id:
+        raise DataError(
+            f"The run of {name} as of {cut.isoformat()} had configuration {made['config_hash'][:12]}, now it is {config[:12]}: "
+            "the recipe or the model changed; expected the same: replay it with the version that made it."
+        )
+    scores = _decided(store.at(json.loads(made["table_versions"])), chosen, cut, mics, run_id)
+    stored = store.read(SIGNALS).filter(pl.col("run_id") == run_id).sort(SIGNALS.key)
+    mine = scores.join(stored.select(SIGNALS.key), on=SIGNALS.key, how="semi").sort(SIGNALS.key)
+    # Rows of a session that had been decided before were never written.
+    if not mine.equals(stored) or (made["error"] is None and mine.height < scores.height):
+        raise DataError(
+            f"The run of {name} as of {cut.isoformat()} stored {stored.height} rows; replayed from its table versions "
+            f"{mine.height - _equal(mine, stored)} of {mine.height} differ: the code changed since version {made['code_version']}; "
+            "replay it with that version."
+        )
+    return mine
+
+
+def _identity(chosen: Recipe | StoredSignal, cut: datetime, mics: Sequence[str]) -> tuple[str, str]:
+    """Return the run's id and the hash of its configuration."""
+    config = content_id(*chosen.fingerprint, *mics)
+    return content_id("signal", chosen.name, cut.isoformat(), config), config
+
+
+def _equal(mine: pl.DataFrame, stored: pl.DataFrame) -> int:
+    return mine.join(stored, on=mine.columns, how="semi").height
+
+
+def _decided(view: Store, chosen: Recipe | StoredSignal, cut: datetime, mics: Sequence[str], run_id: str) -> pl.DataFrame:
+    """Return the scores of the session decided at ``cut``, from what ``view`` held before it."""
+    instruments = view.read("instruments")
+    mentions, events = (of_equities(view.read(table, asof=cut), instruments) for table in ("mentions", "events"))
+    others = {table: view.read(table, asof=cut) for table in chosen.needs}
+    return _latest(chosen, events, mentions, others, cut, mics, run_id)
 
 
 def _kept(taken: pl.DataFrame, before: pl.DataFrame) -> str | None:
@@ -151,18 +168,26 @@ def _kept(taken: pl.DataFrame, before: pl.DataFrame) -> str | None:
     )
 
 
-def _latest(chosen: Recipe, events: pl.DataFrame, mentions: pl.DataFrame, asof: datetime, mics: Sequence[str], run_id: str) -> pl.DataFrame:
+def _latest(
+    chosen: Recipe | StoredSignal, events: pl.DataFrame, mentions: pl.DataFrame, others: Mapping[str, pl.DataFrame], asof: datetime,
+    mics: Sequence[str], run_id: str,
+) -> pl.DataFrame:  # fmt: skip
     """Return the scores decided at ``asof``, each market a cross-section of its own: Shanghai and Hong Kong open at the same instant."""
     if mentions.is_empty():
         return SIGNALS.empty()
     markets = calendar_of(mentions["symbol"])
-    start = mentions.select(pl.col("available_at").min()).item().date() - _MARGIN
+    margin = _PRICES if "bars" in chosen.needs else _MARGIN
+    start = mentions.select(pl.col("available_at").min()).item().date() - margin
     parts = [SIGNALS.empty()]
     for mic in sorted(set(mics) or set(markets.drop_nulls())):
         # A document dated before the calendar begins (a vendor's zero is 1970) is used nowhere.
         earliest, _ = known_span(mic)
         calendar = calendar_sessions(mic, start if earliest is None else max(start, earliest), asof.date() + timedelta(days=1))
-        scores = chosen.scores(panel(events, mentions, calendar, asof=asof), run_id)
+        here = {
+            name: rows.filter(calendar_of(rows["symbol"]) == mic) if "symbol" in rows.columns else rows for name, rows in others.items()
+        }
+        frame = chosen.frame(events, mentions, calendar, documents=here.get("documents"), bars=here.get("bars"), asof=asof)
+        scores = chosen.scores(frame, run_id)
         newest = calendar.filter(pl.col("open_at") <= asof)["session"].max()
         parts.append(scores.filter(pl.col("session") == newest))
     return pl.concat(parts).sort("session", "symbol")

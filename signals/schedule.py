@@ -16,7 +16,7 @@ from research.calendar import sessions as calendar_sessions
 from research.errors import UsageError
 from research.store import Store
 from signals.pointintime import cutoffs
-from signals.publish import recipe
+from signals.recipes import recipe, signal_of
 from signals.schemas import RUNS
 
 __all__ = ["Decision", "Job", "due", "next_due", "read_jobs"]
@@ -45,8 +45,10 @@ class Decision:
     asof: datetime
 
 
-def read_jobs(path: Path) -> list[Job]:
+def read_jobs(path: Path, store: Store | None = None) -> list[Job]:
     """Return the ``[[job]]`` tables of a TOML file: ``signal``, ``market``, ``since``, ``lead_minutes`` (default 30).
+
+    With ``store`` the models of that home are known beside the recipes.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def read_jobs(path: Path) -> list[Job]:
     tables = config.get("job")
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{path} has no [[job]] table; expected signal, market and since in each.")
-    return [_job(path, number, table) for number, table in enumerate(tables, 1)]
+    return [_job(path, number, table, store) for number, table in enumerate(tables, 1)]
 
 
 def due(jobs: Sequence[Job], now: datetime, store: Store) -> list[Decision]:
@@ -89,7 +91,7 @@ def _command(job: Job) -> str:
     return f"signal {job.signal} {job.mic}"
 
 
-def _job(path: Path, number: int, table: dict[str, Any]) -> Job:
+def _job(path: Path, number: int, table: dict[str, Any], store: Store | None) -> Job:
     where = f"{path}, job {number}"
     missing = [key for key in ("signal", "market", "since") if key not in table]
     if missing:
@@ -101,4 +103,5 @@ def _job(path: Path, number: int, table: dict[str, Any]) -> Job:
         since = since if isinstance(since, date) else date.fromisoformat(str(since))
     except ValueError:
         raise UsageError(f"{where} has since = {table['since']!r}; expected a date such as 2026-01-05.") from None
-    return Job(recipe(table["signal"]).name, MARKETS[table["market"]], since, timedelta(minutes=float(table.get("lead_minutes", 30))))
+    name = (recipe(table["signal"]) if store is None else signal_of(store, table["signal"])).name
+    return Job(name, MARKETS[table["market"]], since, timedelta(minutes=float(table.get("lead_minutes", 30))))

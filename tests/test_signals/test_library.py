@@ -13,7 +13,7 @@ from small_market import BOTH, CN, INSTRUMENT_TABLE, tables
 from research.errors import UsageError
 from research.schemas import EVENTS, FACTS, MENTIONS
 from signals import features
-from signals.library import EVENT_TYPES, library
+from signals.library import EVENT_TYPES, library, library_parts
 from signals.panel import event_column
 from signals.pointintime import cutoffs
 
@@ -131,3 +131,23 @@ def test_the_table_names_every_feature_once():
 def test_every_function_of_features_is_used_by_the_library_or_named_in_the_docs():
     text = DOCS.read_text(encoding="utf-8") + Path(module.__file__).read_text(encoding="utf-8")
     assert [name for name in features.__all__ if name not in text] == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+@pytest.mark.parametrize("names", [(), ("tone_beyond_market_5", "tone_times_return_5", "peer_tone_5")])
+def test_parts_are_the_library_whatever_their_size(at_once, names):
+    market = tables(5)
+    arguments = {**{k: market[k] for k in ("documents", "facts", "bars")}, "instruments": INSTRUMENT_TABLE, "names": names}
+    whole = library(market["events"], market["mentions"], CALENDAR, **arguments)
+    parts = list(library_parts(market["events"], market["mentions"], CALENDAR, at_once=at_once, **arguments))
+    assert len(parts) == -(-whole["symbol"].n_unique() // at_once)
+    joined = pl.concat(parts)
+    assert joined.select("session", "symbol", "asof").equals(whole.select("session", "symbol", "asof"))
+    for name in whole.columns[3:]:
+        assert joined[name].is_null().equals(whole[name].is_null()), name
+        assert joined[name].fill_null(0).to_list() == pytest.approx(whole[name].fill_null(0).to_list(), rel=1e-9, abs=1e-12), name
+
+
+def test_parts_of_no_symbol_are_refused():
+    with pytest.raises(UsageError, match="at_once came as 0"):
+        next(library_parts(EVENTS.empty(), MENTIONS.empty(), CN, at_once=0))

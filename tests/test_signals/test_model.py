@@ -195,7 +195,7 @@ def test_bad_input_is_one_sentence():
         run(y=labels.clear())
     with pytest.raises(EstimationError, match="did not converge"):
         run(LogisticRegression(max_iter=1, C=1e6, tol=1e-12), target="sign")
-    with pytest.raises(EstimationError, match=r"The fit of session 2024-01-23 on \d+ rows failed: .*class"):
+    with pytest.raises(EstimationError, match=r"The fit of session 2024-01-23 has \d+ rows whose returns are all above zero"):
         run(logistic(), y=labels.with_columns(forward_return=0.01), target="sign")
     with pytest.raises(UsageError, match="is a classifier"):
         run(logistic())

@@ -1,0 +1,255 @@
+"""A file of dated news, whatever its columns are called: documents, what each is said to be about, and prices the file carries.
+
+The columns are recognised by what they hold (:func:`columns_of`): an instant, a text, a symbol, pairs of opens and closes of following
+days. :func:`read_news` returns the rows as :class:`DatedNews`. A first-seen time, where there is one, is the availability of its row; a
+last-seen time, a label and every price of a later day are kept away from what may be known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from research import documents, stories
+from research.errors import SourceError, TidingsError
+from research.schemas import DOCUMENTS
+from research.sources import Rejected, archives
+from research.sources.bars import canonical_symbol, collect
+from research.sources.reader import decode
+
+__all__ = ["DatedNews", "columns_of", "own_prices", "read_news"]
+
+#: names of a column that says what a row is about, and of one that holds an outcome somebody computed from later prices
+_SYMBOLS = ("symbol", "symbols", "ticker", "tickers", "code", "stock_code", "ts_code", "secid", "stocks", "股票代码", "证券代码", "代码")
+_LABELS = ("label", "target", "y", "class")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_CODE = r"^\^?[A-Z0-9][A-Z0-9.\-=]{0,11}$"
+_PRICE = re.compile(r"^(day|date|open|close)_?(\d{1,2})$")
+#: rows looked at to recognise a column, and the share of them that has to fit
+_LOOKED_AT, _SHARE = 500, 0.8
+#: documents compared for their stories at a time
+_BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class DatedNews:
+    """What a file of news holds.
+
+    Attributes
+    ----------
+    documents
+        ``documents`` table.
+    about
+        ``doc_id, symbol, label``: what the file says a document is about, with its own outcome label (String, null without one). Empty
+        where the file names no symbols: they are then read from the text.
+    prices
+        ``bars`` table of the days after each row, where the file carries them; else ``None``.
+    chosen
+        What was taken for what: field -> column.
+    zone
+        IANA zone that times without an offset were read in.
+    n_rows, quarantine
+        Rows of the file, and the ``quarantine`` table of those that could not be used.
+    """
+
+    documents: pl.DataFrame
+    about: pl.DataFrame
+    prices: pl.DataFrame | None
+    chosen: Mapping[str, str]
+    zone: str
+    n_rows: int
+    quarantine: pl.DataFrame
+
+
+def read_news(path: Path, *, zone: str | None = None, name: str | None = None) -> DatedNews:
+    """Read one file of dated news (Parquet, CSV, JSON lines).
+
+    Parameters
+    ----------
+    path
+        The file.
+    zone
+        IANA zone of times without an offset; by default Shanghai for Chinese text and UTC for any other.
+    name
+        Source of rows that name none; by default the file's stem.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read, or has no column of instants or of texts.
+    """
+    frame, rejected = _table(path)
+    chosen = columns_of(frame, path)
+    texts = frame.select(pl.col([chosen[f] for f in ("headline", "body") if f in chosen]).cast(pl.String).fill_null(""))
+    chinese = sum(bool(_CHINESE.search(row[0])) for row in texts.head(_LOOKED_AT).iter_rows())
+    zone = zone or ("Asia/Shanghai" if 2 * chinese > min(_LOOKED_AT, frame.height) else "UTC")
+    rows = _rows(frame, chosen)
+    fields: dict[str, str] = {
+        f: f for f in ("headline", "body", "url", "source", "kind", "published_at", "first_seen_at") if f in rows.columns
+    }
+    articles, more = archives.from_frame(rows, source=None if "source" in chosen else name or path.stem, columns=fields, zone=zone)
+    dated, undated = documents.dated(articles)
+    told = _with_stories(dated)
+    links = rows.select("url", "_url", "_about", "_label").join(told.select("url", "doc_id"), on="url", how="inner")
+    about = (
+        links.select("doc_id", symbol="_about", label="_label").explode("symbol").drop_nulls("symbol")
+        .unique(["doc_id", "symbol"], keep="first", maintain_order=True).sort("doc_id", "symbol")
+    )  # fmt: skip
+    told = told.join(links.select("doc_id", "_url").unique("doc_id"), on="doc_id", how="left", maintain_order="left")
+    told = DOCUMENTS.validate(told.with_columns(url="_url").select(*DOCUMENTS.schema).sort("available_at", "doc_id"))
+    aside = pl.concat([undated, documents.quarantined([*rejected, *more])]).unique("input_id", keep="first", maintain_order=True)
+    if told.is_empty():
+        why = aside["reason"][0] if aside.height else "it has no rows"
+        raise SourceError(f"{path} gave no dated document of {frame.height} rows ({why}); expected dated texts.")
+    prices = own_prices(frame, chosen, name or path.stem)
+    return DatedNews(told, about, prices, chosen, zone, frame.height, aside)
+
+
+def columns_of(frame: pl.DataFrame, path: Path | str = "The file") -> dict[str, str]:
+    """Return field -> column: ``headline``, ``body``, ``published_at``, ``first_seen_at``, ``symbols``, ``label``, ``source``, ``url``.
+
+    Known names come first; an instant, a text and a symbol without a known name are found by what the values look like.
+
+    Raises
+    ------
+    SourceError
+        Without an instant or a text.
+    """
+    plain = {name.strip().lower(): name for name in reversed(frame.columns) if not _PRICE.match(name.strip().lower())}
+    chosen: dict[str, str] = {}
+    for field, aliases in {**archives.FIELDS, "symbols": _SYMBOLS, "label": _LABELS}.items():
+        found = next((plain[a] for a in aliases if a in plain and plain[a] not in chosen.values()), None)
+        if found is not None:
+            chosen[field] = found
+    head = frame.head(_LOOKED_AT)
+    left = [name for name in plain.values() if name not in chosen.values()]
+    if not {"published_at", "first_seen_at"} & set(chosen):
+        instants = [name for name in left if _share(head, name, _is_instant(head, name)) >= _SHARE and "last" not in name.lower()]
+        if not instants:
+            raise SourceError(
+                f"{path} has columns {', '.join(frame.columns)}; expected one of instants, such as published_at or first_seen."
+            )
+        chosen["first_seen_at" if "seen" in instants[0].lower() else "published_at"] = instants[0]
+    if "symbols" not in chosen:
+        codes = [name for name in left if name not in chosen.values() and _share(head, name, _is_code(head, name)) >= _SHARE]
+        if codes:
+            chosen["symbols"] = codes[0]
+    if not {"headline", "body"} & set(chosen):
+        lengths = {
+            name: float(head[name].str.len_chars().mean() or 0)  # type: ignore[arg-type]
+            for name in left if name not in chosen.values() and head.schema[name] == pl.String
+        }  # fmt: skip
+        if not lengths or max(lengths.values()) < 10:
+            raise SourceError(f"{path} has columns {', '.join(frame.columns)}; expected one of texts, such as title or body.")
+        chosen["body"] = max(sorted(lengths), key=lambda name: lengths[name])
+    return chosen
+
+
+def own_prices(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> pl.DataFrame | None:
+    """Return the ``bars`` of columns such as ``day1, open1, close1`` and a symbol; ``None`` where the file has none."""
+    sides = {match.groups(): name for name in frame.columns if (match := _PRICE.match(name.strip().lower()))}
+    days = sorted({int(k) for side, k in sides if side in ("day", "date") and ("open", k) in sides and ("close", k) in sides})
+    if not days or "symbols" not in chosen:
+        return None
+    parts = []
+    for k in map(str, days):
+        day = sides.get(("day", k)) or sides[("date", k)]
+        parts.append(
+            frame.select(
+                symbol=pl.Series(_canonical(frame[chosen["symbols"]])).list.first(),
+                session=pl.col(day).cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
+                open=pl.col(sides[("open", k)]).cast(pl.Float64, strict=False),
+                close=pl.col(sides[("close", k)]).cast(pl.Float64, strict=False),
+            )
+        )
+    rows = pl.concat(parts).drop_nulls().unique(["symbol", "session"], keep="first", maintain_order=True)
+    return collect(rows.with_columns(source=pl.lit(source)), source=source).bars if rows.height else None
+
+
+def _table(path: Path) -> tuple[pl.DataFrame, list[Rejected]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error}); expected a file of dated news: check the path.") from None
+    frame, rejected = archives.table(data, None if data[:4] == b"PAR1" else decode(data), path.stem)
+    frame = frame.drop("row")
+    if frame.is_empty():
+        raise SourceError(f"{path} has no rows; expected dated news: name another file.")
+    return frame, list(rejected)
+
+
+def _rows(frame: pl.DataFrame, chosen: Mapping[str, str]) -> pl.DataFrame:
+    """Return one row a text and time, with all symbols its rows name; ``url`` is the number of the row, ``_url`` its own."""
+    fields = [f for f in chosen if f in archives.FIELDS]
+    symbols = pl.Series("_about", _canonical(frame[chosen["symbols"]]) if "symbols" in chosen else [[]] * frame.height, pl.List(pl.String))
+    label = pl.col(chosen["label"]).cast(pl.String, strict=False) if "label" in chosen else pl.lit(None, dtype=pl.String)
+    own = pl.col(chosen["url"]).cast(pl.String, strict=False) if "url" in chosen else pl.lit(None, dtype=pl.String)
+    rows = frame.select(*(pl.col(chosen[f]).alias(f) for f in fields if f != "url"), symbols, _label=label, _url=own)
+    by = [f for f in fields if f not in ("url", "kind")]
+    rows = rows.group_by(by, maintain_order=True).agg(
+        *(pl.col(f).first() for f in fields if f == "kind"),
+        pl.col("_about").list.explode(keep_nulls=False, empty_as_null=False).unique(maintain_order=True),
+        pl.col("_label").first(), pl.col("_url").first(),
+    )  # fmt: skip
+    if "headline" in fields and "body" in fields:
+        same = pl.col("body").cast(pl.String).str.strip_chars() == pl.col("headline").cast(pl.String).str.strip_chars()
+        rows = rows.with_columns(body=pl.when(same).then(pl.lit("")).otherwise(pl.col("body").cast(pl.String)))
+    if "kind" not in fields and "headline" not in fields:
+        rows = rows.with_columns(kind=pl.lit("social"))
+    return rows.with_columns(url=pl.format("{}", pl.int_range(pl.len())))
+
+
+def _canonical(values: pl.Series) -> list[list[str]]:
+    """Return the symbols of each row as this package writes them; what is no symbol is left out."""
+    lists: list[list[str] | None]
+    if isinstance(values.dtype, pl.List):
+        lists = values.cast(pl.List(pl.String)).to_list()
+    else:
+        texts = values.cast(pl.String, strict=False)
+        if values.dtype.is_integer():
+            texts = texts.str.zfill(6)
+        lists = texts.str.strip_chars("[] ").str.split(",").to_list()
+    written = {}
+    for code in sorted({code for row in lists for code in row or [] if code}):
+        try:
+            written[code] = canonical_symbol(code.strip(" '\"$"))
+        except TidingsError:
+            continue
+    return [[written[code] for code in row or [] if code in written] for row in lists]
+
+
+def _with_stories(dated: pl.DataFrame) -> pl.DataFrame:
+    """Give documents, in the order of their availability, the story and novelty they had when they came."""
+    known = DOCUMENTS.empty().select("doc_id", "available_at", "headline", "body", "story_id")
+    parts = []
+    ordered = dated.sort("available_at", "doc_id")
+    for batch in ordered.iter_slices(_BATCH):
+        near = known.filter(pl.col("available_at") >= pl.lit(batch["available_at"].min()) - stories.WINDOW)
+        told = batch.join(stories.assign(batch, near), on="doc_id", how="left", maintain_order="left")
+        parts.append(told)
+        known = pl.concat([near, told.select(known.columns)])
+    return pl.concat(parts) if parts else ordered.with_columns(story_id=pl.lit(""), novelty=pl.lit(0.0))
+
+
+def _is_instant(head: pl.DataFrame, name: str) -> pl.Series:
+    if isinstance(head.schema[name], pl.Datetime | pl.Date):
+        return head[name].is_not_null()
+    return head[name].cast(pl.String, strict=False).str.contains(r"^\s*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}").fill_null(False)
+
+
+def _is_code(head: pl.DataFrame, name: str) -> pl.Series:
+    values = head[name]
+    if isinstance(values.dtype, pl.List):
+        values = values.cast(pl.List(pl.String)).list.first()
+    if values.dtype != pl.String:
+        return pl.Series([False] * head.height)
+    return (values.str.contains(_CODE) & ~values.str.contains(r"^\d{1,5}$")).fill_null(False)
+
+
+def _share(head: pl.DataFrame, name: str, fits: pl.Series) -> float:
+    known = head[name].is_not_null()
+    return float((fits & known).sum()) / max(1, int(known.sum()))

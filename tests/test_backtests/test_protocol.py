@@ -1,0 +1,60 @@
+"""The protocol file: the shipped one, and one mistake each."""
+
+from pathlib import Path
+
+import pytest
+
+from backtests.protocol import KINDS, read_protocol
+from research.errors import UsageError
+
+SHIPPED = Path(__file__).parent.parent.parent / "docs" / "protocol.toml"
+
+
+def changed(tmp_path, old, new):
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "p.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_the_shipped_protocol_is_read():
+    found = read_protocol(SHIPPED)
+    assert found.train + found.validation < 1 and found.horizons["cn"] == 2
+    assert {"constant", "feature", "ridge", "logistic", "boosting", "sestm"} <= {variant.kind for variant in found.variants} <= set(KINDS)
+    assert len({variant.name for variant in found.variants}) == len(found.variants)
+
+
+def test_every_change_is_another_protocol(tmp_path):
+    assert read_protocol(changed(tmp_path, "alpha = 10.0", "alpha = 11.0")).protocol_id != read_protocol(SHIPPED).protocol_id
+    assert read_protocol(changed(tmp_path, "# Baselines", "# baselines")).protocol_id == read_protocol(SHIPPED).protocol_id
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[windows]", "[windows", "cannot be read as TOML"),
+        ("train = 0.5", "train = 0.9", "sum below 1"),
+        ("train = 0.5", "train = -0.1", "above 0"),
+        ("train = 0.5", "", r"\[windows\] has no 'train'"),
+        ("cn = 2", 'cn = "two"', r"\[horizon\] has cn = 'two'"),
+        ("cn = 2", "cn = 0", "horizon of cn = 0; expected at least 1"),
+        ("cn = 2", "cn = 2\ntw = 1", r"\[horizon\] has 'tw', which is not known"),
+        ("most_weight = 0.1", "most_weight = 1.5", "most_weight = 1.5"),
+        ("draws = 200", "draws = 0", "draws = 0; expected at least 1"),
+        ('kind = "constant"', 'kind = "magic"', "kind = 'magic'; expected one of constant"),
+        ('name = "ridge@1"', 'name = "ridge"', "name@version"),
+        ('name = "ridge@2"', 'name = "ridge@1"', "1 of them with a name that was used"),
+        ("alpha = 10.0", "alfa = 10.0", "has alfa; expected alpha"),
+        ('feature = "momentum_250_20"', "", "no feature; expected feature"),
+        ('of = ["ridge@1"', 'of = ["rigde@1"', "is a mean of rigde@1"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, old, new, says):
+    with pytest.raises(UsageError, match=says):
+        read_protocol(changed(tmp_path, old, new))
+
+
+def test_an_absent_protocol_is_named(tmp_path):
+    with pytest.raises(UsageError, match="expected a protocol such as"):
+        read_protocol(tmp_path / "none.toml")
