@@ -42,7 +42,7 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path):
         (b'{"id": 7}', r"line 1 \(id 7\) has the text None"),
         (b'{"text": "a"}\n{"id": "x", "text": 5}', r"line 2 \(id 'x'\) has the text 5"),
         ("涨".encode("gbk"), "is not UTF-8"),
-        (gzip.compress(b'{"text": "a"}')[:-6], "cannot be read"),
+        (gzip.compress(b'{"text": "a"}', mtime=0)[:-6], "cannot be read"),
         (b"\x1f\x8b rubbish", "cannot be read"),
     ],
 )
