@@ -17,6 +17,7 @@ from backtests.execution import Execution
 from backtests.layout import Layout
 from backtests.rules import Rules
 from backtests.schemas import ORDERS, PORTFOLIO
+from backtests.simulation_inputs import checked
 from research.errors import DataError
 
 __all__ = ["CHARGES", "Account", "benchmark_returns", "charges_table", "notes_on", "orders_table", "portfolio_table"]
@@ -72,18 +73,23 @@ def orders_table(layout: Layout, account: Account) -> pl.DataFrame:
     last: list[date | None] = []
     for day in layout.decided:
         last.append(day if day is not None else (last[-1] if last else None))
-    row, col = pl.Series(account.row, dtype=pl.UInt32), pl.Series(account.col, dtype=pl.UInt32)
-    reason = pl.Series(_REASONS, dtype=pl.String).gather(pl.Series(account.reason, dtype=pl.UInt32))
-    status = np.where(account.numbers[1] == 0, 0, np.where(account.reason != 0, 1, 2))
-    columns = {
-        "session": pl.Series(layout.sessions, dtype=pl.Date).gather(row),
-        "symbol": pl.Series(layout.symbols, dtype=pl.String).gather(col),
-        "decided_session": pl.Series(last, dtype=pl.Date).gather(row),
-        **dict(zip(FILLS, account.numbers, strict=True)),
-        "status": pl.Series(("rejected", "partial", "filled"), dtype=pl.String).gather(pl.Series(status, dtype=pl.UInt32)),
-        "reason": reason,
+    status = ((account.numbers[1] != 0) * (2 - (account.reason != 0).view(np.uint8))).astype(np.uint32)
+    places = {"row": account.row, "col": account.col, "reason": account.reason}
+    # The engine's numbers become columns as they stand; the words are looked up side by side.
+    frame = pl.DataFrame(
+        {name: codes.view(np.uint32) for name, codes in places.items()}
+        | {"status": status}
+        | dict(zip(FILLS, account.numbers, strict=True))
+    )
+    words = {
+        "reason": (pl.Series(_REASONS, dtype=pl.String), "reason"),
+        "symbol": (pl.Series(layout.symbols, dtype=pl.String), "col"),
+        "status": (pl.Series(("rejected", "partial", "filled"), dtype=pl.String), "status"),
+        "session": (pl.Series(layout.sessions, dtype=pl.Date), "row"),
+        "decided_session": (pl.Series(last, dtype=pl.Date), "row"),
     }
-    return pl.DataFrame(columns).with_columns(pl.col("fill_price").fill_nan(None)).select(*ORDERS.schema)
+    found = (pl.lit(values).gather(pl.col(place)).alias(name) for name, (values, place) in words.items())
+    return frame.select(*found, *FILLS[:2], pl.col("fill_price").fill_nan(None), *FILLS[3:]).select(*ORDERS.schema)
 
 
 def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFrame:
@@ -116,7 +122,7 @@ def portfolio_table(layout: Layout, account: Account, cash: float) -> pl.DataFra
         },
         schema=PORTFOLIO.schema,
     )
-    return PORTFOLIO.validate(frame)
+    return checked(PORTFOLIO, frame)
 
 
 def charges_table(layout: Layout, account: Account) -> pl.DataFrame:
@@ -193,6 +199,8 @@ def notes_on(
 
 def _came_back(layout: Layout, account: Account) -> list[str]:
     """Return the symbols that were settled as delisted and have a price later on: known in hindsight only, so said and not acted on."""
+    if np.isfinite(layout.factor).all():
+        return []  # no bar is missing, so nothing was settled
     done = np.flatnonzero((account.numbers[1] != 0) & ~np.isfinite(layout.factor[account.row, account.col]))
     pairs = zip(account.row[done].tolist(), account.col[done].tolist(), strict=True)
     return sorted({layout.symbols[k] for i, k in pairs if np.isfinite(layout.price[i:, k]).any()})

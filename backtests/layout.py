@@ -20,6 +20,7 @@ from backtests.exchange_rates import rates
 from backtests.execution import Execution
 from backtests.liquidity import WINDOW, known_before
 from backtests.rules import Rules
+from backtests.symbol_codes import coded, run_starts
 from backtests.terms import terms_by_symbol
 from research.calendar import mic_of, sessions_within
 from research.errors import UsageError
@@ -93,11 +94,12 @@ def layout_of(
     base: str,
     terms: pl.DataFrame | None = None,
     placed: tuple[list[str], Ints] | None = None,
+    found: tuple[list[str], Ints] | None = None,
 ) -> Layout:
     """Lay ``bars`` and ``weights`` (validated, weights sorted by session and symbol) out from the first fill on.
 
-    With one market every symbol belongs to it; with several each to its own exchange's. ``placed`` spares looking for the symbols of the
-    weights, sorted, and for the place of each row's among them.
+    With one market every symbol belongs to it; with several each to its own exchange's. ``placed`` and ``found``, of the weights and of
+    the bars, are what :func:`backtests.symbol_codes.coded` returns of their symbols, when it is known already.
 
     Raises
     ------
@@ -105,21 +107,19 @@ def layout_of(
         When the bars end before the first fill, no bar that traded has a price to fill at, a weight's session is no session, a rate of
         exchange is missing, or a cost schedule begins after the first fill.
     """
-    if placed is None:
-        names = sorted(weights["symbol"].unique().to_list())
-        placed = names, weights["symbol"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
-    symbols, columns = placed
+    symbols, columns = coded(weights["symbol"]) if placed is None else placed
+    known, codes_of_bars = coded(bars["symbol"]) if found is None else found
     m = len(symbols)
     first: date = weights["session"].min()  # type: ignore[assignment]
     home = _home(symbols, markets)
-    held = bars.select(
-        *("session", "open", "high", "low", "close", "volume", "amount", "adj_factor", "suspended", "limit_up", "limit_down", "currency"),
-        _col=pl.col("symbol").cast(pl.Enum(symbols), strict=False).to_physical().cast(pl.Int64),
-    )
-    foreign = held["_col"].null_count() > 0
-    calendar, opened = _calendar(bars, symbols, home, len(markets), foreign)
-    if foreign:
-        held = held.filter(pl.col("_col").is_not_null())
+    place = {symbol: k for k, symbol in enumerate(symbols)}
+    own = np.array([place.get(symbol, -1) for symbol in known], dtype=np.int64)
+    calendar, opened = _calendar(bars["session"], known, codes_of_bars, symbols, home, len(markets))
+    held, col = bars, codes_of_bars
+    if known != symbols:
+        col = own[col]
+        if own.min() < 0:
+            held, col = bars.filter(pl.Series(col >= 0)), col[col >= 0]
     numbers = calendar.to_physical().to_numpy().astype(np.int64)
     start = int(np.searchsorted(numbers, (first - _EPOCH).days, side="right"))
     if start == len(numbers):
@@ -132,21 +132,26 @@ def layout_of(
     sessions, day = calendar[start:].to_list(), numbers[start:]
     n = len(day)
 
-    currencies = held["currency"].unique().sort().to_list()
-    first_bar = held.group_by("_col").agg(pl.col("currency").first()).sort("_col") if len(currencies) > 1 else None
-    currency = [0] * m if first_bar is None else [currencies.index(c) for c in first_bar["currency"]]
-    earlier = held.filter(pl.col("session") <= first)
+    currencies, quoted = coded(held["currency"])
+    currency = np.zeros(m, dtype=np.int64)
+    if len(currencies) > 1:
+        currency[col[::-1]] = quoted[::-1]  # what is written last stands: the first bar of each name
+    earlier = held.select("session", "close", "adj_factor", "suspended", _col=pl.Series(col)).filter(pl.col("session") <= first)
     rows = _rows_of(held["session"], numbers[start - lead :])
-    keep = rows >= 0
-    key = rows[keep] * m + held["_col"].to_numpy()[keep]
-    if key.size and np.bincount(key).max() > 1:
+    part, key = _within(held, rows, col, m)
+    size = (n + lead) * m
+    # Every cell once, in order: the columns are the matrices.
+    dense = len(key) == size and bool((key[1:] > key[:-1]).all())
+    if not dense and key.size and np.bincount(key).max() > 1:
         BARS.validate(bars)  # says which
-    part = held if keep.all() else held.filter(pl.Series(keep))
     trades = ~part["suspended"].to_numpy()
 
     def matrix(column: str, where: Bools | None = None) -> Floats:
+        if dense:
+            values = part[column].to_numpy(writable=where is None)
+            return (values if where is None else np.where(where, values, np.nan)).reshape(n + lead, m)
         values = part[column].to_numpy()
-        out = np.full((n + lead) * m, np.nan)
+        out = np.full(size, np.nan)
         out[key if where is None else key[where]] = values if where is None else values[where]
         return out.reshape(n + lead, m)
 
@@ -163,14 +168,16 @@ def layout_of(
     limited = np.array([markets[k][0].price_limits for k in home])
     if limited.any():
         up, down = matrix("limit_up")[lead:], matrix("limit_down")[lead:]
-        up[:, ~limited], down[:, ~limited] = np.nan, np.nan
+        if not limited.all():
+            up[:, ~limited], down[:, ~limited] = np.nan, np.nan
         tradable = np.isfinite(price) & limited
-        unlimited = float(np.mean(~(np.isfinite(up) & np.isfinite(down))[tradable])) if tradable.any() else 1.0
+        bare = np.count_nonzero(tradable & ~(np.isfinite(up) & np.isfinite(down)))
+        unlimited = float(bare / np.count_nonzero(tradable)) if tradable.any() else 1.0
     volumes = known_before(matrix, trades, close, factor, home, markets, execution, lead)
     fx_open, fx_close, fx_before = rates(bars, currencies, base, sessions)
     decided, rebalance, pointer, chosen = _targets(weights, day)
     by_symbol = terms_by_symbol(terms)
-    amounts, codes, tables = terms_of_names(symbols, home, currency, markets, sessions, by_symbol)
+    amounts, codes, tables = terms_of_names(symbols, home, currency.tolist(), markets, sessions, by_symbol)
     versions, uppers, sizes = tick_tables(tables)
     return Layout(
         sessions=sessions,
@@ -225,24 +232,23 @@ def _home(symbols: list[str], markets: tuple[tuple[Rules, Costs], ...]) -> Ints:
     return np.array([names.index(market_of(symbol) or "") for symbol in symbols], dtype=np.int64)
 
 
-def _calendar(bars: pl.DataFrame, symbols: list[str], home: Ints, count: int, foreign: bool) -> tuple[pl.Series, Bools]:
+def _calendar(days: pl.Series, known: list[str], codes: Ints, symbols: list[str], home: Ints, count: int) -> tuple[pl.Series, Bools]:
     """Return the sessions of all symbols that trade where the weighted ones do, and in which of them each market is open.
 
-    ``foreign``: whether there are bars of other symbols.
+    ``days`` are the sessions of the bars, ``codes`` the places of their symbols among the ``known``.
     """
-    if count == 1 and not foreign:
-        calendar = bars["session"].unique().sort()
+    if count == 1 and known == symbols:
+        calendar = days.unique().sort()
         return calendar, np.ones((len(calendar), 1), dtype=bool)
-    known = bars["symbol"].unique().to_list()
-    found = []
+    open_days = []
     for k in range(count):
         mine = {symbol for symbol, h in zip(symbols, home, strict=True) if h == k}
         mics = {mic_of(symbol) for symbol in mine}
-        there = [symbol for symbol in known if symbol in mine or mic_of(symbol) in mics]
+        there = np.array([symbol in mine or mic_of(symbol) in mics for symbol in known])
         # Most often all of them: then nothing has to be looked for.
-        found.append((bars if len(there) == len(known) else bars.filter(pl.col("symbol").is_in(there)))["session"].unique())
-    calendar = pl.concat(found).unique().sort()
-    return calendar, np.ascontiguousarray(np.column_stack([calendar.is_in(days.implode()).to_numpy() for days in found]))
+        open_days.append((days if there.all() else days.filter(pl.Series(there[codes]))).unique())
+    calendar = pl.concat(open_days).unique().sort()
+    return calendar, np.ascontiguousarray(np.column_stack([calendar.is_in(each.implode()).to_numpy() for each in open_days]))
 
 
 def _require_sessions(days: pl.Series, calendar: pl.Series, symbols: list[str]) -> int:
@@ -262,11 +268,26 @@ def _require_sessions(days: pl.Series, calendar: pl.Series, symbols: list[str]) 
 
 def _rows_of(sessions: pl.Series, days: Ints) -> Ints:
     """Return the row of each session among ``days`` (ascending, days since 1970); -1 where it is none of them."""
-    numbers = sessions.to_physical().to_numpy().astype(np.int64) - days[0]
+    when = sessions.to_physical().to_numpy()
+    starts = run_starts(when)
+    runs = 4 * len(starts) <= len(when)  # sorted by session: looked up once a run
+    numbers = (when[starts] if runs else when).astype(np.int64) - days[0]
     table = np.full(int(days[-1] - days[0]) + 2, -1, dtype=np.int64)
     table[days - days[0]] = np.arange(len(days))
     inside = (numbers >= 0) & (numbers < len(table) - 1)
-    return table[np.where(inside, numbers, len(table) - 1)]
+    rows = table[np.where(inside, numbers, len(table) - 1)]
+    return np.repeat(rows, np.diff(starts, append=len(when))) if runs else rows
+
+
+def _within(held: pl.DataFrame, rows: Ints, col: Ints, m: int) -> tuple[pl.DataFrame, Ints]:
+    """Return the bars that have a row, and the cell of each."""
+    keep = rows >= 0
+    if keep.all():
+        return held, rows * m + col
+    start = int(keep.argmax())
+    if keep[start:].all():  # sorted by session: the last bars are those that count
+        return held.slice(start), rows[start:] * m + col[start:]
+    return held.filter(pl.Series(keep)), rows[keep] * m + col[keep]
 
 
 def _fill_prices(
@@ -299,7 +320,7 @@ def _targets(weights: pl.DataFrame, day: Ints) -> tuple[list[date | None], Bools
     Targets of two dates before the same fill are superseded by the later one.
     """
     when = weights["session"].to_physical().to_numpy()
-    starts = np.flatnonzero(np.append(True, when[1:] != when[:-1]))
+    starts = run_starts(when)
     days, sizes = when[starts].astype(np.int64), np.diff(starts, append=len(when))
     row = np.searchsorted(day, days, side="right")
     stands = np.append(row[1:] != row[:-1], True) & (row < len(day))

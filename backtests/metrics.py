@@ -15,6 +15,7 @@ import polars as pl
 
 from backtests.inference import bootstrap_indices
 from backtests.schemas import METRICS, PORTFOLIO
+from backtests.simulation_inputs import checked
 from research.errors import UsageError
 
 __all__ = ["PERIODS", "performance"]
@@ -24,6 +25,7 @@ PERIODS = MappingProxyType({"cn": 243, "hk": 246, "us": 252, "crypto": 365})
 
 _Z = 1.959963984540054
 _DRAWS = 500
+_TOGETHER = 50
 
 
 def performance(portfolio: pl.DataFrame, *, market: str = "us", benchmark: pl.DataFrame | None = None, seed: int = 0) -> pl.DataFrame:
@@ -56,14 +58,16 @@ def performance(portfolio: pl.DataFrame, *, market: str = "us", benchmark: pl.Da
     """
     if market not in PERIODS:
         raise UsageError(f"market came as {market!r}; expected one of {', '.join(PERIODS)}.")
-    portfolio = PORTFOLIO.validate(portfolio).sort("session")
+    portfolio = checked(PORTFOLIO, portfolio).sort("session")
+    if portfolio["session"].n_unique() < portfolio.height:
+        PORTFOLIO.validate(portfolio)  # says which
     periods = PERIODS[market]
     net = portfolio["net_return"].to_numpy()
     rows = [*_moments(net, periods), *_paths(net, periods, seed), *_trading(portfolio, periods)]
     if benchmark is not None:
         paired = portfolio.select("session", "net_return").join(benchmark, on="session", how="inner").drop_nulls().sort("session")
         rows += _relative(paired["net_return"].to_numpy(), paired["benchmark_return"].to_numpy(), periods)
-    return METRICS.frame(rows)
+    return checked(METRICS, pl.DataFrame(rows, schema=METRICS.schema))
 
 
 def _row(
@@ -177,7 +181,10 @@ def _paths(net: np.ndarray, periods: int, seed: int) -> list[dict[str, Any]]:
         return [
             _row(metric, point[metric][0], n, text.removesuffix(how) + "; no interval below 20 sessions") for metric, text in texts.items()
         ]
-    drawn = _path_values(net[bootstrap_indices(n, block, _DRAWS, "stationary", np.random.default_rng(seed))], periods)
+    indices = bootstrap_indices(n, block, _DRAWS, "stationary", np.random.default_rng(seed))
+    # A few draws at a time stay in the processor's cache.
+    parts = [_path_values(net[indices[k : k + _TOGETHER]], periods) for k in range(0, _DRAWS, _TOGETHER)]
+    drawn = {metric: np.concatenate([part[metric] for part in parts]) for metric in texts}
     rows = []
     for metric, text in texts.items():
         sample = drawn[metric][np.isfinite(drawn[metric])]
@@ -191,7 +198,7 @@ def _paths(net: np.ndarray, periods: int, seed: int) -> list[dict[str, Any]]:
 def _path_values(returns: np.ndarray, periods: int) -> dict[str, np.ndarray]:
     level = np.cumprod(1 + returns, axis=1)
     peak = np.maximum(np.maximum.accumulate(level, axis=1), 1.0)
-    drawdown = np.minimum((level / peak - 1).min(axis=1), 0.0)
+    drawdown = np.minimum((level / peak).min(axis=1) - 1, 0.0)
     downside = np.sqrt((np.minimum(returns, 0.0) ** 2).mean(axis=1))
     annual = level[:, -1] ** (periods / returns.shape[1]) - 1
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -41,6 +41,7 @@ from backtests.metrics import performance
 from backtests.rules import Rules, rules_of
 from backtests.schemas import WEIGHTS
 from backtests.simulation_inputs import checked, placed, require_inputs, require_timely
+from backtests.symbol_codes import coded
 from backtests.terms import terms_by_symbol
 from research.errors import UsageError
 from research.schemas import BARS
@@ -182,8 +183,9 @@ def run(
     bars = checked(BARS, bars)
     asof = weights.select("session", "symbol", "asof") if "asof" in weights.columns else None
     weights, symbols, places = placed(checked(WEIGHTS, weights.drop("asof", strict=False)))
-    require_inputs(weights, symbols, bars, markets, cash, delisting_after, haircut, benchmark)
-    layout = layout_of(weights, bars, markets, execution, base, terms, (symbols, places))
+    found = coded(bars["symbol"])
+    require_inputs(weights, symbols, bars, found[0], markets, cash, delisting_after, haircut, benchmark)
+    layout = layout_of(weights, bars, markets, execution, base, terms, (symbols, places), found)
     if asof is not None:
         require_timely(asof, layout.sessions, execution)
     account = account_of(layout, markets[0][1], execution, cash, delisting_after, haircut)

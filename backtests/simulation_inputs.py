@@ -12,6 +12,7 @@ from backtests.costs import Costs
 from backtests.execution import Execution
 from backtests.layout import market_of
 from backtests.rules import Rules
+from backtests.symbol_codes import coded, run_starts
 from research.calendar import mic_of, sessions_within
 from research.errors import SchemaError, UnknownSymbolError, UsageError
 from research.schemas import INSTANT, Table
@@ -48,17 +49,17 @@ def checked(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
 
 def placed(weights: pl.DataFrame) -> tuple[pl.DataFrame, list[str], npt.NDArray[np.int64]]:
     """Return ``weights`` sorted by session and symbol, its symbols, and the place of each row's among them; refuse two rows of one key."""
-    symbols = weights["symbol"].unique().sort().to_list()
-    codes = weights["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
-    steps = np.diff(weights["session"].to_physical().to_numpy().astype(np.int64) * max(1, len(symbols)) + codes)
-    if (steps > 0).all():
+    symbols, codes = coded(weights["symbol"])
+    keys = np.multiply(weights["session"].to_physical().to_numpy(), max(1, len(symbols)), dtype=np.int64)
+    keys += codes
+    if (keys[1:] > keys[:-1]).all():
         return weights, symbols, codes
     weights = weights.sort("session", "symbol")
     doubled = weights.filter(weights.select("session", "symbol").is_duplicated())
     if doubled.height:
         came = f"{doubled.height} rows that share a key"
         raise SchemaError("weights", "session+symbol", came, "one row a key", doubled.select("session", "symbol").row(0, named=True))
-    return weights, symbols, weights["symbol"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
+    return weights, *coded(weights["symbol"])
 
 
 def ordered(weights: pl.DataFrame) -> pl.DataFrame:
@@ -70,13 +71,16 @@ def require_inputs(
     weights: pl.DataFrame,
     wanted: list[str],
     bars: pl.DataFrame,
+    known: list[str],
     markets: tuple[tuple[Rules, Costs], ...],
     cash: float,
     delisting_after: int,
     haircut: float,
     benchmark: str | None,
 ) -> None:
-    """Refuse inputs that no run can be made of; for the arguments see :func:`backtests.simulation.run`; ``wanted`` are the symbols.
+    """Refuse inputs that no run can be made of; ``wanted`` and ``known`` are the symbols of weights and bars.
+
+    For the other arguments see :func:`backtests.simulation.run`.
 
     Raises
     ------
@@ -96,8 +100,7 @@ def require_inputs(
         raise UsageError(
             "The weights frame has no rows; expected at least one session of targets: check that the signal covers the dates asked for."
         )
-    known = bars["symbol"].unique()
-    unknown = sorted(set(wanted) - set(known.to_list()))
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
         shown = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
         raise UnknownSymbolError(
@@ -118,7 +121,7 @@ def require_inputs(
                 f"Bars of {symbol} are in {currency} and the account of market {rules.market!r} is in {expected}; expected one currency: "
                 "drop the symbol, or pass the costs of its market as well, and bars of the exchange rate."
             )
-    starts = np.flatnonzero(np.diff(weights["session"].to_physical().to_numpy(), prepend=-(2**31) + 1))
+    starts = run_starts(weights["session"].to_physical().to_numpy())
     gross = np.add.reduceat(np.abs(weights["weight"].to_numpy()), starts)
     above = np.flatnonzero(gross > rules.max_gross + 1e-9)
     if above.size:

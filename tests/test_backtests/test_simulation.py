@@ -96,14 +96,28 @@ def test_net_plus_cost_is_gross_and_value_chains() -> None:
     assert free["cost"].max() == 0 and free["gross_return"].equals(free["net_return"])
 
 
-def test_the_order_of_rows_does_not_matter() -> None:
+@pytest.mark.parametrize("table", ["gaps", "every session", "history before the first weight"])
+def test_the_order_of_rows_does_not_matter(table: str) -> None:
+    """Bars by session, by symbol and in no order at all, with a bar for every name and session or with gaps."""
     bars, targets = random_market("cn", 4)
-    kwargs = {"market": "cn", "costs": costs("cn"), "seed": 7}
-    first = run(targets, bars, **kwargs)
-    second = run(targets.sample(fraction=1, shuffle=True, seed=1), bars.sample(fraction=1, shuffle=True, seed=2), **kwargs)
-    assert first.portfolio.equals(second.portfolio)
-    assert first.orders.equals(second.orders)
-    assert first.metrics.equals(second.metrics)
+    if table != "gaps":
+        grid = bars.select("session").unique().join(bars.select("symbol").unique(), how="cross")
+        filled = grid.join(bars, on=["session", "symbol"], how="left").sort("symbol", "session")
+        filled = filled.with_columns(pl.col("suspended").fill_null(True), pl.col("limit_up", "limit_down").fill_null(0.5))
+        kept = [name for name in BARS.schema if name not in ("symbol", "session", "open", "high", "low", "volume", "amount")]
+        filled = filled.with_columns(pl.col(kept).fill_null(strategy="forward").over("symbol"))
+        bars = filled.with_columns(pl.col(kept).fill_null(strategy="backward").over("symbol")).select(*BARS.schema)
+        assert bars.height == bars["session"].n_unique() * bars["symbol"].n_unique()
+    if table.startswith("history"):
+        targets = targets.filter(pl.col("session") >= bars["session"].unique().sort()[35])
+    kwargs = {"market": "cn", "costs": costs("cn", liquidity=True), "seed": 7, "execution": Execution(participation=0.1)}
+    mixed = run(targets.sample(fraction=1, shuffle=True, seed=1), bars.sample(fraction=1, shuffle=True, seed=2), **kwargs)
+    for ordered in (bars.sort("session", "symbol"), bars.sort("symbol", "session")):
+        found = run(targets, ordered, **kwargs)
+        assert found.portfolio.equals(mixed.portfolio)
+        assert found.orders.equals(mixed.orders)
+        assert found.metrics.equals(mixed.metrics)
+        assert found.notes == mixed.notes
 
 
 @pytest.mark.parametrize("seed", [2, 5])
