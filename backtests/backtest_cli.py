@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from backtests.execution import Execution
     from research.store import Store
 
-__all__ = ["HOME", "Report", "aligned", "backtest", "compare", "evidence_of", "manifest", "record_and_judge", "sweep"]
+__all__ = [
+    "HOME", "Report", "aligned", "backtest", "check_call", "check_reports", "compare", "evidence_of", "manifest", "record_and_judge",
+    "sweep",
+]  # fmt: skip
 
 HOME = Path("tidings-home")
 Report = Annotated[list[Path] | None, typer.Option(help="Report to write: .html, .md or .json; repeat it for more than one.")]
@@ -41,6 +44,7 @@ def backtest(
     fill: Annotated[str, typer.Option(help="Price of a fill: `open`, `close` or `vwap` of the session after the decision.")] = "open",
     blocked: Annotated[str, typer.Option(help="An order that cannot be filled whole: `shrink`, `wait` or `die`.")] = "shrink",
     participation: Annotated[float | None, typer.Option(help="Largest share of a name's trailing volume an order may be.")] = None,
+    max_weight: Annotated[float | None, typer.Option(help="Largest weight of a name; what is cut stays in cash.")] = None,
     liquidity: Annotated[bool, typer.Option(help="Spreads by liquidity and square-root impact in the costs.")] = False,
     draws: Annotated[int, typer.Option(help="Draws of each comparison with chance in the report.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of those draws.")] = 0,
@@ -53,11 +57,16 @@ def backtest(
     from backtests.simulation import warm
     from research.store import Store
 
+    check_call(start, end, report, quantiles)
+    if draws < 0 or seed < 0:
+        raise UsageError(f"--draws came as {draws} and --seed as {seed}; expected neither below 0 (--draws 0 leaves chance out).")
     store = Store(home)
-    taken = {"fill": fill, "blocked": blocked, "participation": participation, "liquidity": liquidity}
+    taken = {"fill": fill, "blocked": blocked, "participation": participation, "max_weight": max_weight, "liquidity": liquidity}
     execution = Execution(fill=cast("Any", fill), blocked=cast("Any", blocked), participation=participation)
     say(warm())
-    found = evidence_of(store, signal, market, start, end, quantiles, cash, benchmark, execution=execution, liquidity=liquidity)
+    found = evidence_of(
+        store, signal, market, start, end, quantiles, cash, benchmark, execution=execution, liquidity=liquidity, max_weight=max_weight
+    )
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *aligned(found.ic.summary)])
     say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
     say(aligned(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
@@ -69,13 +78,14 @@ def backtest(
         from backtests.sections import coverage_section
         from backtests.trading_report import trading_report
 
-        usual = {"fill": "open", "blocked": "shrink", "participation": None, "liquidity": False}
+        usual = {"fill": "open", "blocked": "shrink", "participation": None, "max_weight": None, "liquidity": False}
         judged = record_and_judge(store, found, start, end, quantiles, cash, {k: v for k, v in taken.items() if v != usual[k]})
         documents = store.read("documents")
         made = trading_report(found, documents, judged, study=_study(found, documents, benchmark), draws=draws, seed=seed)
         told = {
             "signal": signal, "market": market, "span": f"{start} … {end}", "quantiles": str(quantiles), "cash": f"{cash:g}",
             "benchmark": benchmark or "none", "fill": fill, "blocked": blocked, "participation": str(participation or "no cap"),
+            "largest weight": str(max_weight or "no cap"),
             "liquidity costs": "yes" if liquidity else "no", "seed": str(seed), "draws": str(draws),
             "trials": str(judged.search.n_trials if judged.search else 0),
         }  # fmt: skip
@@ -102,6 +112,7 @@ def sweep(
     from research.store import Store
     from signals.publish import recipe
 
+    check_call(start, end, report, *(quantiles or []))
     store = Store(home)
     axes = sweeps.grid(half_life=half_life or [1.0, 2.0, 3.0, 5.0, 10.0], quantiles=quantiles or [3, 5, 10])
     found = _swept(store, signal, market, start, end, axes)
@@ -132,6 +143,7 @@ def compare(
     from backtests.comparison import compare as compared
     from backtests.comparison import comparison_section
 
+    check_reports(report)
     names = [path.name for path in runs]
     if len(set(names)) < len(names):
         names = [str(path) for path in runs]
@@ -156,9 +168,38 @@ def compare(
         say(f"report       {path}")
 
 
+def check_call(start: str, end: str, report: list[Path] | None, *quantiles: int) -> None:
+    """Refuse, before anything is computed or written, what a command about portfolios could not do.
+
+    Raises
+    ------
+    UsageError
+        For dates that are none or in the wrong order, fewer than two groups, and what :func:`check_reports` refuses.
+    """
+    for name, value in (("--start", start), ("--end", end)):
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise UsageError(f"{name} came as {value!r}; expected a date as YYYY-MM-DD.") from None
+    if date.fromisoformat(end) < date.fromisoformat(start):
+        raise UsageError(f"--start came as {start} and --end as {end}; expected --end not to be before --start.")
+    if min(quantiles, default=2) < 2:
+        raise UsageError(f"--quantiles came as {min(quantiles)}; expected at least 2 groups.")
+    check_reports(report)
+
+
+def check_reports(report: list[Path] | None) -> None:
+    """Raise :class:`~research.errors.UsageError` for a report that could not be written: an unknown suffix, a missing folder."""
+    for path in report or []:
+        if path.suffix.lower() not in (".html", ".htm", ".md", ".json"):
+            raise UsageError(f"--report came as {path}; expected a name that ends in .html, .md or .json.")
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(f"--report came as {path}; expected a file in a folder that exists: create {path.parent}, or choose another.")
+
+
 def evidence_of(
     store: Store, signal: str, market: str, start: str, end: str, quantiles: int, cash: float = _CASH, benchmark: str | None = None,
-    *, execution: Execution | None = None, liquidity: bool = False,
+    *, execution: Execution | None = None, liquidity: bool = False, max_weight: float | None = None,
 ) -> Evidence:  # fmt: skip
     """Return what a stored signal did in one market under the market's own costs."""
     from backtests.costs import costs
@@ -171,7 +212,7 @@ def evidence_of(
         store.read("events"), store.read("mentions"), store.read("bars"),
         signal=chosen, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market, liquidity=liquidity),
         quantiles=quantiles, universe=store.read("instruments"), treatments=store.read("treatments"), cash=cash, benchmark=benchmark,
-        execution=execution, documents=store.read("documents") if "documents" in chosen.needs else None,
+        execution=execution, max_weight=max_weight, documents=store.read("documents") if "documents" in chosen.needs else None,
     )  # fmt: skip
 
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from backtests.backtest_cli import HOME, Report, aligned, backtest, compare, evidence_of, manifest, record_and_judge, sweep
+from backtests.backtest_cli import (
+    HOME,
+    Report,
+    aligned,
+    backtest,
+    check_call,
+    check_reports,
+    compare,
+    evidence_of,
+    manifest,
+    record_and_judge,
+    sweep,
+)
 from research.cli import Home
 from research.console import say
 from research.errors import DataError, TidingsError, UsageError
@@ -68,6 +80,7 @@ def study(
         return
     if not benchmark:
         raise UsageError("No benchmark was named; expected --benchmark SYMBOL, such as 510300.SS, or --case FOLDER.")
+    check_reports(report)
     import polars as pl
 
     from backtests.event_study import EventStudy
@@ -131,6 +144,7 @@ def evaluate(
         raise UsageError("Nothing to evaluate was named; expected --signal NAME --start D --end D, or --news FILE --bars FILE --out DIR.")
     from research.store import Store
 
+    check_call(start, end, report, quantiles)
     store = Store(home)
     found = evidence_of(store, signal, market, start, end, quantiles)
     judged = record_and_judge(store, found, start, end, quantiles)

@@ -10,6 +10,7 @@ from backtests import plots
 from backtests.evaluation import Evaluation
 from backtests.report import Highlight, Section
 from backtests.selection import Selection
+from backtests.tables import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,8 +74,8 @@ def _ordering(found: Evaluation) -> Section:
         figures=(plots.ic_decay(found.ic.summary), plots.quantile_spread(shown)),
         tables=(
             ("Information coefficient by horizon", found.coefficients),
-            ("Hit rate", _percent(found.hit_rate, "hit_rate", "expected", "excess", "std_error", "ci_low", "ci_high")),
-            ("Return of each score quantile", _percent(found.quantiles, *_RETURNS)),
+            ("Hit rate", percent(found.hit_rate, "hit_rate", "expected", "excess", "std_error", "ci_low", "ci_high")),
+            ("Return of each score quantile", percent(found.quantiles, *_RETURNS)),
         ),
         highlights=(Highlight(f"Rank IC, {found.horizon} sessions", mean, interval),),
     )
@@ -95,7 +96,7 @@ def _persistence(found: Evaluation) -> Section:
         "A score that changes fast must be traded fast. Rank autocorrelation is over the sessions of the score; turnover is the share of a "
         "quantile's symbols that were not in it the session before."
     )
-    tables = (("Rank autocorrelation", found.autocorrelation), ("Turnover of quantiles", _percent(found.turnover, "turnover", digits=1)))
+    tables = (("Rank autocorrelation", found.autocorrelation), ("Turnover of quantiles", percent(found.turnover, "turnover", digits=1)))
     return Section("How fast it changes", text, tables=tables)
 
 
@@ -119,12 +120,3 @@ def _logits(values: npt.NDArray[np.float64]) -> Figure:
     figure.update_xaxes(title_text="logit of the test rank of the best in training; 0 is the median")
     figure.update_yaxes(title_text="splits")
     return figure
-
-
-def _percent(frame: pl.DataFrame, *columns: str, digits: int = 2) -> pl.DataFrame:
-    """Write fractions as percent, for reading only."""
-
-    def text(column: str) -> pl.Series:
-        return pl.Series(column, [None if v is None else f"{v:.{digits}%}".replace("-", "\u2212") for v in frame[column]], dtype=pl.String)
-
-    return frame.with_columns([text(column) for column in columns])

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from backtests.constraints import cap_names
 from backtests.costs import Costs
 from backtests.execution import Execution
 from backtests.fund_limits import with_fund_limits
@@ -115,6 +116,7 @@ def evidence(
     end: date, costs: Costs, quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD,
     cash: float = 10_000_000.0, universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None, benchmark: str | None = None,
     execution: Execution | None = None, terms: pl.DataFrame | None = None, documents: pl.DataFrame | None = None,
+    max_weight: float | None = None,
 ) -> Evidence:  # fmt: skip
     """Return what a signal would have done in one market between two dates.
 
@@ -123,14 +125,15 @@ def evidence(
     rules forbid short selling only the top quantile is held. With ``universe`` (an ``instruments`` table) anything but equities is left
     out: an index can be scored, not bought; and so is what is not quoted in the currency of the costs. Price limits the bars do not
     carry are computed from the close before, under the ST marks of ``treatments``. ``execution`` and ``terms`` as in
-    :func:`backtests.simulation.run`; ``documents`` for signals that need them. The portfolio ends with session ``end``; labels look past
+    :func:`backtests.simulation.run`; ``documents`` for signals that need them; ``max_weight`` bounds every name,
+    what is cut stays in cash. The portfolio ends with session ``end``; labels look past
     it. ``benchmark`` is a symbol of ``bars`` to compare with; it is not bought. ``delayed`` of the result decides again with all news a
     span later.
 
     Raises
     ------
     EstimationError
-        When no symbol has both news and bars in the span: there is nothing to judge.
+        When no symbol has both news and bars in the span, or no session has enough of them for ``quantiles``: there is nothing to judge.
     """
     named = signal if isinstance(signal, str) else signal.name
     look_ahead = timedelta(days=2 * max(horizons, default=0))
@@ -149,7 +152,8 @@ def evidence(
         return tradable(scored, mine, calendar)
 
     def weighted(scored: pl.DataFrame) -> pl.DataFrame:
-        return quantile_weights(scored, quantiles=quantiles, gross=1.0, long_only=long_only)
+        targets = quantile_weights(scored, quantiles=quantiles, gross=1.0, long_only=long_only)
+        return targets if max_weight is None else cap_names(targets, max_weight)
 
     scores = decided()
     if scores.is_empty():
@@ -158,13 +162,20 @@ def evidence(
             f"{mentions.height} mentions, {mine['symbol'].n_unique()} symbols with bars; "
             "ingest news and load prices of the same symbols and dates."
         )
+    targets = weighted(scores)
+    if targets.is_empty():
+        most = max(scores.group_by("session").len()["len"].to_list())
+        raise EstimationError(
+            f"Signal {named} orders at most {most} symbols in a session of market {market} from {start} to {end}; expected at least "
+            f"{quantiles} with scores that differ, one for each quantile: ask for fewer quantiles, or bring news of more symbols."
+        )
     labels = forward_returns(mine, calendar, horizons=horizons)
     priced = mine.filter(pl.col("session") <= end)
     if benchmark is not None:
         others = bars.filter((pl.col("symbol") == benchmark) & (pl.col("session") <= end))
         priced = pl.concat([priced.filter(pl.col("symbol") != benchmark), others], how="diagonal")
     result = run(
-        weighted(scores), priced, market=market, costs=costs, cash=cash, benchmark=benchmark, execution=execution or Execution(),
+        targets, priced, market=market, costs=costs, cash=cash, benchmark=benchmark, execution=execution or Execution(),
         terms=terms,
     )  # fmt: skip
     return Evidence(

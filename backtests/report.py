@@ -16,7 +16,7 @@ import polars as pl
 from backtests.report_page import page
 from backtests.report_text import as_json, as_markdown
 from backtests.simulation import Backtest
-from backtests.tables import written
+from backtests.tables import figures
 from research.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Section:
         Plotly figures, full width, one below the other.
     tables
         Frames, or pairs of caption and frame. Of a long frame the first 200 rows are shown and the others counted. A column of type
-        :data:`backtests.tables.LINK` (or lists of it) is shown as links where the address is safe, else as text.
+        :data:`backtests.tables.LINK` (or lists of it) is shown as links where the address is safe, else as text; one of type
+        :data:`backtests.tables.FIGURE` is shown by its text, and is its value in JSON.
     highlights
         Figures shown large above the rest.
     """
@@ -173,6 +174,6 @@ def _p_values(tests: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
         return []
     end = from_event["window_end"].min()
     chosen = from_event.filter((pl.col("window_end") == end) & pl.col("test").is_in(_SHOWN_TESTS))
-    text = pl.Series("p", written(chosen["p_value"]), dtype=pl.String)
-    wide = chosen.select("group", "test", text).pivot(on="test", index="group", values="p")
-    return [(f"Two-sided p-values of the cumulative abnormal return from day 0 to day {end!s}", wide.sort("group"))]
+    wide = chosen.select("group", "test", "p_value").pivot(on="test", index="group", values="p_value").sort("group")
+    shown = wide.with_columns(figures(wide[name], lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}") for name in wide.columns[1:])
+    return [(f"Two-sided p-values of the cumulative abnormal return from day 0 to day {end!s}", shown)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from backtests.report_page import paragraphs, plain, stated
-from backtests.tables import cells_of, safe_address
+from backtests.tables import ROWS, cells_of, machine_value, safe_address
 
 if TYPE_CHECKING:
     from backtests.report import Section
@@ -78,8 +78,8 @@ def _table(caption: str, frame: pl.DataFrame) -> list[str]:
         return []
     lines = [f"**{_escaped(caption)}**", ""] if caption else []
     lines += ["| " + " | ".join(_escaped(name.replace("_", " ")) for name in frame.columns) + " |", "|" + " --- |" * frame.width]
-    part = frame.head(_ROWS)
-    columns = [cells_of(part[name]) for name in part.columns]
+    # as many decimals as in HTML, which shows more rows
+    columns = [cells_of(frame[name].head(ROWS))[:_ROWS] for name in frame.columns]
     lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in zip(*columns, strict=True)]
     if frame.height > _ROWS:
         lines += ["", f"{frame.height - _ROWS:,} more rows are not shown."]
@@ -111,7 +111,7 @@ def _safe_links(row: tuple[Any, ...]) -> list[Any]:
     def kept(value: Any) -> Any:
         if isinstance(value, dict) and set(value) == {"text", "href"}:
             return value | {"href": safe_address(value["href"])}
-        return [kept(each) for each in value] if isinstance(value, list) else value
+        return [kept(each) for each in value] if isinstance(value, list) else machine_value(value)
 
     return [kept(value) for value in row]
 

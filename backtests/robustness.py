@@ -41,6 +41,9 @@ _DRAWN = ("annual_return", "sharpe", "gross_sharpe", "annual_turnover")
 #: shortest stretch of returns that is given a Sharpe ratio
 _LEAST = 20
 
+#: how the note of a check begins that was not run at all
+_NEEDS = ("needs", "with later news")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Robustness:
@@ -116,6 +119,8 @@ def robustness(
     rows = []
 
     def add(check: str, values: dict[str, float | None], n: int, note: str = "") -> None:
+        if values["annual_return"] is None and not note.startswith(_NEEDS):
+            note = "; ".join(part for part in (f"fewer than {_LEAST} sessions", note) if part)
         for name in ("annual_return", "sharpe"):
             rows.append({"check": check, "metric": name, "value": values[name], "base": base[name], "n": n, "note": note})
 
@@ -208,7 +213,9 @@ def _by_chance(
             mine = own[metric]
             values = np.array([each[metric] for each in outcomes if each[metric] is not None], dtype=np.float64)
             row = {"check": check, "metric": metric, "base": mine, "n": len(values), "note": ""}
-            if len(values):
+            if not len(values):
+                row["note"] = f"fewer than {_LEAST} sessions, or returns that do not vary"
+            else:
                 low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
                 row |= {"value": middle, "low": low, "high": high}
                 if mine is not None and metric != "annual_turnover":

@@ -14,6 +14,7 @@ import polars as pl
 from backtests import study_plots
 from backtests.power import minimum_detectable_effect
 from backtests.report import Section
+from backtests.tables import INTERVAL, percent
 from research.errors import EstimationError
 
 if TYPE_CHECKING:
@@ -124,21 +125,25 @@ def _effect(result: EventStudyResult, windows: list[Window] | None) -> Section:
         car = car[np.isfinite(car)]
         mean = float(car.mean()) if len(car) else None
         half = 1.96 * float(car.std(ddof=1)) / len(car) ** 0.5 if len(car) > 1 else None
-        interval = "–" if mean is None or half is None else f"{_percent(mean - half)} … {_percent(mean + half)}"
+        known = mean is not None and half is not None
+        low, high = (mean - half, mean + half) if known else (None, None)  # type: ignore[operator]
+        interval = {"low": low, "high": high, "text": f"{_percent(low)} … {_percent(high)}" if known else None}
         positive = float((car > 0).mean()) if len(car) else None
         rows.append(
             (
                 group,
                 f"{first} … {last}",
                 len(car),
-                _percent(mean),
+                mean,
                 interval,
-                _percent(float(np.median(car)) if len(car) else None),
-                _percent(positive, 0),
+                float(np.median(car)) if len(car) else None,
+                positive,
             )
         )
     names = ("group", "days", "events", "mean CAR", "95 % interval", "median CAR", "positive")
-    table = pl.DataFrame(rows, schema=list(names), orient="row")
+    kinds = (pl.String, pl.String, pl.Int64, pl.Float64, INTERVAL, pl.Float64, pl.Float64)
+    table = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    table = percent(percent(table, "mean CAR", "median CAR"), "positive", digits=0)
     figures = [
         result.plot(),
         result.plot_aar() if result.events["group"].n_unique() <= 4 else result.plot_groups(),
@@ -195,8 +200,7 @@ def _sensitivity(result: EventStudyResult, windows: list[Window]) -> Section:
             significant=(pl.col("p_value") < 0.05).mean(),
         )
     )
-    written = signs.with_columns(pl.Series(name, [_percent(v) for v in signs[name]], dtype=pl.String) for name in ("lowest", "highest"))
-    written = written.with_columns(pl.Series("significant", [_percent(v, 0) for v in signs["significant"]], dtype=pl.String))
+    written = percent(percent(signs, "lowest", "highest"), "significant", digits=0)
     text = (
         "The study fitted again with other normal-return models and estimation windows. The cells use the same events: they are no "
         "independent evidence, and show whether the finding needs one choice. p-values by kolari_pynnonen."
@@ -223,9 +227,7 @@ def _placebo(result: EventStudyResult, windows: list[Window], draws: int) -> Sec
     rates = found.rejections.with_columns(days=pl.format("{} … {}", "window_start", "window_end")).pivot(
         on="days", index="test", values="rejection_rate", maintain_order=True
     )
-    shown = found.windows.with_columns(
-        pl.Series(name, [_percent(v) for v in found.windows[name]], dtype=pl.String) for name in ("mean_car", "placebo_mean", "placebo_std")
-    )
+    shown = percent(found.windows, "mean_car", "placebo_mean", "placebo_std")
     return Section("Placebo dates", text, figures=figures, tables=(("Mean CAR", shown), ("Share of draws rejected at 5 %", rates)))
 
 
@@ -234,10 +236,7 @@ def _leakage(result: EventStudyResult, days: int) -> Section:
         found = result.leakage(days)
     except EstimationError as error:
         return Section("Before day 0", f"The drift before day 0 could not be measured. {error}")
-    table = found.table.with_columns(
-        pl.Series(name, [_percent(v, 0 if name == "share" else 2) for v in found.table[name]], dtype=pl.String)
-        for name in ("drift", "drift_std_error", "reaction", "share")
-    )
+    table = percent(percent(found.table, "drift", "drift_std_error", "reaction"), "share", digits=0)
     text = (
         f"Mean cumulative abnormal return from day {found.start} on, in an estimation window that ends before it. A drift is no proof of "
         "a leak: events follow runs, and news that repeats older news is dated late."
@@ -251,16 +250,18 @@ def _power(result: EventStudyResult) -> Section:
     for group, arrays in result.by_group():
         sigma, n = float(np.sqrt(np.nanmean(np.square(arrays.sigma)))), len(arrays.sigma)
         if n < 2 or not sigma > 0:
-            rows.append((group, n, _percent(sigma), "–", "–"))
+            rows.append((group, n, sigma, None, None))
             continue
         effects = [minimum_detectable_effect(n, sigma, length=length) for length in (1, end - start + 1)]
-        rows.append((group, n, _percent(sigma), *(_percent(effect) for effect in effects)))
+        rows.append((group, n, sigma, *effects))
     names = ["group", "events", "daily sigma", "one day", f"days {start} … {end}"]
+    kinds = (pl.String, pl.Int64, pl.Float64, pl.Float64, pl.Float64)
+    table = percent(pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row"), *names[2:])
     text = (
         "The smallest mean abnormal return a 5 % t-test finds with a probability of 80 %, for independent events whose variance the event "
         "leaves as it was. An effect below it can be there and go unseen; an insignificant result says no more than that."
     )
-    return Section("Power", text, tables=(("Minimum detectable effect", pl.DataFrame(rows, schema=names, orient="row")),))
+    return Section("Power", text, tables=(("Minimum detectable effect", table),))
 
 
 def _percent(value: float | None, digits: int = 2) -> str:

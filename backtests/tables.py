@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import polars as pl
 
-__all__ = ["LINK", "cells_of", "laid_out", "percent", "safe_address", "written"]
+__all__ = ["FIGURE", "INTERVAL", "LINK", "ROWS", "cells_of", "figures", "laid_out", "machine_value", "percent", "safe_address", "written"]
 
 #: a text with an address: a column of this type, or of lists of it, is shown as links where the address is safe
 LINK = pl.Struct({"text": pl.String, "href": pl.String})
 
+#: a figure written in a way of its own: people read the text, machines the value
+FIGURE = pl.Struct({"value": pl.Float64, "text": pl.String})
+
+#: the same for the two ends of an interval
+INTERVAL = pl.Struct({"low": pl.Float64, "high": pl.Float64, "text": pl.String})
+
 #: rows of a table that are shown; the rest is counted
-_ROWS = 200
+ROWS = 200
 
 #: tables longer than this are folded
 _FOLD = 24
@@ -26,14 +32,14 @@ _LONGEST = 240
 
 def laid_out(caption: str, frame: pl.DataFrame) -> dict[str, object]:
     """Return what the report's template needs of a table: caption, header, rows of (text, kind), and what was cut or folded."""
-    part = frame.head(_ROWS)
+    part = frame.head(ROWS)
     columns = [cells_of(part[name]) for name in part.columns]
     kinds = [_kind(dtype, cells) for dtype, cells in zip(frame.dtypes, columns, strict=True)]
     return {
         "caption": caption,
         "header": [(name.replace("_", " "), kind) for name, kind in zip(frame.columns, kinds, strict=True)],
         "rows": [list(zip(row, kinds, strict=True)) for row in zip(*columns, strict=True)],
-        "rest": f"{frame.height - _ROWS:,} more rows are not shown." if frame.height > _ROWS else "",
+        "rest": f"{frame.height - ROWS:,} more rows are not shown." if frame.height > ROWS else "",
         "shape": _shape(kinds),
         "folded": f"{caption or 'Table'}: {frame.height:,} rows" if frame.height > _FOLD else "",
     }
@@ -41,6 +47,8 @@ def laid_out(caption: str, frame: pl.DataFrame) -> dict[str, object]:
 
 def cells_of(column: pl.Series) -> list[str] | list[list[dict[str, str]]]:
     """Return the cells of a column: text, or of :data:`LINK` columns lists of ``{"text", "href"}`` with ``href`` empty where unsafe."""
+    if column.dtype in (FIGURE, INTERVAL):
+        return [_cell(value["text"] if value else None) for value in column.to_list()]
     if column.dtype not in (LINK, pl.List(LINK)):
         return written(column)
     lists = [value if isinstance(value, list) else [value] for value in column.to_list()]
@@ -65,14 +73,31 @@ def safe_address(address: str | None) -> str | None:
     return address if parts.scheme in ("http", "https") and plain_host and "@" not in parts.netloc else None
 
 
+def figures(column: pl.Series, write: Callable[[float], str]) -> pl.Series:
+    """Return numbers as :data:`FIGURE`: each value beside its text, which has a true minus sign and none before zero."""
+
+    def text(value: float | None) -> str | None:
+        if value is None or not math.isfinite(value):
+            return None
+        said = write(value)
+        return said.replace("-", "\u2212" if re.search("[1-9]", said) else "")
+
+    cells = [{"value": value, "text": text(value)} for value in column.cast(pl.Float64).to_list()]
+    return pl.Series(column.name, cells, dtype=FIGURE)
+
+
 def percent(frame: pl.DataFrame, *columns: str, digits: int = 2) -> pl.DataFrame:
-    """Write fractions as percent, for reading only: tables that are computed with keep fractions."""
+    """Write fractions as percent for people; as :data:`FIGURE` they stay fractions for machines."""
+    return frame.with_columns(figures(frame[column], lambda value: f"{value:.{digits}%}") for column in columns)
 
-    def text(column: str) -> pl.Series:
-        cells = [None if v is None else f"{v:.{digits}%}".replace("-", "\u2212") for v in frame[column]]
-        return pl.Series(column, cells, dtype=pl.String)
 
-    return frame.with_columns([text(column) for column in columns])
+def machine_value(cell: object) -> object:
+    """Return what a machine is given of a cell: of a :data:`FIGURE` its value, of an :data:`INTERVAL` both ends, else the cell itself."""
+    if isinstance(cell, dict) and set(cell) == {"value", "text"}:
+        return cell["value"]
+    if isinstance(cell, dict) and set(cell) == {"low", "high", "text"}:
+        return None if cell["low"] is None else [cell["low"], cell["high"]]
+    return cell
 
 
 def _shape(kinds: Sequence[str]) -> str:

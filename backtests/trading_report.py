@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["TradingReport", "trading_report"]
 
-#: how each recipe's score is a sum over documents
-_EVIDENCE: MappingProxyType[str, Callable[[Evidence], pl.DataFrame]] = MappingProxyType(
+#: how each recipe's score is a sum over documents: from the evidence, and the ``documents`` table
+_EVIDENCE: MappingProxyType[str, Callable[[Evidence, pl.DataFrame], pl.DataFrame]] = MappingProxyType(
     {
-        "tone@1": lambda found: tone_evidence(found.mentions, found.sessions),
-        "events@1": lambda found: event_evidence(found.events, found.sessions),
+        "tone@1": lambda found, _: tone_evidence(found.mentions, found.sessions),
+        "events@1": lambda found, _: event_evidence(found.events, found.sessions),
+        "novel_tone@1": lambda found, documents: tone_evidence(_novel(found.mentions, documents), found.sessions, half_life=5),
+        "event_drift@1": lambda found, _: event_evidence(found.events, found.sessions, half_life=5),
     }
 )
 
@@ -73,11 +75,11 @@ def trading_report(
     checked = robustness(result, found.bars, scores=found.scores, delayed=found.delayed, draws=draws, seed=seed)
     carried = capacity(result, found.bars)
     notes = []
-    added = _EVIDENCE.get(found.signal)
-    if added is None:
+    additive = found.signal in _EVIDENCE
+    if not additive:
         notes.append(f"The score of {found.signal} is not a sum over documents: its result is split by the decayed tone of the news.")
-        added = _EVIDENCE["tone@1"]
-    split = attribute(result, found.bars, added(found), documents, found.events)
+    added = _EVIDENCE[found.signal if additive else "tone@1"]
+    split = attribute(result, found.bars, added(found, documents), documents, found.events)
     market = market_returns(found.bars, result)
     exposure = exposure_attribution(result, market, daily_pnl(result, found.bars))
     ordering, *traded = evidence_sections(found)
@@ -91,7 +93,7 @@ def trading_report(
         *traded,
         robustness_section(checked),
         capacity_section(carried),
-        attribution_section(split, exposure, regime_attribution(result, market), result.base or result.costs.currency),
+        attribution_section(split, exposure, regime_attribution(result, market), result.base or result.costs.currency, additive=additive),
         trades_section(split, documents),
         ordering,
     ]
@@ -100,3 +102,9 @@ def trading_report(
 
         sections += sections_of(study)
     return TradingReport(verdict, tuple(sections), tuple(notes))
+
+
+def _novel(mentions: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """Return the mentions with the novelty of their document in their relevance, as the panel's ``novel_tone`` weighs them."""
+    joined = mentions.join(documents.select("doc_id", _novelty="novelty"), on="doc_id", how="inner", maintain_order="left")
+    return joined.with_columns(pl.col("relevance") * pl.col("_novelty")).drop("_novelty")

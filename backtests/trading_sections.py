@@ -16,7 +16,7 @@ from backtests.report import Highlight, Section
 from backtests.robustness import Robustness
 from backtests.simulation import Backtest
 from backtests.sweep import Sweep
-from backtests.tables import LINK, percent
+from backtests.tables import FIGURE, INTERVAL, LINK, figures, percent
 from backtests.trials import Search
 from backtests.verdict import highlights
 
@@ -79,18 +79,16 @@ def backtest_sections(result: Backtest) -> list[Section]:
 
 
 def monthly_returns_table(portfolio: pl.DataFrame) -> pl.DataFrame:
-    """Return net returns by month, a row a year, compounded, written in percent; the last column is the year."""
+    """Return net returns by month, a row a year, compounded; the last column is the year."""
     frame = portfolio.sort("session").select(
         year=pl.col("session").dt.year(), month=pl.col("session").dt.month(), growth=1 + pl.col("net_return")
     )
     months = frame.group_by("year", "month").agg(pl.col("growth").product()).sort("year", "month")
     years = frame.group_by("year").agg(pl.col("growth").product()).sort("year")
     by = {(year, month): growth - 1 for year, month, growth in months.rows()}
-    rows = []
-    for year, growth in years.rows():
-        values = [by.get((year, k)) for k in range(1, 13)]
-        rows.append([str(year), *[_signed(value) for value in values], _signed(growth - 1)])
-    return pl.DataFrame(rows, schema=dict.fromkeys(("year", *_MONTHS, "all"), pl.String), orient="row")
+    rows = [(str(year), *[by.get((year, k)) for k in range(1, 13)], growth - 1) for year, growth in years.rows()]
+    schema = {"year": pl.String, **dict.fromkeys((*_MONTHS, "all"), pl.Float64)}
+    return percent(pl.DataFrame(rows, schema=schema, orient="row"), *_MONTHS, "all", digits=1)
 
 
 def named_metrics(metrics: pl.DataFrame) -> pl.DataFrame:
@@ -98,15 +96,15 @@ def named_metrics(metrics: pl.DataFrame) -> pl.DataFrame:
     rows = [
         {
             "metric": _LABELS.get(row["metric"], row["metric"].replace("_", " ")),
-            "value": _number(row["metric"], row["value"]),
-            "standard error": _number(row["metric"], row["std_error"]),
-            "95 % interval": _between(row),
+            "value": {"value": row["value"], "text": _number(row["metric"], row["value"])},
+            "standard error": {"value": row["std_error"], "text": _number(row["metric"], row["std_error"])},
+            "95 % interval": {"low": row["ci_low"], "high": row["ci_high"], "text": _between(row)},
             "n": row["n"],
             "method": row["method"],
         }
         for row in metrics.iter_rows(named=True)
     ]
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, schema_overrides={"value": FIGURE, "standard error": FIGURE, "95 % interval": INTERVAL})
 
 
 def cost_breakdown(result: Backtest) -> pl.DataFrame:
@@ -159,21 +157,25 @@ def capacity_section(found: Capacity) -> Section:
     points = (("Sharpe ratio halves at", found.half), ("and is gone at", found.zero))
     highlights = [Highlight(label, _amount(value), found.currency) for label, value in points if value is not None]
     text = f"The same targets with more money behind them: {found.note}."
-    table = percent(rows.with_columns(pl.col("capital").round(0)), "annual_return", "annual_cost", "unfilled", digits=1)
+    table = percent(rows.with_columns(_whole(rows["capital"])), "annual_return", "annual_cost", "unfilled", digits=1)
     return Section(
         "How much money it carries", text, figures=(found.plot(),), tables=(("Capital and net result", table),), highlights=highlights
     )
 
 
-def attribution_section(found: Attribution, exposure: pl.DataFrame, regimes: pl.DataFrame, currency: str) -> Section:
-    """Return which news, names and states of the market the result came from."""
+def attribution_section(
+    found: Attribution, exposure: pl.DataFrame, regimes: pl.DataFrame, currency: str, *, additive: bool = True
+) -> Section:
+    """Return which news, names and states of the market the result came from; ``additive``: the score is a sum over documents."""
+    size = "what they added to its score" if additive else "the decayed tone they carry (the score itself is no sum over documents)"
     text = (
-        "The result of every position is split over the documents behind the decision that held it, in proportion to what they added to "
-        "its score; documents that spoke against the position have no part. A position no document pointed to is unexplained: it was held "
-        f"for its rank among others. Every table adds up to {found.total:,.0f} {currency}."
+        f"The result of every position is split over the documents behind the decision that held it, in proportion to {size}; documents "
+        "that spoke against the position have no part. A position no document pointed to is unexplained: it was held for its rank among "
+        f"others. Every table adds up to {found.total:,.0f} {currency}"
+        f"{'; a share is of this loss, so that what gained has a negative one' if found.total < 0 else ''}."
     )
     tables = [
-        (caption, percent(table.with_columns(pl.col("pnl").round(0)), "share", digits=1))
+        (caption, percent(table.with_columns(_whole(table["pnl"])), "share", digits=1))
         for caption, table in (
             ("By event type", found.by_event_type), ("By source", found.by_source), ("By language", found.by_language),
             ("By instrument", found.by_instrument),
@@ -192,9 +194,8 @@ def trades_section(found: Attribution, documents: pl.DataFrame, most: int = 8) -
     for caption, part in (("Best", found.trips.head(most)), ("Worst", found.trips.sort("pnl", "symbol", "opened").head(most))):
         kept = part.filter(pl.col("pnl") > 0) if caption == "Best" else part.filter(pl.col("pnl") < 0)
         headlines = [[told[doc] for doc in docs or [] if doc in told] for docs in kept["doc_ids"].to_list()]
-        frame = kept.select(
-            "symbol", "side", "opened", "closed", pl.col("pnl").round(0), pl.col("trade_return").alias("return")
-        ).with_columns(pl.Series("headlines", headlines, dtype=pl.List(LINK)))
+        frame = kept.select("symbol", "side", "opened", "closed", "pnl", pl.col("trade_return").alias("return"))
+        frame = frame.with_columns(_whole(frame["pnl"]), pl.Series("headlines", headlines, dtype=pl.List(LINK)))
         tables.append((f"{caption} positions", percent(frame, "return", digits=1)))
     n, won = found.trips.height, int((found.trips["pnl"] > 0).sum())
     text = (
@@ -242,10 +243,11 @@ def _trading(result: Backtest) -> Section:
         }
     )
     rejected = result.orders.filter(pl.col("status") == "rejected").height
-    costs = cost_breakdown(result).with_columns(pl.col("amount").round(0), pl.col("basis_points").round(2))
+    costs = cost_breakdown(result)
+    costs = costs.with_columns(_whole(costs["amount"]), figures(costs["basis_points"], lambda value: f"{value:,.2f}"))
     return Section(
         "How it traded",
-        f"{result.orders.height:,} orders, of which {rejected:,} were rejected.",
+        f"{result.orders.height:,} orders, of which {rejected:,} were rejected. {_breadth(result.weights)}",
         figures=(turnover_and_exposure(result.portfolio),),
         tables=(
             (f"What was paid, {result.base or result.costs.currency}", percent(costs, "share", digits=1)),
@@ -255,14 +257,23 @@ def _trading(result: Backtest) -> Section:
     )
 
 
+def _breadth(weights: pl.DataFrame) -> str:
+    """Say how many names the targets hold and how much the largest weighs: with few of them a result is that of single names."""
+    held = weights.filter(pl.col("weight") != 0)
+    if held.is_empty():
+        return "Nothing was ever to be held."
+    counts = held.group_by("session").len()["len"].sort().to_list()
+    median, largest = counts[len(counts) // 2], max(held["weight"].abs().to_list())
+    return (
+        f"The targets of a session hold {median:,} name{'' if median == 1 else 's'} in the median, {counts[0]:,} at least and "
+        f"{counts[-1]:,} at most; the largest single weight is {largest:.0%} of net asset value."
+    )
+
+
 def _told(found: Attribution, documents: pl.DataFrame, most: int) -> pl.DataFrame:
     shown = pl.concat([found.trips.head(most), found.trips.sort("pnl", "symbol", "opened").head(most)])
     wanted = shown["doc_ids"].explode().drop_nulls().unique()
     return documents.filter(pl.col("doc_id").is_in(wanted.implode())).select("doc_id", "headline", "url")
-
-
-def _signed(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1%}".replace("-", "−")
 
 
 def _amount(value: float) -> str:
@@ -272,10 +283,14 @@ def _amount(value: float) -> str:
     return f"{value:.0f}"
 
 
+def _whole(column: pl.Series) -> pl.Series:
+    """Write amounts of money without decimals."""
+    return figures(column, lambda value: f"{value:,.0f}")
+
+
 def _decimals(column: pl.Series) -> pl.Series:
     """Write each figure of a column of unlike ones with two or three decimals, whatever stands beside it."""
-    texts = [None if v is None else f"{v:,.1f}" if abs(v) >= 100 else f"{v:.2f}" if abs(v) >= 1 else f"{v:.3f}" for v in column]
-    return pl.Series(column.name, [None if t is None else t.replace("-", "−") for t in texts], dtype=pl.String)
+    return figures(column, lambda v: f"{v:,.1f}" if abs(v) >= 100 else f"{v:.2f}" if abs(v) >= 1 else f"{v:.3f}")
 
 
 def _number(metric: str, value: float | None, digits: int = 2) -> str:

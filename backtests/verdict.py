@@ -127,6 +127,8 @@ def _survived(found: Robustness) -> str:
     rows = found.table.filter((pl.col("metric") == "sharpe") & pl.col("value").is_not_null())
     made = rows.filter(pl.col("p_value").is_null())
     fell = made.filter(pl.col("value") <= 0)["check"].to_list()
+    if rows.is_empty():
+        return "None of the checks of what it survives could be made; the table says what each needs."
     text = f"Its Sharpe ratio stays above zero in {made.height - len(fell)} of {made.height} checks"
     text += f"; it does not: {', '.join(fell)}." if fell else "."
     for row in rows.filter(pl.col("p_value").is_not_null()).iter_rows(named=True):

@@ -166,7 +166,7 @@ FEATURE_RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             Recipe(
                 "event_drift@1", 20, 20, lambda: pl.col("event_tone_5"),
-                "drift after typed events: their tone by novelty, half-life of 5 sessions, held for 20", ("event_tone_5",), (),
+                "drift over 20 sessions after typed events: their tone by novelty, half-life of 5 sessions", ("event_tone_5",), (),
             ),
             Recipe(
                 "attention_reversal@1", 5, 5, _attention_reversal,

@@ -91,17 +91,26 @@ def _command(job: Job) -> str:
     return f"signal {job.signal} {job.mic}"
 
 
-def _job(path: Path, number: int, table: dict[str, Any], store: Store | None) -> Job:
+def _job(path: Path, number: int, table: Any, store: Store | None) -> Job:
     where = f"{path}, job {number}"
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} came as {table!r}; expected a [[job]] table with signal, market and since.")
     missing = [key for key in ("signal", "market", "since") if key not in table]
     if missing:
         raise UsageError(f"{where} has no {missing[0]}; expected signal, market and since.")
-    if table["market"] not in MARKETS:
+    if not isinstance(table["market"], str) or table["market"] not in MARKETS:
         raise UsageError(f"{where} has market {table['market']!r}; expected one of {', '.join(MARKETS)}.")
+    if not isinstance(table["signal"], str):
+        raise UsageError(f'{where} has signal = {table["signal"]!r}; expected a name such as "tone@1".')
     since = table["since"]
     try:
-        since = since if isinstance(since, date) else date.fromisoformat(str(since))
+        # a TOML date and time is a date too
+        since = since if type(since) is date else date.fromisoformat(str(since))
     except ValueError:
         raise UsageError(f"{where} has since = {table['since']!r}; expected a date such as 2026-01-05.") from None
+    lead = table.get("lead_minutes", 30)
+    # A decision after the open it trades at could not have been made; a day is longer than any night.
+    if isinstance(lead, bool) or not isinstance(lead, int | float) or not 0 <= lead <= 24 * 60:
+        raise UsageError(f"{where} has lead_minutes = {lead!r}; expected minutes before the open, from 0 to 1440.")
     name = (recipe(table["signal"]) if store is None else signal_of(store, table["signal"])).name
-    return Job(name, MARKETS[table["market"]], since, timedelta(minutes=float(table.get("lead_minutes", 30))))
+    return Job(name, MARKETS[table["market"]], since, timedelta(minutes=float(lead)))

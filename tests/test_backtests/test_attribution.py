@@ -1,6 +1,7 @@
 """Which news earned the money: shares worked by hand, the law that they sum to the total, and the evidence against the feature itself."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -9,10 +10,12 @@ from trading_market import calendar, documents, names, result
 from backtests.attribution import REMAINDER, UNEXPLAINED, attribute, event_evidence, tone_evidence
 from backtests.holdings import daily_pnl
 from backtests.regimes import exposure_attribution, market_returns, regime_attribution
+from backtests.trading_report import _EVIDENCE
 from research.errors import SchemaError
 from research.schemas import EVENTS, MENTIONS
 from signals.features import decayed_sum
 from signals.panel import panel
+from signals.recipes import recipe
 
 
 def mention(doc_id: str, symbol: str, at, sentiment: float, role: str = "subject") -> dict:
@@ -59,6 +62,22 @@ def test_the_evidence_sums_to_the_feature(kind):
     assert (
         shallow["session"].n_unique() <= found["session"].n_unique() and shallow.height < tone_evidence(mentions, sessions, depth=45).height
     )
+
+
+@pytest.mark.parametrize("signal", sorted(_EVIDENCE))
+def test_the_evidence_of_a_recipe_sums_to_the_feature_it_scores(signal):
+    mentions, events = news()
+    sessions = calendar("us")
+    rows = mentions.select("doc_id", "available_at").with_columns(novelty=pl.int_range(pl.len()) % 4 / 4 + 0.1)
+    told = documents(rows.with_columns(headline=pl.lit("h")).to_dicts())
+    made = SimpleNamespace(mentions=mentions, events=events, sessions=sessions)
+    found = _EVIDENCE[signal](made, told).group_by("session", "symbol").agg(pl.col("contribution").sum())
+    chosen = recipe(signal)
+    frame = chosen.frame(events, mentions, sessions, documents=told).with_columns(feature=chosen.feature())
+    both = frame.join(found, on=["session", "symbol"], how="left").with_columns(pl.col("contribution").fill_null(0.0))
+    assert both["feature"].abs().max() > 0.2
+    # what is older than ten half-lives is left out of the evidence
+    assert both["contribution"].to_list() == pytest.approx(both["feature"].to_list(), abs=2e-3)
 
 
 def evidence_for(ran, rows: dict[str, float], symbol: str) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from trading_market import bars, calendar, documents, names
 from typer.testing import CliRunner
 
 from backtests.trials import TRIALS
+from research.errors import UsageError
 from research.schemas import BARS, DOCUMENTS, EVENTS, INSTRUMENTS, MENTIONS
 from research.store import Store
 from tidings import app
@@ -84,6 +85,15 @@ def test_a_backtest_writes_its_tables_and_a_report_in_three_formats(home, tmp_pa
     assert (tmp_path / "r.html").stat().st_size < 6_000_000
 
 
+def test_no_name_is_larger_than_asked(home, tmp_path):
+    words = ["backtest", "--signal", "tone@1", *SPAN, "--quantiles", 3, "--home", home]
+    for name, more in (("free", ()), ("bound", ("--max-weight", 0.1))):
+        ran(*words, *more, "--out", tmp_path / name)
+    free, bound = (pl.read_parquet(tmp_path / name / "weights.parquet") for name in ("free", "bound"))
+    assert free["weight"].abs().max() > 0.1
+    assert bound.rows() == [(*row[:2], max(-0.1, min(0.1, row[2]))) for row in free.rows()]
+
+
 def test_a_sweep_puts_every_variant_into_the_ledger_once(home, tmp_path):
     before = Store(home).read(TRIALS).height
     words = ["sweep", "--signal", "events@1", *SPAN, "--half-life", 1, "--half-life", 4, "--quantiles", 2, "--quantiles", 3, "--home", home]
@@ -111,9 +121,32 @@ def test_runs_are_compared(home, tmp_path):
         (["sweep", "--signal", "nose@1", *SPAN], "nose@1"),
         (["sweep", "--signal", "tone@1", "--start", "2024-02-01", "--end", "2024-05-01", "--market", "mars"], "mars"),
         (["backtest", "--signal", "tone@1", *SPAN, "--benchmark", "NONE"], "NONE"),
+        (["backtest", "--signal", "tone@1", *SPAN, "--quantiles", "90"], "orders at most 8 symbols"),
+        (["backtest", "--signal", "tone@1", *SPAN, "--max-weight", "-1"], "cap came as -1.0"),
     ],
 )
 def test_wrong_calls_are_one_sentence(home, words, says):
     extra = [] if words[0] == "compare" else ["--home", str(home)]
     done = CliRunner().invoke(app, [*words, *extra])
     assert done.exit_code != 0 and says in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["backtest", *SPAN, "--report", "r.pdf"], "ends in .html, .md or .json"),
+        (["backtest", *SPAN, "--report", "no-such-folder/r.html"], "a folder that exists"),
+        (["backtest", *SPAN, "--seed", "-1"], "--seed as -1"),
+        (["backtest", *SPAN, "--draws", "-1"], "--draws came as -1"),
+        (["backtest", *SPAN, "--quantiles", "1"], "at least 2 groups"),
+        (["backtest", "--start", "2024-05-01", "--end", "2024-02-01", "--market", "us"], "not to be before --start"),
+        (["backtest", "--start", "2024-13-01", "--end", "2024-02-01", "--market", "us"], "--start came as '2024-13-01'"),
+        (["sweep", *SPAN, "--quantiles", "1"], "at least 2 groups"),
+        (["sweep", *SPAN, "--report", "r.txt"], "ends in .html, .md or .json"),
+        (["evaluate", *SPAN, "--report", "r.txt"], "ends in .html, .md or .json"),
+    ],
+)
+def test_what_could_not_be_done_is_refused_before_anything_is_written(tmp_path, words, says):
+    done = CliRunner().invoke(app, [*words, "--signal", "tone@1", "--home", str(tmp_path / "h")])
+    assert isinstance(done.exception, UsageError) and says in str(done.exception)
+    assert not (tmp_path / "h").exists()

@@ -205,7 +205,7 @@ def test_sections_of_what_researchers_have() -> None:
     (study,) = sections_of(Study())  # type: ignore[arg-type]
     assert "2 events were left out" in study.text and "Few events." in study.text and "g (3)" in study.text
     (caption, wide), *_ = study.tables
-    assert "from day 0 to day 1" in caption and wide.rows() == [("g", "< 0.001")]
+    assert "from day 0 to day 1" in caption and wide.rows() == [("g", {"value": 0.0001, "text": "< 0.001"})]
     with pytest.raises(UsageError, match="expected a Section, a Backtest or an EventStudyResult"):
         sections_of("text")  # type: ignore[arg-type]
 

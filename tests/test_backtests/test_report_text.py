@@ -8,7 +8,7 @@ import pytest
 
 from backtests.plots import coverage
 from backtests.report import Highlight, Section, write_report
-from backtests.tables import LINK, laid_out, safe_address, written
+from backtests.tables import INTERVAL, LINK, laid_out, percent, safe_address, written
 
 BAD = [
     "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)", "data:text/html,<script>1</script>",
@@ -95,6 +95,17 @@ def test_json_holds_every_row_as_it_was_computed(tmp_path):
     assert len(long["tables"][0]["rows"]) == 100
     assert first["figures"] == [{"title": "Counted", "traces": [{"type": "bar", "name": "count", "x": ["2024-01-01"], "y": [3]}]}]
     assert first["highlights"] == [{"label": "Sharpe", "value": "1.2", "detail": "95 %"}]
+
+
+def test_a_figure_is_text_for_people_and_its_value_for_machines(tmp_path):
+    frame = percent(pl.DataFrame({"k": ["a", "b", "c"], "r": [-0.0123456, None, -1e-9]}), "r")
+    ends = pl.Series("ends", [{"low": -1.25, "high": 2.5, "text": "−1.2 … 2.5"}, None, None], dtype=INTERVAL)
+    part = Section("Part", tables=[("T", frame.with_columns(ends))])
+    shown = laid_out("T", frame)["rows"]
+    assert [row[1] for row in shown] == [("−1.23%", "number"), ("–", "number"), ("0.00%", "number")]
+    rows = json.loads(write_report(tmp_path / "f.json", part).read_text("utf-8"))["sections"][0]["tables"][0]["rows"]
+    assert rows == [["a", -0.0123456, [-1.25, 2.5]], ["b", None, None], ["c", -1e-9, None]]
+    assert "| a | −1.23% | −1.2 … 2.5 |" in write_report(tmp_path / "f.md", part).read_text("utf-8")
 
 
 @pytest.mark.parametrize("suffix", ["md", "json", "html"])

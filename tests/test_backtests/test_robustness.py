@@ -156,3 +156,11 @@ def test_counts_below_their_least_are_refused(found):
     for wrong in ({"parts": 0}, {"best": 0}, {"draws": -1}):
         with pytest.raises(UsageError, match="parts, best and draws"):
             robustness(ran, bars, **wrong)
+
+
+def test_a_check_on_too_few_sessions_says_so():
+    ran, bars = result()
+    last = ran.portfolio["session"].sort()[14]
+    short = run(ran.weights.filter(pl.col("session") < last), bars.filter(pl.col("session") <= last), market="us", costs=costs("us"))
+    table = robustness(short, bars.filter(pl.col("session") <= last), draws=3, seed=1).table.filter(pl.col("metric") == "sharpe")
+    assert table["value"].is_null().all() and table["note"].str.contains("fewer than 20 sessions|needs the news").all()

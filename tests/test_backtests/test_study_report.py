@@ -40,8 +40,8 @@ def test_sections_hold_the_figures_of_the_study():
     assert caption == "Cumulative abnormal returns"
     row = table.filter(pl.col("group") == "a", pl.col("days") == "0 … 0").row(0, named=True)
     car = result.car((0, 0))[(result.events["group"] == "a").to_numpy()]
-    assert row["mean CAR"] == f"{car.mean():.2%}".replace("-", "−")
-    assert row["positive"] == f"{(car > 0).mean():.0%}"
+    assert row["mean CAR"]["text"] == f"{car.mean():.2%}".replace("-", "−") and row["mean CAR"]["value"] == pytest.approx(car.mean())
+    assert row["positive"]["text"] == f"{(car > 0).mean():.0%}"
     assert tests.tables[1][1].equals(result.tests([(0, 0), (-5, 5)]))
     assert "2 groups were tried" in validity.text
     assert next(caption for caption, _ in validity.tables).startswith("Step-down p-values")
@@ -67,7 +67,7 @@ def test_robustness_sections_and_the_report(tmp_path):
     assert dict(before.tables)["Drift and reaction"]["group"].to_list() == ["a", "b"]
     table = dict(power.tables)["Minimum detectable effect"]
     sigma = float(np.sqrt(np.square(result.events.filter(pl.col("group") == "a")["sigma"].to_numpy()).mean()))
-    assert table["one day"][0] == f"{minimum_detectable_effect(20, sigma):.2%}"
+    assert table["one day"][0]["text"] == f"{minimum_detectable_effect(20, sigma):.2%}"
     path = write_report(tmp_path / "study.html", *study_sections(result), *parts, title="A study")
     page = path.read_text("utf-8")
     for title in ("Method and sample", "Effect", "Tests", "Validity", "Sensitivity", "Placebo dates", "Before day 0", "Power"):

@@ -130,6 +130,16 @@ def test_the_schedule_catches_up_in_order_and_then_rests(store, tmp_path):
         ('[[job]]\nsignal = "tone@1"\nmarket = "xx"\nsince = 2024-01-01', "market 'xx'"),
         ('[[job]]\nsignal = "nose@1"\nmarket = "cn"\nsince = 2024-01-01', "nose@1"),
         ('[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = "soon"', "since = 'soon'"),
+        ('[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = 2024-01-01T09:00:00', "since = datetime"),
+        ('[[job]]\nsignal = "tone@1"\nmarket = ["cn"]\nsince = 2024-01-01', "market \\['cn'\\]"),
+        ('[[job]]\nsignal = 7\nmarket = "cn"\nsince = 2024-01-01', "signal = 7"),
+        ('[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = 2024-01-01\nlead_minutes = "soon"', "lead_minutes = 'soon'"),
+        (
+            '[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = 2024-01-01\nlead_minutes = -90',
+            "lead_minutes = -90; expected minutes before the",
+        ),
+        ('[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = 2024-01-01\nlead_minutes = nan', "lead_minutes = nan"),
+        ("job = [1]", "job 1 came as 1"),
     ],
 )
 def test_a_wrong_configuration_says_what_is_wrong(tmp_path, text, says):
