@@ -6,9 +6,12 @@ The cross-section is the set of rows that share ``session`` and ``asof`` (as in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import polars as pl
 
-__all__ = ["others_mean", "relative", "section_dispersion", "share"]
+__all__ = ["by_sessions", "others_mean", "relative", "section_dispersion", "share"]
 
 _SECTION = ("session", "asof")
 
@@ -43,6 +46,22 @@ def share(column: str, by: str | None = None) -> pl.Expr:
 def section_dispersion(column: str, by: str | None = None) -> pl.Expr:
     """Return the standard deviation (ddof 1) of the session (and group), the same for all its symbols; null below two values."""
     return _grouped(_within(pl.col(column).std(), by), by)
+
+
+def by_sessions(frame: pl.DataFrame, expressions: Mapping[str, pl.Expr], *, at_once: int = 500) -> pl.DataFrame:
+    """Return ``frame.select(**expressions)`` for expressions of a session, formed ``at_once`` sessions at a time.
+
+    The sums of a block of sessions stay in the processor's cache, which is several times as fast where symbols are many.
+    """
+    days = frame["session"].unique().sort()
+    if len(days) <= at_once:
+        return frame.select(**expressions)
+    ends = [(days[i], days[min(i + at_once, len(days)) - 1]) for i in range(0, len(days), at_once)]
+    rows = frame.lazy().with_row_index("_row")
+    found = pl.concat(pl.collect_all([rows.filter(pl.col("session").is_between(*end)).select("_row", **expressions) for end in ends]))
+    place = np.empty(found.height, dtype=np.uint32)
+    place[found["_row"].to_numpy()] = np.arange(found.height, dtype=np.uint32)
+    return found.select(pl.col(list(expressions)).gather(pl.Series(place)))
 
 
 def _within(aggregate: pl.Expr, by: str | None) -> pl.Expr:

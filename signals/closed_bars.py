@@ -10,8 +10,8 @@ from __future__ import annotations
 import polars as pl
 
 from research.errors import UsageError
-from research.prices import returns
 from research.schemas import BARS
+from signals.grid import by_symbol, grid, laid
 from signals.pointintime import calendar_of
 
 __all__ = [
@@ -58,40 +58,47 @@ def closed_bars(
     UsageError
         When ``benchmark`` has no bar.
     """
-    checked = BARS.validate(bars)
-    dated = checked.with_columns(mic=calendar_of(checked["symbol"])).join(cutoffs, on=["mic", "session"], how="inner")
-    known = dated.filter(pl.col("available_at") < pl.col("asof"))
+    rows = _known(BARS.validate(bars), cutoffs)
     if market is None:
-        market = _market(known, benchmark)
+        market = _market(rows, benchmark)
+    rows = rows.join(market, on=["mic", "session"], how="left", maintain_order="left")
+    return rows.select(*_KEY, "asof", "realized_return", "market_return", "level", "turnover")
+
+
+def market_returns(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | None = None) -> pl.DataFrame:
+    """Return ``mic, session, market_return``: of the benchmark, or the mean of the known bars; arguments as in :func:`closed_bars`."""
+    return _market(_known(bars, cutoffs), benchmark)
+
+
+def _known(bars: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
+    """Return the grid of the bars that had arrived, with ``mic, level, turnover, realized_return`` (:func:`research.prices.returns`)."""
+    mics = bars.select(pl.col("symbol").unique().sort())
+    mics = mics.with_columns(mic=calendar_of(mics["symbol"]))
+    dated = bars.select(*_KEY, "available_at", "suspended", "close", "adj_factor", "amount", "volume").join(mics, on="symbol", how="left")
+    dated = dated.join(cutoffs.select("mic", "session", "asof"), on=["mic", "session"], how="inner")
+    known = dated.filter(pl.col("available_at") < pl.col("asof"))
     traded = ~pl.col("suspended")
     values = known.select(
         *_KEY,
         level=pl.when(traded).then(pl.col("close") * pl.col("adj_factor")),
         turnover=pl.when(traded).then(pl.coalesce("amount", pl.col("close") * pl.col("volume"))),
     )
-    first = known.group_by("symbol", "mic").agg(first=pl.col("session").min()).sort("symbol")
-    grid = first.join(cutoffs.drop("since"), on="mic").filter(pl.col("session") >= pl.col("first"))
-    rows = (
-        grid.join(values, on=_KEY, how="left")
-        .join(returns(known.select(*BARS.schema)), on=_KEY, how="left")
-        .join(market, on=["mic", "session"], how="left")
-        .sort(*_KEY)
+    rows = laid(grid(known.select(*_KEY), cutoffs), values, cutoffs)
+    before = pl.col("level").forward_fill().shift(1).over("symbol")
+    return (
+        by_symbol(rows)
+        .with_columns(realized_return=pl.col("level") / before - 1)
+        .with_columns(rows["symbol"])
+        .join(mics, on="symbol", how="left", maintain_order="left")
     )
-    return rows.select(*_KEY, "asof", "realized_return", "market_return", "level", "turnover")
-
-
-def market_returns(bars: pl.DataFrame, cutoffs: pl.DataFrame, *, benchmark: str | None = None) -> pl.DataFrame:
-    """Return ``mic, session, market_return``: of the benchmark, or the mean of the known bars; arguments as in :func:`closed_bars`."""
-    dated = bars.with_columns(mic=calendar_of(bars["symbol"])).join(cutoffs, on=["mic", "session"], how="inner")
-    return _market(dated.filter(pl.col("available_at") < pl.col("asof")), benchmark)
 
 
 def _market(known: pl.DataFrame, benchmark: str | None) -> pl.DataFrame:
-    rows = known.select(*_KEY, "mic").join(returns(known.select(*BARS.schema)), on=_KEY, how="left").sort(*_KEY)
     if benchmark is None:
-        means = rows.group_by("mic", "session", maintain_order=True).agg(market_return=pl.col("realized_return").mean())
-        return means.sort("mic", "session")
-    market = rows.filter(pl.col("symbol") == benchmark).select("mic", "session", market_return="realized_return")
+        return (
+            known.group_by("mic", "session", maintain_order=True).agg(market_return=pl.col("realized_return").mean()).sort("mic", "session")
+        )
+    market = known.filter(pl.col("symbol") == benchmark).select("mic", "session", market_return="realized_return")
     if market.is_empty():
         raise UsageError(f"Benchmark {benchmark} has no bar among the sessions asked for; expected a symbol of the bars table.")
     return market

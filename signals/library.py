@@ -19,7 +19,9 @@ import polars as pl
 
 from research.errors import UsageError
 from signals import aggregates, closed_bars, features
-from signals.links import co_mentions, spillover, twins
+from signals.aggregates import by_sessions
+from signals.grid import by_symbol, laid
+from signals.links import co_mentions, seen_by, told_of, twins
 from signals.panel import event_column, panel, with_sectors
 from signals.pointintime import LEAD, calendar_of, cutoffs
 from signals.schemas import FEATURES
@@ -85,9 +87,10 @@ def library(
         events, mentions, sessions, documents=documents, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
     )
     links = _linked_symbols(mentions, instruments) if plan.linked else {}
-    frame = _gathered(frame, mentions, clock, plan, links, facts=facts, bars=bars, instruments=instruments, benchmark=benchmark)
-    frame = frame.with_columns(**plan.own).with_columns(**plan.section, **plan.after)
-    return FEATURES.validate(frame.select("session", "symbol", "asof", *plan.wanted).sort(*_KEY))
+    told = told_of(mentions, clock) if plan.linked else mentions
+    frame = _gathered(frame, told, clock, links, facts=facts, bars=bars, instruments=instruments, benchmark=benchmark)
+    rows = by_symbol(frame).with_columns(**plan.own).with_columns(**plan.section, **plan.after)
+    return FEATURES.validate(rows.with_columns(frame["symbol"]).select("session", "symbol", "asof", *plan.wanted))
 
 
 def library_parts(
@@ -107,14 +110,9 @@ def library_parts(
     asof: datetime | str | None = None,
     at_once: int = 500,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of :func:`library` in the same order, ``at_once`` symbols at a time: the memory is that of one part.
+    """Yield the rows of :func:`library` in the same order, ``at_once`` (at least 1) symbols at a time: the memory is that of one part.
 
     What compares a symbol with the others of its session is formed first, from two narrow columns of all symbols.
-
-    Parameters
-    ----------
-    at_once
-        Symbols of a part, at least 1; the other parameters are those of :func:`library`.
     """
     if at_once < 1:
         raise UsageError(f"at_once came as {at_once}; expected at least 1 symbol.")
@@ -137,24 +135,33 @@ def library_parts(
         narrow = pl.concat([section_inputs(chunk) for chunk in chunks])
         if instruments is not None:
             narrow = with_sectors(narrow, instruments)
-        beside = narrow.select(*_KEY, **plan.section)
+        beside = by_sessions(narrow, plan.section)
     links = _linked_symbols(mentions, instruments) if plan.linked else {}
+    told = told_of(mentions, clock) if plan.linked else mentions
     market = None if bars is None else closed_bars.market_returns(bars, clock, benchmark=benchmark)
+    done = 0
     for chunk in chunks:
-        told = of(mentions, chunk)
-        texts = None if documents is None else documents.join(told.select("doc_id").unique(), on="doc_id", how="semi")
+        named = of(mentions, chunk)
+        texts = None if documents is None else documents.join(named.select("doc_id").unique(), on="doc_id", how="semi")
         frame = panel(
-            of(events, chunk), told, sessions, documents=texts, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
+            of(events, chunk),
+            named,
+            sessions,
+            documents=texts,
+            source_weights=source_weights,
+            event_types=event_types,
+            lead=lead,
+            asof=asof,
         )
         frame = _gathered(
-            frame, mentions, clock, plan, {name: of(found, chunk) for name, found in links.items()}, facts=facts,
+            frame, told, clock, {name: of(found, chunk) for name, found in links.items()}, facts=facts,
             bars=None if bars is None else of(bars, chunk), instruments=instruments, benchmark=benchmark, market=market,
         )  # fmt: skip
-        frame = frame.with_columns(**plan.own)
+        rows = by_symbol(frame).with_columns(**plan.own)
         if beside is not None:
-            frame = frame.join(of(beside, chunk), on=_KEY, how="left", maintain_order="left")
-        frame = frame.with_columns(**plan.after)
-        yield FEATURES.validate(frame.select("session", "symbol", "asof", *plan.wanted).sort(*_KEY))
+            rows, done = rows.hstack(beside.slice(done, rows.height)), done + rows.height
+        rows = rows.with_columns(**plan.after).with_columns(frame["symbol"])
+        yield FEATURES.validate(rows.select("session", "symbol", "asof", *plan.wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +201,12 @@ def _plan(
         raise UsageError(f"Feature {unknown[0]!r} was asked for; with the tables given there are {', '.join(every)}.")
     after, section = ({name: part[name] for name in wanted if name in part} for part in (after, section))
     needed = {*wanted, *(root for expression in [*after.values(), *section.values()] for root in expression.meta.root_names())}
-    linked = not names or bool(links.keys() & needed)
-    return _Plan(wanted, {name: own[name] for name in own if name in needed}, section, after, linked)
+    own = {name: own[name] for name in own if name in needed}
+    return _Plan(wanted, own, section, after, linked=not names or bool(links.keys() & needed))
 
 
 def _gathered(
-    frame: pl.DataFrame, mentions: pl.DataFrame, clock: pl.DataFrame, plan: _Plan, links: Mapping[str, pl.DataFrame], *,
+    frame: pl.DataFrame, told: pl.DataFrame, clock: pl.DataFrame, links: Mapping[str, pl.DataFrame], *,
     facts: pl.DataFrame | None, bars: pl.DataFrame | None, instruments: pl.DataFrame | None, benchmark: str | None,
     market: pl.DataFrame | None = None,
 ) -> pl.DataFrame:  # fmt: skip
@@ -207,7 +214,7 @@ def _gathered(
     if instruments is not None:
         frame = with_sectors(frame, instruments)
     for name, found in links.items():
-        frame = frame.join(spillover(mentions, found, clock, name=name), on=_KEY, how="left", maintain_order="left")
+        frame = laid(frame, seen_by(told, found, name=name), clock)
     if facts is not None:
         frame = _stated(frame, facts, clock)
     return frame if bars is None else _priced(frame, bars, clock, benchmark, market)
@@ -367,7 +374,7 @@ def _stated(frame: pl.DataFrame, facts: pl.DataFrame, clock: pl.DataFrame) -> pl
     trades = symbol_fact(facts, clock, "insider_trade", unit="CNY")
     frame = frame.with_columns(mic=calendar_of(frame["symbol"]))
     for name, rows in (("stated_move", moves), ("insider_trade", trades)):
-        frame = frame.join(rows.rename({"value": name}), on=_KEY, how="left", maintain_order="left")
+        frame = laid(frame, rows.rename({"value": name}), clock)
     mainland = clock.filter(pl.col("mic") == _WEEKLIES)
     market = market_fact(facts, mainland, "northbound_flow").rename({"value": "northbound_flow"}).drop("asof")
     frame = frame.join(market, on=["mic", "session"], how="left", maintain_order="left")
@@ -387,5 +394,5 @@ def _priced(
 ) -> pl.DataFrame:
     """Price features are formed on the bars' own grid, so that a window reaches back before a symbol's first news."""
     closed = closed_bars.closed_bars(bars, clock, benchmark=benchmark, market=market)
-    prices = closed.with_columns(**_prices()).select(*_KEY, "realized_return", *_prices())
-    return frame.join(prices, on=_KEY, how="left", maintain_order="left")
+    prices = by_symbol(closed).select("session", "realized_return", **_prices()).with_columns(closed["symbol"])
+    return laid(frame, prices, clock)

@@ -14,8 +14,8 @@ import polars as pl
 from research.errors import UsageError
 from research.instruments import in_effect
 from research.schemas import DOCUMENTS, EVENTS, INSTRUMENTS, MENTIONS
-from signals.pointintime import LEAD, assign, calendar_of, cutoffs
-from signals.schemas import FEATURES
+from signals.grid import grid, laid
+from signals.pointintime import LEAD, assign, cutoffs
 
 __all__ = ["event_column", "panel", "with_sectors"]
 
@@ -109,13 +109,13 @@ def panel(
     parts = [_mentioned(known), _happened(happened.sort(*_KEY, "event_id"), event_types)]
     if documents is not None:
         parts.append(_documented(known, DOCUMENTS.validate(documents), source_weights or {}))
-    frame = _grid(pl.concat([known.select(*_KEY), happened.select(*_KEY)]), clock)
+    frame = grid(pl.concat([known.select(*_KEY), happened.select(*_KEY)]), clock)
     for part in parts:
-        frame = frame.join(part, on=_KEY, how="left")
+        frame = laid(frame, part, clock)
     absent = ("session", "symbol", "asof", "tone_max", "tone_min", "story_run")
     frame = frame.with_columns(pl.all().exclude(absent).fill_null(0.0))
     tone = pl.when(pl.col("tone_weight") > 0).then(pl.col("net_tone") / pl.col("tone_weight"))
-    return FEATURES.validate(frame.with_columns(tone=tone).sort(*_KEY))
+    return frame.with_columns(tone=tone)
 
 
 def with_sectors(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
@@ -125,11 +125,10 @@ def with_sectors(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame
     today's sectors gives those for the past too.
     """
     rows = in_effect(INSTRUMENTS.validate(instruments)).select("symbol", "valid_from", "sector", "valid_to").sort("valid_from")
-    left = frame.drop("sector", strict=False).with_row_index("_row").sort("session")
-    joined = left.join_asof(
-        rows, left_on="session", right_on="valid_from", by="symbol", strategy="backward", check_sortedness=False
-    ).with_columns(sector=pl.when(pl.col("valid_to").is_null() | (pl.col("session") <= pl.col("valid_to"))).then("sector"))
-    return joined.sort("_row").drop("_row", "valid_from", "valid_to", strict=False)
+    left = frame.select("symbol", "session").with_row_index("_row").sort("session")
+    joined = left.join_asof(rows, left_on="session", right_on="valid_from", by="symbol", strategy="backward", check_sortedness=False)
+    in_force = pl.col("valid_to").is_null() | (pl.col("session") <= pl.col("valid_to"))
+    return frame.with_columns(joined.select("_row", sector=pl.when(in_force).then("sector")).sort("_row")["sector"])
 
 
 def _mentioned(known: pl.DataFrame) -> pl.DataFrame:
@@ -189,10 +188,3 @@ def _matches(kind: str) -> pl.Expr:
     if not kind:
         raise UsageError("An event type came empty; expected `group` or `group.type`.")
     return (pl.col("event_type") == kind) | pl.col("event_type").str.starts_with(kind + ".")
-
-
-def _grid(seen: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
-    """Every session of a symbol's market from its first news on: before it nothing was known, so there is no row."""
-    first = seen.group_by("symbol").agg(first=pl.col("session").min()).sort("symbol")
-    first = first.with_columns(mic=calendar_of(first["symbol"]))
-    return first.join(clock, on="mic", how="inner").filter(pl.col("session") >= pl.col("first")).select("session", "symbol", "asof")
