@@ -95,7 +95,7 @@ def market_rows(
     are free, days under special treatment (``treatments``) have that one's limits.
     """
     mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS.get(market)) & (pl.col("currency") == currency))
-    if universe is not None:
+    if universe is not None and universe.height:  # where the master is empty everything stays
         kind = "crypto" if market == "crypto" else "equity"
         traded = universe.filter(pl.col("asset_class") == kind).select("symbol").unique()
         mine = mine.join(traded, on="symbol", how="semi")
