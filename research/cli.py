@@ -234,10 +234,15 @@ def sentiment_train(
 ) -> None:
     """Train a tone model; the file holds numbers and words only, never code."""
     from research.tone_lines import read
-    from research.tone_training import train
+    from research.tone_training import CALIBRATED_FROM, train
 
-    train(read(data), seed=seed).save(out)
-    say(f"model        {out}")
+    rows = read(data)
+    trained = train(rows, seed=seed)
+    trained.save(out)
+    say(f"model        {len(rows):>8,} lines, {len(trained.labels)} labels   {out}")
+    texts = len({row["text"] for row in rows})
+    if texts < CALIBRATED_FROM:
+        say(f"             {texts} texts are fewer than {CALIBRATED_FROM}: its probabilities are not calibrated.")
 
 
 @sentiment_app.command("score")

@@ -284,8 +284,7 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
     opening: list[_Hit] = []
     distance = 1.0
     for start, end in pieces:
-        named = [s for s in inside if start <= s.start < end]
-        local = [h for h in hits if start <= h.start < end]
+        named, local = within(inside, start, end), within(hits, start, end)
         if named:
             distance = 1.0
             current = _share(plain, local, named, scale, sums)
@@ -305,20 +304,21 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
 
 def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float, sums: dict[str, _Sum]) -> list[str]:
     """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one."""
-    symbols = sorted({s.symbol for s in named if s.role != "source"} or {s.symbol for s in named})
+    acting = [s for s in named if s.role != "source"]
+    symbols = sorted({s.symbol for s in acting or named})
     for hit in hits:
-        before = [s for s in named if s.end <= hit.start and s.role != "source"]
+        before = bisect_right(acting, hit.start, key=lambda span: span.end)
         if before:
             # A list ("A、B") shares what follows it; otherwise the nearest name takes it.
-            nearest = before[-1]
+            nearest = acting[before - 1]
             targets = {nearest.symbol}
-            for span in reversed(before[:-1]):
+            for span in (acting[k] for k in range(before - 2, -1, -1)):
                 if re.fullmatch(r"[、和与及/\s,]|以及|[(][^()]*[)]、?| and ", plain[span.end : nearest.start]) is None:
                     break
                 targets.add(span.symbol)
                 nearest = span
         else:
-            targets = {next((s.symbol for s in named if s.role != "source"), named[0].symbol)}
+            targets = {(acting or named)[0].symbol}
         for symbol in sorted(targets):
             sums[symbol].add(hit.score, scale, hit.why)
     return symbols

@@ -30,13 +30,13 @@ from research.tone_lines import check, label_of, target_of
 from research.tone_mixing import mixture, offsets, temperature
 from research.tone_model import ToneModel, Vocabulary
 
-__all__ = ["train"]
+__all__ = ["CALIBRATED_FROM", "train"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 #: fewer texts say too little about offsets and temperature
-_LEAST_TEXTS = 50
+CALIBRATED_FROM = 50
 _FOLDS = 4
 #: logit of a label no training row of a fold carries
 _NEVER = -4.0
@@ -90,7 +90,7 @@ def _model(
     """Return the model of step 1 to 4; ``classes`` (n_rows,) are places in ``labels``."""
     from scipy.sparse import hstack
 
-    vocabulary, matrices = _read(rows, labels, min_count if len(rows) >= _LEAST_TEXTS else 1)
+    vocabulary, matrices = _read(rows, labels, min_count if len(rows) >= CALIBRATED_FROM else 1)
     matrix = hstack([matrices[block] for block in BLOCKS], format="csr", dtype=np.float32)
     weights, intercept = _fit(matrix, classes, len(labels), penalty, seed)
     times = np.bincount(classes, minlength=len(labels))
@@ -98,7 +98,7 @@ def _model(
     by_synonym = _speaking([synonym_units(label) for label in labels], vocabulary["label"]) / (1 + times / _KNOWN)
     texts = [str(row["text"]) for row in rows]
     worth, bias, heat = np.array([0.5, 0.5, 0.0, 0.0]), np.zeros(len(labels)), 1.0
-    if len(set(texts)) >= _LEAST_TEXTS:
+    if len(set(texts)) >= CALIBRATED_FROM:
         parts = np.empty((len(rows), len(labels), 4))
         parts[:, :, :2] = _unseen(matrix, classes, len(labels), penalty, _folds(texts, classes, seed), seed)
         parts[:, :, 2] = matrices["label"] @ by_name
