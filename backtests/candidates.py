@@ -3,6 +3,9 @@
 A rule is a feature, or an arithmetic of features whose scale is what the rows up to the session had. A model is fitted for the first time
 when the training sessions have ended, then again through validation and test (:func:`signals.model.through_time`): it never sees a label
 that had not ended. Returns it learns from are less the mean of their session where sessions have several names.
+
+What is not in the protocol is decided on the training sessions (:func:`is_wide`, the columns a model gets, how small a leaf may be) or on
+validation (whether a variant has scores enough), so that rows that come later change no score of an earlier row.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from datetime import date
 from math import ceil
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from backtests.news_rows import NewsRows
@@ -20,15 +24,17 @@ from backtests.protocol import Protocol, Variant
 from research.errors import DataError, EstimationError
 from signals.model import Target, gradient_boosting, logistic, ridge, text_tone, through_time
 
-__all__ = ["Windows", "candidate_scores", "features_wanted", "windows_of"]
+__all__ = ["Windows", "candidate_scores", "features_wanted", "is_wide", "windows_of"]
 
 _KEY = ["session", "symbol"]
 #: fewest sessions of any of the windows
 _LEAST = 5
 #: fewest sessions of a test of what needs no fit
 _FEWEST = 3
-#: least share of the rows with a return a variant needs a score for
+#: least share of the rows of validation with a return a variant needs a score for
 _COVERAGE = 0.25
+#: fewest rows of a leaf, and texts with a charged word, however few rows there are
+_LEAST_LEAF, _LEAST_ARTICLES = 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,9 @@ def windows_of(rows: pl.DataFrame, protocol: Protocol) -> Windows:
     sessions = rows.drop_nulls("forward_return")["session"].unique().sort()
     n = sessions.len()
     train, validation = round(n * protocol.train), round(n * protocol.validation)
+    if protocol.begins is not None:
+        train = int((sessions < protocol.begins[0]).sum())
+        validation = int((sessions < protocol.begins[1]).sum()) - train
     sizes = (train, validation, n - train - validation)
     if n < _FEWEST:
         span = f", {sessions[0]} and {sessions[-1]}" if n else ""
@@ -65,6 +74,14 @@ def windows_of(rows: pl.DataFrame, protocol: Protocol) -> Windows:
     if min(sizes) < _LEAST:
         return Windows(sessions[0], sessions[0], 0, 0, n)
     return Windows(sessions[train], sessions[train + validation], *sizes)
+
+
+def is_wide(rows: pl.DataFrame, windows: Windows, protocol: Protocol) -> bool:
+    """Return whether the median training session has names enough for ranks within sessions; without training, the median of all."""
+    known = rows.drop_nulls("forward_return")
+    if windows.n_train:
+        known = known.filter(pl.col("session") < windows.validation)
+    return float(np.median(known.group_by("session").len()["len"].to_numpy())) >= protocol.cross_section
 
 
 def features_wanted(protocol: Protocol) -> list[str]:
@@ -78,17 +95,21 @@ def candidate_scores(
     market: NewsRows, windows: Windows, protocol: Protocol, *, progress: Callable[[int], object] | None = None
 ) -> tuple[dict[str, pl.DataFrame], dict[str, str]]:
     """Return ``session, symbol, score`` of every variant (above zero is long), and why the others have none."""
-    learning = _learning(market, protocol)
+    wide = is_wide(market.rows, windows, protocol)
+    learning = _learning(market, wide)
+    asked = market.rows.filter((pl.col("session") >= windows.validation) & pl.col("forward_return").is_not_null())
+    if windows.n_train:
+        asked = asked.filter(pl.col("session") < windows.test)
     scores: dict[str, pl.DataFrame] = {}
     failed: dict[str, str] = {}
     for variant in protocol.variants:
         try:
-            found = _scores(variant, market, windows, protocol, learning, scores)
+            found = _scores(variant, market, windows, protocol, wide, learning, scores)
             known = found.filter(pl.col("score").is_not_null() & pl.col("score").is_finite()).select(*_KEY, "score").sort(_KEY)
-            asked = market.rows.filter((pl.col("session") >= windows.validation) & pl.col("forward_return").is_not_null())
             answered = asked.join(known, on=_KEY, how="semi").height
             if answered < _COVERAGE * asked.height:
-                raise EstimationError(f"it has a score for {answered} of {asked.height} rows of validation and test: not judged")
+                where = "validation" if windows.n_train else "the test"
+                raise EstimationError(f"it has a score for {answered} of {asked.height} rows of {where}")
             scores[variant.name] = known
         except DataError as error:
             failed[variant.name] = str(error)
@@ -98,8 +119,9 @@ def candidate_scores(
 
 
 def _scores(
-    variant: Variant, market: NewsRows, windows: Windows, protocol: Protocol, learning: pl.DataFrame, known: Mapping[str, pl.DataFrame]
-) -> pl.DataFrame:
+    variant: Variant, market: NewsRows, windows: Windows, protocol: Protocol, wide: bool, learning: pl.DataFrame,
+    known: Mapping[str, pl.DataFrame],
+) -> pl.DataFrame:  # fmt: skip
     rows, said = market.rows, variant.settings
     if variant.kind == "constant":
         return rows.select(*_KEY, score=pl.lit(1.0))
@@ -117,11 +139,11 @@ def _scores(
         for name in said["of"]:
             joined = joined.join(known[name].rename({"score": name}), on=_KEY, how="left")
         return _mean_of(joined.drop_nulls(said["of"]), said["of"])
-    return _fitted(variant, market, windows, protocol, learning)
+    return _fitted(variant, market, windows, protocol, wide, learning)
 
 
-def _fitted(variant: Variant, market: NewsRows, windows: Windows, protocol: Protocol, learning: pl.DataFrame) -> pl.DataFrame:
-    said, wide = variant.settings, market.cross_section >= protocol.cross_section
+def _fitted(variant: Variant, market: NewsRows, windows: Windows, protocol: Protocol, wide: bool, learning: pl.DataFrame) -> pl.DataFrame:
+    said = variant.settings
     if not windows.n_train:
         raise EstimationError(f"{windows.n_test} sessions are too few to fit, choose and test; expected at least {_LEAST} of each")
     estimator: Any
@@ -129,9 +151,10 @@ def _fitted(variant: Variant, market: NewsRows, windows: Windows, protocol: Prot
     middle = 0.0
     columns: list[str] | str
     features = market.rows
+    trained = features.filter(pl.col("session") < windows.validation)
     if variant.kind == "sestm":
-        n = market.rows.filter((pl.col("session") < windows.validation) & pl.col("text").is_not_null()).height
-        estimator = text_tone(n_words=said["n_words"], penalty=said["penalty"], min_articles=max(5, ceil(0.005 * n)))
+        least = max(_LEAST_ARTICLES, ceil(said["article_share"] * trained["text"].count()))
+        estimator = text_tone(n_words=said["n_words"], penalty=said["penalty"], min_articles=least)
         columns, target, middle = "text", "return", 0.5
     else:
         features, columns = _complete(market.rows, market.columns, windows.validation)
@@ -140,23 +163,21 @@ def _fitted(variant: Variant, market: NewsRows, windows: Windows, protocol: Prot
         elif variant.kind == "logistic":
             estimator, target, middle = logistic(said["c"]), "sign", 0.5
         else:
-            least = max(20, features.height // 50)
+            least = max(_LEAST_LEAF, int(said["leaf_share"] * trained.height))
             estimator = gradient_boosting(leaves=said["leaves"], rounds=said["rounds"], rate=said["rate"], min_leaf=least)
-    n_sessions = windows.n_train + windows.n_validation + windows.n_test
-    refit = max(1, ceil((n_sessions - windows.n_train) / protocol.refits))
     labelled = set(learning["session"].unique())
     features = features.filter(pl.col("session").is_in(list(labelled)))
     done = through_time(
-        estimator, features, learning, columns, target=target, refit=refit, min_sessions=max(1, windows.n_train - market.horizon - 1),
-        seed=protocol.seed,
+        estimator, features, learning, columns, target=target, refit=protocol.refit,
+        min_sessions=max(1, windows.n_train - market.horizon - 1), seed=protocol.seed,
     )  # fmt: skip
     return done.scores.select(*_KEY, score=pl.col("score") - middle)
 
 
-def _learning(market: NewsRows, protocol: Protocol) -> pl.DataFrame:
+def _learning(market: NewsRows, wide: bool) -> pl.DataFrame:
     """Return the labels models learn from: of rows, less the session's mean where it has several names."""
     labels = market.rows.drop_nulls("forward_return").select(*_KEY, "forward_return", "ends_at")
-    if market.cross_section < protocol.cross_section:
+    if not wide:
         return labels
     return labels.with_columns(pl.col("forward_return") - pl.col("forward_return").mean().over("session"))
 

@@ -1,13 +1,17 @@
 """A file of dated news, whatever its columns are called: documents, what each is said to be about, and prices the file carries.
 
 The columns are recognised by what they hold (:func:`columns_of`): an instant, a text, a symbol, pairs of opens and closes of following
-days. :func:`read_news` returns the rows as :class:`DatedNews`. A first-seen time, where there is one, is the availability of its row; a
-last-seen time, a label and every price of a later day are kept away from what may be known.
+days; the file's name and the order of its columns and rows play no part. :func:`read_news` returns the rows as :class:`DatedNews`. A
+first-seen time, where there is one, is the availability of its row; a last-seen time, a label and every price of a later day are kept away
+from what may be known.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +30,14 @@ __all__ = ["DatedNews", "columns_of", "own_prices", "read_news"]
 #: names of a column that says what a row is about, and of one that holds an outcome somebody computed from later prices
 _SYMBOLS = ("symbol", "symbols", "ticker", "tickers", "code", "stock_code", "ts_code", "secid", "stocks", "股票代码", "证券代码", "代码")
 _LABELS = ("label", "target", "y", "class")
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_NO_LABEL = ("", "nan", "none", "null", "na", "n/a")
+_CHINESE = r"[\u{3400}-\u{9fff}]"
 _CODE = r"^\^?[A-Z0-9][A-Z0-9.\-=]{0,11}$"
 _PRICE = re.compile(r"^(day|date|open|close)_?(\d{1,2})$")
 #: rows looked at to recognise a column, and the share of them that has to fit
 _LOOKED_AT, _SHARE = 500, 0.8
-#: documents compared for their stories at a time
-_BATCH = 10_000
+#: documents compared for their stories at a time; bytes unpacked at most
+_BATCH, _LARGEST = 10_000, 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,8 @@ class DatedNews:
     quarantine: pl.DataFrame
 
 
-def read_news(path: Path, *, zone: str | None = None, name: str | None = None) -> DatedNews:
-    """Read one file of dated news (Parquet, CSV, JSON lines).
+def read_news(path: Path, *, zone: str | None = None, name: str = "news") -> DatedNews:
+    """Read one file of dated news (Parquet, CSV, JSON lines; gzip-compressed or not).
 
     Parameters
     ----------
@@ -75,7 +80,7 @@ def read_news(path: Path, *, zone: str | None = None, name: str | None = None) -
     zone
         IANA zone of times without an offset; by default Shanghai for Chinese text and UTC for any other.
     name
-        Source of rows that name none; by default the file's stem.
+        Source of rows that name none.
 
     Raises
     ------
@@ -84,20 +89,20 @@ def read_news(path: Path, *, zone: str | None = None, name: str | None = None) -
     """
     frame, rejected = _table(path)
     chosen = columns_of(frame, path)
-    texts = frame.select(pl.col([chosen[f] for f in ("headline", "body") if f in chosen]).cast(pl.String).fill_null(""))
-    chinese = sum(bool(_CHINESE.search(row[0])) for row in texts.head(_LOOKED_AT).iter_rows())
-    zone = zone or ("Asia/Shanghai" if 2 * chinese > min(_LOOKED_AT, frame.height) else "UTC")
+    written = pl.any_horizontal(pl.col(chosen[f]).cast(pl.String).str.contains(_CHINESE) for f in ("headline", "body") if f in chosen)
+    chinese = frame.select(written.fill_null(False).mean()).item()
+    zone = zone or ("Asia/Shanghai" if chinese > 0.5 else "UTC")
     rows = _rows(frame, chosen)
     fields: dict[str, str] = {
         f: f for f in ("headline", "body", "url", "source", "kind", "published_at", "first_seen_at") if f in rows.columns
     }
-    articles, more = archives.from_frame(rows, source=None if "source" in chosen else name or path.stem, columns=fields, zone=zone)
+    articles, more = archives.from_frame(rows, source=None if "source" in chosen else name, columns=fields, zone=zone)
     dated, undated = documents.dated(articles)
     told = _with_stories(dated)
     links = rows.select("url", "_url", "_about", "_label").join(told.select("url", "doc_id"), on="url", how="inner")
     about = (
         links.select("doc_id", symbol="_about", label="_label").explode("symbol").drop_nulls("symbol")
-        .unique(["doc_id", "symbol"], keep="first", maintain_order=True).sort("doc_id", "symbol")
+        .sort("doc_id", "symbol", "label", nulls_last=True).unique(["doc_id", "symbol"], keep="first", maintain_order=True)
     )  # fmt: skip
     told = told.join(links.select("doc_id", "_url").unique("doc_id"), on="doc_id", how="left", maintain_order="left")
     told = DOCUMENTS.validate(told.with_columns(url="_url").select(*DOCUMENTS.schema).sort("available_at", "doc_id"))
@@ -105,7 +110,7 @@ def read_news(path: Path, *, zone: str | None = None, name: str | None = None) -
     if told.is_empty():
         why = aside["reason"][0] if aside.height else "it has no rows"
         raise SourceError(f"{path} gave no dated document of {frame.height} rows ({why}); expected dated texts.")
-    prices = own_prices(frame, chosen, name or path.stem)
+    prices = own_prices(frame, chosen, name)
     return DatedNews(told, about, prices, chosen, zone, frame.height, aside)
 
 
@@ -125,10 +130,12 @@ def columns_of(frame: pl.DataFrame, path: Path | str = "The file") -> dict[str, 
         found = next((plain[a] for a in aliases if a in plain and plain[a] not in chosen.values()), None)
         if found is not None:
             chosen[field] = found
-    head = frame.head(_LOOKED_AT)
+    head = frame.gather_every(max(1, frame.height // _LOOKED_AT))
     left = [name for name in plain.values() if name not in chosen.values()]
     if not {"published_at", "first_seen_at"} & set(chosen):
         instants = [name for name in left if _share(head, name, _is_instant(head, name)) >= _SHARE and "last" not in name.lower()]
+        # Of several the latest: none of the others may be known before it.
+        instants.sort(key=lambda name: (_days(head[name]), name), reverse=True)
         if not instants:
             raise SourceError(
                 f"{path} has columns {', '.join(frame.columns)}; expected one of instants, such as published_at or first_seen."
@@ -136,8 +143,8 @@ def columns_of(frame: pl.DataFrame, path: Path | str = "The file") -> dict[str, 
         chosen["first_seen_at" if "seen" in instants[0].lower() else "published_at"] = instants[0]
     if "symbols" not in chosen:
         codes = [name for name in left if name not in chosen.values() and _share(head, name, _is_code(head, name)) >= _SHARE]
-        if codes:
-            chosen["symbols"] = codes[0]
+        if codes:  # an exchange or a currency looks like a code too, and is the same in most rows
+            chosen["symbols"] = min(codes, key=lambda name: (-_firsts(head[name]).n_unique(), name))
     if not {"headline", "body"} & set(chosen):
         lengths = {
             name: float(head[name].str.len_chars().mean() or 0)  # type: ignore[arg-type]
@@ -155,6 +162,9 @@ def own_prices(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> p
     days = sorted({int(k) for side, k in sides if side in ("day", "date") and ("open", k) in sides and ("close", k) in sides})
     if not days or "symbols" not in chosen:
         return None
+    # Where rows disagree about a price, the earliest row's is kept.
+    clock = chosen.get("first_seen_at", chosen.get("published_at"))
+    frame = frame.sort(clock, nulls_last=True, maintain_order=True) if clock else frame
     parts = []
     for k in map(str, days):
         day = sides.get(("day", k)) or sides[("date", k)]
@@ -166,7 +176,7 @@ def own_prices(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> p
                 close=pl.col(sides[("close", k)]).cast(pl.Float64, strict=False),
             )
         )
-    rows = pl.concat(parts).drop_nulls().unique(["symbol", "session"], keep="first", maintain_order=True)
+    rows = pl.concat(parts).drop_nulls().unique(["symbol", "session"], keep="first", maintain_order=True).sort("symbol", "session")
     return collect(rows.with_columns(source=pl.lit(source)), source=source).bars if rows.height else None
 
 
@@ -175,6 +185,8 @@ def _table(path: Path) -> tuple[pl.DataFrame, list[Rejected]]:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error}); expected a file of dated news: check the path.") from None
+    if data[:2] == b"\x1f\x8b":
+        data = _unpacked(data, path)
     frame, rejected = archives.table(data, None if data[:4] == b"PAR1" else decode(data), path.stem)
     frame = frame.drop("row")
     if frame.is_empty():
@@ -182,11 +194,23 @@ def _table(path: Path) -> tuple[pl.DataFrame, list[Rejected]]:
     return frame, list(rejected)
 
 
+def _unpacked(data: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            found = packed.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{path} begins like gzip and cannot be unpacked ({error}); expected a whole file: copy it again.") from None
+    if len(found) > _LARGEST:
+        raise SourceError(f"{path} holds more than {_LARGEST:,} bytes unpacked; expected less: cut it into several files.")
+    return found
+
+
 def _rows(frame: pl.DataFrame, chosen: Mapping[str, str]) -> pl.DataFrame:
     """Return one row a text and time, with all symbols its rows name; ``url`` is the number of the row, ``_url`` its own."""
     fields = [f for f in chosen if f in archives.FIELDS]
     symbols = pl.Series("_about", _canonical(frame[chosen["symbols"]]) if "symbols" in chosen else [[]] * frame.height, pl.List(pl.String))
     label = pl.col(chosen["label"]).cast(pl.String, strict=False) if "label" in chosen else pl.lit(None, dtype=pl.String)
+    label = pl.when(~label.str.strip_chars().str.to_lowercase().is_in(_NO_LABEL)).then(label)
     own = pl.col(chosen["url"]).cast(pl.String, strict=False) if "url" in chosen else pl.lit(None, dtype=pl.String)
     rows = frame.select(*(pl.col(chosen[f]).alias(f) for f in fields if f != "url"), symbols, _label=label, _url=own)
     by = [f for f in fields if f not in ("url", "kind")]
@@ -241,10 +265,18 @@ def _is_instant(head: pl.DataFrame, name: str) -> pl.Series:
     return head[name].cast(pl.String, strict=False).str.contains(r"^\s*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}").fill_null(False)
 
 
+def _days(values: pl.Series) -> str:
+    """Return the middle of a column of instants as text that sorts by time."""
+    texts = values.cast(pl.String, strict=False).str.strip_chars().str.replace_all(r"[/年月]", "-").drop_nulls().sort()
+    return str(texts[texts.len() // 2]) if texts.len() else ""
+
+
+def _firsts(values: pl.Series) -> pl.Series:
+    return values.cast(pl.List(pl.String)).list.first() if isinstance(values.dtype, pl.List) else values
+
+
 def _is_code(head: pl.DataFrame, name: str) -> pl.Series:
-    values = head[name]
-    if isinstance(values.dtype, pl.List):
-        values = values.cast(pl.List(pl.String)).list.first()
+    values = _firsts(head[name])
     if values.dtype != pl.String:
         return pl.Series([False] * head.height)
     return (values.str.contains(_CODE) & ~values.str.contains(r"^\d{1,5}$")).fill_null(False)

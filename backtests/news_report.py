@@ -1,4 +1,4 @@
-"""A study of dated news as files: tables, a page of text, a page of HTML; figures only, nothing of the news itself."""
+"""A study of dated news as files: tables, a page of text, a page of HTML, JSON; figures only, nothing of the news itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from backtests.news_json import as_json
 from backtests.news_study import MarketStudy, NewsStudy
 from backtests.report import Section, write_report
 from research.store import write_atomically
@@ -20,7 +21,7 @@ _LEVEL = 0.05
 
 
 def write_study(study: NewsStudy, out: Path) -> list[Path]:
-    """Write tables (``results``, ``placebos``, ``selection``) and the report (``.md``, ``.html``) into ``out``; return their paths."""
+    """Write tables (``results``, ``placebos``, ``selection``) and the report (JSON, Markdown, HTML) into ``out``; return their paths."""
     out.mkdir(parents=True, exist_ok=True)
     tables = {
         "results": [m.table.with_columns(market=pl.lit(m.market)) for m in study.markets],
@@ -33,7 +34,8 @@ def write_study(study: NewsStudy, out: Path) -> list[Path]:
             path = out / f"{name}.parquet"
             pl.concat(parts, how="diagonal_relaxed").write_parquet(path)
             written.append(path)
-    page = out / "report.md"
+    page, data = out / "report.md", out / "report.json"
+    write_atomically(data, as_json(study, {market.market: verdict(market) for market in study.markets}))
     write_atomically(page, markdown(study))
     html = out / "report.html"
     sections = [section for market in study.markets for section in _sections(market)]
@@ -44,7 +46,7 @@ def write_study(study: NewsStudy, out: Path) -> list[Path]:
         notes=[*study.notes, *study.left_out],
         manifest={"protocol": study.protocol.protocol_id, "trials in the ledger": study.n_trials, "seed": study.protocol.seed},
     )  # fmt: skip
-    return [*written, page, html]
+    return [*written, data, page, html]
 
 
 _LABELS = (
@@ -60,7 +62,7 @@ def verdict(market: MarketStudy) -> str:
     began = f"Market {market.market}: {market.n_rows:,} rows of {market.n_symbols:,} symbols; test of {w.n_test} sessions from {w.test}."
     if market.chosen is None or market.chosen not in test:
         why = "Too few sessions to fit and to choose: only what needs neither is judged" if not w.n_train else "No variant has a validation"
-        return f"{began} {why}."
+        return f"{began} {why}. {_second_look(market)}"
     row = test[market.chosen]
     ic = _figure(row, "ic", 3)
     parts = [
@@ -68,16 +70,16 @@ def verdict(market: MarketStudy) -> str:
         f"The best in validation, {market.chosen}, has a rank correlation of {ic} in the test and earns {_bp(row)} a session after costs.",
     ]
     if market.judged is not None:
-        mine = market.judged.table.filter(pl.col("signal") == market.chosen)
-        deflated = mine["deflated"][0] if mine.height else None
+        deflated = _deflated(market).get(row["trial_id"])
         probability = "not known" if deflated is None else f"{deflated:.2f}"
-        parts.append(
-            f"After {market.judged.search.n_trials} trials the probability of a true Sharpe ratio above zero is {probability}; "
-            f"p = {market.judged.superior.p_consistent:.2f} that no variant beats cash."
-        )
-    doubts = _doubts(market)
-    parts.append(f"Look closer: {'; '.join(doubts)}." if doubts else "No placebo stands out.")
-    return " ".join(parts)
+        spa, tried = market.judged.superior, market.judged.search.n_trials
+        asked = "too few sessions to ask whether any variant beats cash"
+        if spa is not None:
+            asked = f"p = {spa.p_consistent:.2f} that no variant beats cash"
+        parts.append(f"After {tried} trials the probability of a true Sharpe ratio above zero is {probability}; {asked}.")
+    else:
+        parts.append(f"Nothing is deflated: {market.note}" if market.note else "Nothing is deflated.")
+    return " ".join([*parts, _second_look(market)])
 
 
 def markdown(study: NewsStudy) -> str:
@@ -109,13 +111,16 @@ def lines_of(market: MarketStudy) -> list[str]:
     if market.judged is not None:
         found = market.judged
         overfit = "" if found.overfitting is None else f", probability of overfitting {found.overfitting.probability:.2f}"
-        lines += [f"SPA p = {found.superior.p_consistent:.3f}, reality check p = {found.reality_check:.3f}{overfit}.", ""]
+        if found.superior is None:
+            lines += [*found.notes[:1], ""]
+        else:
+            lines += [f"SPA p = {found.superior.p_consistent:.3f}, reality check p = {found.reality_check:.3f}{overfit}.", ""]
     return [*lines, *([market.note, ""] if market.note else [])]
 
 
 def _shown(market: MarketStudy) -> pl.DataFrame:
     """Return the test as text columns: a figure and its interval."""
-    deflated = {} if market.judged is None else dict(market.judged.table.select("signal", "deflated").rows())
+    deflated = _deflated(market)
     validation = dict(market.table.filter(pl.col("window") == "validation").select("variant", "ic").rows())
     rows = []
     for row in market.table.filter(pl.col("window") == "test").iter_rows(named=True):
@@ -126,10 +131,15 @@ def _shown(market: MarketStudy) -> pl.DataFrame:
                 "validation IC": "–" if before is None else f"{before:.3f}",
                 "test IC": _figure(row, "ic", 3), "right": _figure(row, "accuracy", 3), "right beyond": _figure(row, "accuracy_beyond", 3),
                 "net return": _bp(row), "turnover": "–" if row["turnover"] is None else f"{row['turnover']:.2f}",
-                "deflated": "–" if deflated.get(row["variant"]) is None else f"{deflated[row['variant']]:.2f}",
+                "deflated": "–" if deflated.get(row["trial_id"]) is None else f"{deflated[row['trial_id']]:.2f}",
             }
         )  # fmt: skip
     return pl.DataFrame(rows)
+
+
+def _deflated(market: MarketStudy) -> dict[str, float | None]:
+    """Return the deflated probability of each trial; a ledger may hold a variant of the same name from another protocol."""
+    return {} if market.judged is None else dict(market.judged.table.select("trial_id", "deflated").iter_rows())
 
 
 def _wrong(market: MarketStudy) -> pl.DataFrame:
@@ -145,6 +155,11 @@ def _wrong(market: MarketStudy) -> pl.DataFrame:
             }
         )  # fmt: skip
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _second_look(market: MarketStudy) -> str:
+    doubts = _doubts(market)
+    return f"Look closer: {'; '.join(doubts)}." if doubts else "No placebo stands out."
 
 
 def _doubts(market: MarketStudy) -> list[str]:

@@ -2,13 +2,13 @@
 
 Each market is a study of its own. :func:`news_rows` forms the features (:func:`signals.library.library`), the text of the session, and
 the returns that follow. Where prices begin only some sessions after the news (``delay``), the decision is made that much later; the delay
-is chosen by which prices exist, never by what they are.
+is how a file was made, so it is read off its first sessions, by which prices exist, never by what they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,10 @@ __all__ = ["NewsRows", "exchanged", "markets_of", "news_rows"]
 
 #: calendar days before the first news, so that windows of a year are full, and after the last one, so that labels end
 _BEFORE, _AFTER = timedelta(days=420), timedelta(days=40)
+#: significant digits of a feature
+_DIGITS = 9
+#: first sessions of news with a price in reach, from which the delay is read
+_FIRST = 20
 _KEY = ["session", "symbol"]
 
 
@@ -48,8 +52,6 @@ class NewsRows:
         The market's ``sessions``.
     columns
         Features that could be formed.
-    cross_section
-        Rows of the median session that have a return.
     """
 
     market: str
@@ -59,12 +61,11 @@ class NewsRows:
     labels: pl.DataFrame
     sessions: pl.DataFrame
     columns: tuple[str, ...]
-    cross_section: float
 
 
-def markets_of(tables: Tables) -> pl.DataFrame:
+def markets_of(tables: Tables, protocol: Protocol) -> pl.DataFrame:
     """Return ``market, n_mentions, n_symbols`` of the mentions, the largest first; what trades elsewhere has a null market."""
-    names = {mic: market for market, mic in MARKETS.items()}
+    names = {MARKETS[market]: market for market in protocol.horizons}
     mics = calendar_of(tables.mentions["symbol"])
     named = tables.mentions.with_columns(market=mics.replace_strict(names, default=None, return_dtype=pl.String))
     counted = named.group_by("market").agg(n_mentions=pl.len(), n_symbols=pl.col("symbol").n_unique())
@@ -99,25 +100,28 @@ def news_rows(tables: Tables, market: str, protocol: Protocol, wanted: Sequence[
     last: Any = mine["available_at"].max()
     begin, end = _span(first, last, mic)
     calendar = calendar_sessions(mic, begin, end)
-    spanned: tuple[Any, Any] = (bars["session"].min(), bars["session"].max())
+    held = bars if bars.height else tables.fragments
+    spanned: tuple[Any, Any] = (held["session"].min(), held["session"].max())
     bars = bars.filter(pl.col("session").is_between(begin, end))
-    labels = _labels(bars, calendar, horizon, tables.own)
+    own = tables.fragments.filter(calendar_of(tables.fragments["symbol"]) == mic)
+    labels = _labels(bars, own, calendar, horizon)
     events = tables.events.filter(calendar_of(tables.events["symbol"]) == mic)
     names = [name for name in dict.fromkeys([*wanted, "news_since"])]
     features = library(events, mine, calendar, documents=tables.documents, bars=bars, names=names, lead=protocol.lead)
+    # A sum over a session's names ends in another last digit when names of later days lie between theirs, and what was equal is not.
+    features = features.with_columns(pl.col(names).round_sig_figs(_DIGITS))
     ahead = labels.filter(pl.col("horizon") == horizon).select(*_KEY, "forward_return", "ends_at")
     delay = _delay(features, ahead, protocol.most_delay)
     told = pl.col("news_since").shift(delay).over("symbol", order_by="session") == 0
     rows = features.filter(told).join(_texts(tables, mine, calendar, protocol, delay, texts), on=_KEY, how="left")
     rows = rows.join(ahead, on=_KEY, how="left").sort(_KEY)
-    sizes = rows.drop_nulls("forward_return").group_by("session").len()["len"]
-    if sizes.is_empty():
+    if not rows["forward_return"].count():
         raise EstimationError(
             f"None of {mine.height:,} mentions of {mine['symbol'].n_unique():,} symbols from {first:%Y-%m-%d} to {last:%Y-%m-%d} is "
             f"followed by a return; the bars of these symbols run from {spanned[0]!s} to {spanned[1]!s}: expected bars with an open in "
             "the sessions after the news."
         )
-    return NewsRows(market, horizon, delay, rows, labels, calendar, tuple(wanted), float(np.median(sizes.to_numpy())))
+    return NewsRows(market, horizon, delay, rows, labels, calendar, tuple(wanted))
 
 
 def exchanged(tables: Tables, seed: int) -> tuple[Tables, pl.DataFrame]:
@@ -148,7 +152,7 @@ def exchanged(tables: Tables, seed: int) -> tuple[Tables, pl.DataFrame]:
     events = moved.select(tables.events.columns).sort("event_id")
     text = tables.documents.select(_doc="doc_id", text=_text())
     texts = goes.join(text, on="_doc", how="left").select("doc_id", "symbol", "text")
-    return Tables(tables.documents, mentions, events, tables.bars, tables.labels, tables.own, tables.notes), texts
+    return replace(tables, mentions=mentions, events=events), texts
 
 
 def _span(first: datetime, last: datetime, mic: str) -> tuple[date, date]:
@@ -158,28 +162,42 @@ def _span(first: datetime, last: datetime, mic: str) -> tuple[date, date]:
     return (begin if earliest is None else max(begin, earliest)), (end if latest is None else min(end, latest))
 
 
-def _labels(bars: pl.DataFrame, calendar: pl.DataFrame, horizon: int, own: pl.Series) -> pl.DataFrame:
-    """Return the labels; of a symbol whose bars are fragments only those whose last session has a bar."""
+def _labels(bars: pl.DataFrame, own: pl.DataFrame, calendar: pl.DataFrame, horizon: int) -> pl.DataFrame:
+    """Return the labels of the bars, and where they have no price to end with those of the news file's own prices.
+
+    Of the latter, which are fragments, only a label whose last session has a price counts. The two are never mixed in one label.
+    """
     labels = forward_returns(bars, calendar, horizons=range(1, horizon + 1))
-    if not own.len():
+    if own.is_empty():
         return labels
-    grid = calendar.select("session", "close_at")
-    ends = bars.filter(~pl.col("suspended")).join(grid, on="session").select("symbol", ends_at="close_at").unique()
-    whole = labels.join(ends, on=["symbol", "ends_at"], how="semi")
-    return pl.concat([labels.filter(~pl.col("symbol").is_in(own.implode())), whole.filter(pl.col("symbol").is_in(own.implode()))])
+    grid = calendar.select("session", ends_at="close_at")
+
+    def ended(found: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+        priced = prices.filter(~pl.col("suspended")).join(grid, on="session").select("symbol", "ends_at")
+        return found.join(priced, on=["symbol", "ends_at"], how="semi")
+
+    whole = ended(forward_returns(own, calendar, horizons=range(1, horizon + 1)), own)
+    whole = whole.join(ended(labels.filter(pl.col("horizon") == horizon), bars), on=_KEY, how="anti")
+    return pl.concat([labels.join(whole, on=_KEY, how="anti"), whole]).sort(*_KEY, "horizon")
 
 
 def _delay(features: pl.DataFrame, ahead: pl.DataFrame, most: int) -> int:
-    """Return the fewest sessions after the news at which half of it has a price, else those at which most has one."""
+    """Return the fewest sessions after the news at which half of it has a price, else those at which most has one.
+
+    Asked of the first sessions whose news has a price at any of the delays: what comes later in the file plays no part.
+    """
     known = features.select(*_KEY, "news_since").join(ahead.select(*_KEY, has=pl.lit(True)), on=_KEY, how="left")
-    shares = []
-    for delay in range(most + 1):
-        told = pl.col("news_since").shift(delay).over("symbol", order_by="session") == 0
-        share = known.filter(told)["has"].is_not_null().mean()
-        shares.append(float(share or 0.0))  # type: ignore[arg-type]
-        if shares[-1] >= 0.5:
-            return delay
-    return int(np.argmax(shares))
+    known = known.sort("symbol", "session")
+    told = known.with_columns(
+        pl.col("has").shift(-delay).over("symbol").fill_null(False).alias(f"_{delay}") for delay in range(most + 1)
+    ).filter(pl.col("news_since") == 0)
+    delays = [f"_{delay}" for delay in range(most + 1)]
+    reached = told.filter(pl.any_horizontal(delays))
+    first = reached["session"].unique().sort().head(_FIRST)
+    if first.is_empty():
+        return 0
+    shares = told.filter(pl.col("session").is_between(first[0], first[-1])).select(pl.col(delays).mean()).row(0)
+    return next((delay for delay, share in enumerate(shares) if share >= 0.5), int(np.argmax(shares)))
 
 
 def _texts(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from backtests.candidates import Windows, candidate_scores, features_wanted, windows_of
+from backtests.candidates import Windows, candidate_scores, features_wanted, is_wide, windows_of
 from backtests.costs import costs as costs_of
 from backtests.holdout import Estimate, Outcomes, accuracy, book, moved, order, outcomes_of, shuffled, sided
 from backtests.inference import newey_west_mean
@@ -32,8 +32,9 @@ from backtests.outcome_labels import label_accuracy
 from backtests.protocol import Protocol, Variant
 from backtests.scored import hac_lags
 from backtests.selection import Selection, selection
-from backtests.trials import TRIAL_RETURNS, TRIALS, record, trial
+from backtests.trials import TRIAL_RETURNS, TRIALS, Trial, record, trial
 from research.errors import DataError, EstimationError, UsageError
+from research.schemas import content_id
 from research.store import Store
 
 __all__ = ["MarketStudy", "NewsStudy", "Progress", "study_news"]
@@ -52,8 +53,11 @@ class MarketStudy:
         ``cn``, ``hk`` or ``us``; sessions held; sessions between news and decision; whether ranks are taken session by session.
     windows
         The cut.
+    n_rows, n_symbols
+        Rows with news and a return, and their symbols.
     table
-        A row a variant and window (``validation``, ``test``): ``ic, accuracy, accuracy_beyond, net_return …`` with intervals.
+        A row a variant and window (``validation``, ``test``): ``ic, accuracy, accuracy_beyond, net_return …`` with intervals, and the
+        ``trial_id`` of the ledger for the test.
     placebos
         A row a variant, of the test: correlation as it is, with shuffled dates (mean and 95 % band), one session late, and early
         (what a look-ahead would be worth), and with exchanged texts.
@@ -82,9 +86,13 @@ class MarketStudy:
 
 @dataclass(frozen=True, slots=True)
 class NewsStudy:
-    """What was found: one :class:`MarketStudy` a market with enough news, why others have none, the file's own labels, notes."""
+    """What was found: one :class:`MarketStudy` a market with enough news, why others have none, the file's own labels, notes.
+
+    ``name`` is the file's, ``news_id`` a hash of its documents.
+    """
 
     name: str
+    news_id: str
     protocol: Protocol
     markets: tuple[MarketStudy, ...]
     left_out: tuple[str, ...]
@@ -120,32 +128,39 @@ def study_news(
     file = read_news(news)
     with progress("reading documents", file.documents.height) as advance:
         tables = tables_of(file, bars, progress=advance)
+    # What a trial is of is what the file says, not what it is called or how its rows are ordered.
+    news_id = content_id("news", *file.documents["doc_id"].sort())
     found, left_out = [], []
-    for market, n_mentions, n_symbols in markets_of(tables).rows():
+    for market, n_mentions, n_symbols in markets_of(tables, protocol).rows():
         if market is None:
             left_out.append(
                 f"{n_mentions:,} mentions of {n_symbols} symbols trade neither on the mainland, nor in Hong Kong, nor in New York"
             )
             continue
         try:
-            found.append(_market(tables, market, news.stem, protocol, store, now, progress))
+            found.append(_market(tables, market, news_id, protocol, store, now, progress))
         except (DataError, UsageError) as error:
             left_out.append(f"market {market}: {error}")
     if not found:
         raise EstimationError(f"{news.name} gave no market to judge. {left_out[0] if left_out else 'No symbol of it is known.'}")
     labelled = label_accuracy(tables, protocol) if tables.labels.height else None
-    return NewsStudy(news.stem, protocol, tuple(found), tuple(left_out), labelled, tables.notes, store.read(TRIALS).height)
+    return NewsStudy(news.stem, news_id, protocol, tuple(found), tuple(left_out), labelled, tables.notes, store.read(TRIALS).height)
 
 
-def _market(tables: Tables, market: str, name: str, protocol: Protocol, store: Store, now: datetime, progress: Progress) -> MarketStudy:
+def _market(
+    tables: Tables, market: str, news_id: str, protocol: Protocol, store: Store, now: datetime, progress: Progress
+) -> MarketStudy:  # fmt: skip
     wanted = features_wanted(protocol)
     data = news_rows(tables, market, protocol, wanted)
     windows = windows_of(data.rows, protocol)
-    wide = data.cross_section >= protocol.cross_section
+    wide = is_wide(data.rows, windows, protocol)
     with progress(f"variants, {market}", len(protocol.variants)) as advance:
         scores, failed = candidate_scores(data, windows, protocol, progress=advance)
     grid = data.sessions["session"].to_list()
-    outcomes = outcomes_of(data.labels, data.horizon, grid)
+    named = data.labels.filter(pl.col("symbol").is_in(data.rows["symbol"].unique().implode()))
+    outcomes = outcomes_of(named, data.horizon, grid)
+    ledger_market = f"{market}:{news_id}"
+    data_of = {"prices": content_id("prices", data.rows.select(*_KEY, "forward_return").write_csv()), "test": windows.test.isoformat()}
     test_opens: Any = data.rows.filter(pl.col("session") >= windows.test)["asof"].min()
     rows, placebos, trials = [], [], []
     by_name = {variant.name: variant for variant in protocol.variants}
@@ -158,9 +173,11 @@ def _market(tables: Tables, market: str, name: str, protocol: Protocol, store: S
             }
             for window, part in parts.items():
                 figures, returns = _figures(part, data, protocol, wide, grid)
-                rows.append({"variant": variant, "window": window, **figures})
+                tried = None
                 if window == "test" and returns.height:
-                    trials.append(_trial(by_name[variant], part, returns, figures, data, name, protocol))
+                    tried = _trial(by_name[variant], part, returns, figures, data, ledger_market, data_of, protocol)
+                    trials.append(tried)
+                rows.append({"variant": variant, "window": window, **figures, "trial_id": None if tried is None else tried.trial_id})
             placebos.append({"variant": variant, **_placebo(parts["test"], outcomes, data.horizon, wide, protocol)})
             advance(1)
     written = [record(store, one, evaluated_at=now) for one in trials]
@@ -170,10 +187,11 @@ def _market(tables: Tables, market: str, name: str, protocol: Protocol, store: S
     wrong = pl.DataFrame(placebos, infer_schema_length=None).with_columns(
         exchanged_ic=pl.col("variant").replace_strict(again, default=None, return_dtype=pl.Float64)
     )
-    judged, note = _judged(store, name, market, data, windows)
+    judged, note = _judged(store, ledger_market, data, windows)
     notes = "; ".join(dict.fromkeys(one.note for one in written if one.note is not None))
+    judged_rows = data.rows.drop_nulls("forward_return")
     return MarketStudy(
-        market, data.horizon, data.delay, wide, windows, data.rows.height, int(data.rows["symbol"].n_unique()), table, wrong,
+        market, data.horizon, data.delay, wide, windows, judged_rows.height, int(judged_rows["symbol"].n_unique()), table, wrong,
         _chosen(table, by_name), failed, judged, "; ".join(filter(None, (note, notes))) or None,
     )  # fmt: skip
 
@@ -235,32 +253,36 @@ def _exchanged(
 
 
 def _trial(
-    variant: Variant, part: pl.DataFrame, returns: pl.DataFrame, figures: Mapping[str, Any], data: NewsRows, name: str, protocol: Protocol
-) -> Any:
+    variant: Variant, part: pl.DataFrame, returns: pl.DataFrame, figures: Mapping[str, Any], data: NewsRows, market: str,
+    data_of: Mapping[str, str], protocol: Protocol,
+) -> Trial:  # fmt: skip
     config = {
         **{key: list(value) if isinstance(value, tuple | list) else value for key, value in variant.settings.items()},
-        "kind": variant.kind, "protocol": protocol.protocol_id, "delay": data.delay,
+        "kind": variant.kind, "protocol": protocol.protocol_id, "delay": data.delay, **data_of,
     }  # fmt: skip
     return trial(
-        returns, signal=variant.name, market=f"{data.market}:{name}", start=part["session"].min(), end=part["session"].max(),  # type: ignore[arg-type]
+        returns, signal=variant.name, market=market, start=part["session"].min(), end=part["session"].max(),  # type: ignore[arg-type]
         horizon=data.horizon, config=config, mean_ic=figures["ic"], ic_p_value=figures["ic_p"],
     )  # fmt: skip
 
 
-def _judged(store: Store, name: str, market: str, data: NewsRows, windows: Windows) -> tuple[Selection | None, str | None]:
-    """Judge the test returns of all trials of this file and market, those of other protocols among them."""
-    ledger = store.read(TRIALS).filter(pl.col("market") == f"{market}:{name}")
+def _judged(store: Store, market: str, data: NewsRows, windows: Windows) -> tuple[Selection | None, str | None]:
+    """Judge the test returns of all trials of this news and market with a test from the same day on, those of other protocols too."""
+    mine = store.read(TRIALS).filter(pl.col("market") == market)
+    ledger = mine.filter(pl.col("config").str.json_path_match("$.test") == windows.test.isoformat())
     if ledger.is_empty():
         return None, "no variant traded in the test"
+    aside = mine.height - ledger.height
+    others = f"{aside} trials of the same news with a test that began on another day are not counted" if aside else None
     returns = store.read(TRIAL_RETURNS).filter(pl.col("trial_id").is_in(ledger["trial_id"].implode()))
     last = returns["session"].max()
-    # A session in which a variant held nothing is a return of zero: all are compared over the whole test.
-    grid = data.sessions.filter(pl.col("session").is_between(windows.test, last)).select("session")
+    # What is decided in the first session is bought in the next. A session in which a variant held nothing is a return of zero.
+    grid = data.sessions.filter((pl.col("session") > windows.test) & (pl.col("session") <= last)).select("session")
     every = ledger.select("trial_id").join(grid, how="cross").join(returns, on=["trial_id", "session"], how="left")
     try:
-        return selection(ledger, every.with_columns(pl.col("net_return").fill_null(0.0)).select(*TRIAL_RETURNS.schema)), None
+        return selection(ledger, every.with_columns(pl.col("net_return").fill_null(0.0)).select(*TRIAL_RETURNS.schema)), others
     except EstimationError as error:
-        return None, str(error)
+        return None, "; ".join(filter(None, (str(error), others)))
 
 
 def _chosen(table: pl.DataFrame, variants: Mapping[str, Variant]) -> str | None:

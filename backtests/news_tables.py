@@ -25,6 +25,9 @@ from research.sources.files import read_bars
 __all__ = ["Tables", "bars_of", "tables_of"]
 
 _ANNOTATOR = "file@1"
+_KEY = ["symbol", "session"]
+#: kinds of instrument that cannot be bought as a share can
+_UNTRADED = ("index", "rate", "fx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,15 @@ class Tables:
 
     Attributes
     ----------
-    documents, mentions, events, bars
-        Tables of the same symbols.
+    documents, mentions, events
+        Of the symbols that have prices.
+    bars
+        ``bars`` table of every symbol of the files, with or without news: the mean of a market is not that of the names in the news.
+    fragments
+        ``bars`` table of the few days a news file carries after each of its rows. They are no series: returns are taken from them where the
+        bars have none, and no feature.
     labels
         The file's own labels: ``doc_id, symbol, label``.
-    own
-        Symbols whose bars are fragments out of the news file.
     notes
         What was chosen.
     """
@@ -47,80 +53,71 @@ class Tables:
     mentions: pl.DataFrame
     events: pl.DataFrame
     bars: pl.DataFrame
+    fragments: pl.DataFrame
     labels: pl.DataFrame
-    own: pl.Series
     notes: tuple[str, ...]
 
 
 def tables_of(news: DatedNews, bars: Sequence[Path], *, progress: Callable[[int], object] | None = None) -> Tables:
-    """Read the documents, load the bars of the symbols they are about, and keep what has both.
+    """Read the documents, load the bars, and keep the mentions of what has both.
 
     Raises
     ------
     DataError
-        When no symbol has news and bars with an open.
+        When no symbol has news and prices with an open.
     """
-    read = annotate(news.documents, Linker.build(in_effect(shipped())), progress=progress)
+    instruments = in_effect(shipped())
+    read = annotate(news.documents, Linker.build(instruments), progress=progress)
     mentions, events = read.mentions, read.events
     if news.about.height:
         mentions = _given(news, mentions)
         events = events.join(mentions.select("doc_id", "symbol"), on=["doc_id", "symbol"], how="semi")
+    untraded = instruments.filter(pl.col("asset_class").is_in(_UNTRADED))["symbol"].unique()
     wanted = mentions.filter(pl.col("role") != "source")["symbol"].unique().sort()
-    priced, notes = bars_of(bars, wanted, news)
-    symbols = priced["symbol"].unique()
+    priced, fragments, notes = bars_of(bars, untraded)
+    if news.prices is not None:
+        fragments = pl.concat([fragments, news.prices]).unique(_KEY, keep="first", maintain_order=True)
+    symbols = pl.concat([priced.filter(pl.col("open").is_not_null())["symbol"], fragments["symbol"]]).unique()
     held = mentions.filter(pl.col("symbol").is_in(symbols.implode()))
+    if held.is_empty():
+        raise DataError(
+            f"No symbol of the news ({wanted.len():,}: {', '.join(wanted.head(5).to_list()) or 'none'} …) has bars with an open in "
+            f"{', '.join(p.name for p in bars) or 'no file'}; expected bars of the same symbols and dates: name other files with --bars."
+        )
+    if fragments.height:
+        notes.append(f"opens and closes beside the news, of {fragments['symbol'].n_unique():,} symbols, are used where the bars have none")
     notes = [
         f"{news.documents.height:,} documents of {news.n_rows:,} rows; times without an offset read in {news.zone}; "
         f"{held['doc_id'].n_unique():,} of them name one of {held['symbol'].n_unique():,} symbols with bars ({wanted.len():,} are named)",
         *notes,
     ]
     labels = news.about.drop_nulls("label").filter(pl.col("symbol").is_in(symbols.implode()))
-    source = news.prices["source"][0] if news.prices is not None and news.prices.height else None
-    own = priced.filter(pl.col("source") == source)["symbol"].unique().sort() if source else pl.Series([], dtype=pl.String)
-    return Tables(news.documents, held, events.filter(pl.col("symbol").is_in(symbols.implode())), priced, labels, own, tuple(notes))
+    events = events.filter(pl.col("symbol").is_in(symbols.implode()))
+    return Tables(news.documents, held, events, priced, fragments, labels, tuple(notes))
 
 
-def bars_of(paths: Sequence[Path], symbols: pl.Series, news: DatedNews | None = None) -> tuple[pl.DataFrame, list[str]]:
-    """Return the bars of ``symbols`` in all files, and of the news file itself for symbols the files lack while there was news of them.
+def bars_of(paths: Sequence[Path], untraded: pl.Series | None = None) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Return the bars of all files, the fragments of those that are news with prices beside it, and a note a file.
 
-    The second file continues the first through the sessions they share; where they share none, the one with more bars is kept.
+    A file continues the ones named before it through the sessions they share; of a symbol that shares none the one named first is kept.
+    ``untraded`` are symbols that cannot be bought, such as indices; they are left out.
     """
-    found, notes = BARS.empty(), []
+    found, fragments, notes = BARS.empty(), BARS.empty(), []
     for path in paths:
-        loaded, note = _loaded(path)
-        loaded = loaded.filter(pl.col("symbol").is_in(symbols.implode()))
+        loaded, own, note = _loaded(path)
+        fragments = pl.concat([fragments, own])
+        if untraded is not None:
+            loaded = loaded.filter(~pl.col("symbol").is_in(untraded.implode()))
         lost = apart(found, loaded)["symbol"] if found.height else pl.Series([], dtype=pl.String)
         if lost.len():
-            sizes = pl.concat([found.with_columns(_f=0), loaded.with_columns(_f=1)]).filter(pl.col("symbol").is_in(lost.implode()))
-            best = (
-                sizes.group_by("symbol", "_f")
-                .len()
-                .sort("symbol", "len", "_f", descending=[False, True, False])
-                .unique("symbol", keep="first")
-            )
-            mine = best.filter(pl.col("_f") == 1)["symbol"]
-            found = found.filter(~pl.col("symbol").is_in(mine.implode()))
-            loaded = loaded.filter(~pl.col("symbol").is_in(lost.implode()) | pl.col("symbol").is_in(mine.implode()))
-            note = f"{note}; {lost.len():,} symbols share no session with the files before, the longer series is kept"
+            loaded = loaded.filter(~pl.col("symbol").is_in(lost.implode()))
+            note = f"{note}; {lost.len():,} symbols share no session with the files named before it, which are kept"
         found = pl.concat([found, chain(found, loaded)]) if found.height and loaded.height else found if found.height else loaded
         notes.append(note)
-    if news is not None and news.prices is not None:
-        covered = _covered(found, news)
-        own = news.prices.filter(~pl.col("symbol").is_in(covered.implode()) & pl.col("symbol").is_in(symbols.implode()))
-        if own.height:
-            kept = found.filter(~pl.col("symbol").is_in(own["symbol"].unique().implode()))
-            found = pl.concat([kept, own.select(kept.columns)])
-            notes.append(f"opens and closes of the news file itself are used for {own['symbol'].n_unique():,} symbols")
-    known = found.filter(pl.col("open").is_not_null())["symbol"].unique()
-    if found.is_empty() or not known.len():
-        raise DataError(
-            f"No symbol of the news ({symbols.len():,}: {', '.join(symbols.head(5).to_list()) or 'none'} …) has bars with an open in "
-            f"{', '.join(p.name for p in paths) or 'no file'}; expected bars of the same symbols and dates: name other files with --bars."
-        )
-    return BARS.validate(found.filter(pl.col("symbol").is_in(known.implode())).sort("symbol", "session")), notes
+    return BARS.validate(found.sort("symbol", "session")), fragments.unique(_KEY, keep="first", maintain_order=True), notes
 
 
-def _loaded(path: Path) -> tuple[pl.DataFrame, str]:
+def _loaded(path: Path) -> tuple[pl.DataFrame, pl.DataFrame, str]:
     try:
         read = read_bars(path)
     except SourceError as refused:
@@ -131,22 +128,10 @@ def _loaded(path: Path) -> tuple[pl.DataFrame, str]:
             raise refused from None
         if news.prices is None:
             raise refused from None
-        return news.prices, f"{path.name}: opens and closes beside its news"
-    return (
-        read.bars,
-        f"{path.name}: {read.bars.height:,} bars of {read.bars['symbol'].n_unique():,} symbols, {read.quarantine.height:,} rows set aside",
-    )
-
-
-def _covered(bars: pl.DataFrame, news: DatedNews) -> pl.Series:
-    """Return the symbols that have a bar in the two weeks after at least half of their documents."""
-    told = news.about.join(news.documents.select("doc_id", "available_at"), on="doc_id").with_columns(day=pl.col("available_at").dt.date())
-    days = bars.select("symbol", "session").sort("session")
-    after = told.sort("day").join_asof(
-        days, left_on="day", right_on="session", by="symbol", strategy="forward", tolerance="14d", check_sortedness=False
-    )
-    share = after.group_by("symbol").agg(pl.col("session").is_not_null().mean())
-    return share.filter(pl.col("session") >= 0.5)["symbol"].sort()
+        return BARS.empty(), news.prices, f"{path.name}: opens and closes beside its news"
+    names, aside = read.bars["symbol"].n_unique(), read.quarantine.height
+    note = f"{path.name}: {read.bars.height:,} bars of {names:,} symbols, {aside:,} rows set aside"
+    return read.bars.select(*BARS.schema), BARS.empty(), note
 
 
 def _given(news: DatedNews, read: pl.DataFrame) -> pl.DataFrame:

@@ -40,7 +40,11 @@ def label_accuracy(tables: Tables, protocol: Protocol, *, draws: int = 999) -> p
     if not 2 <= told["label"].n_unique() <= _CLASSES or told.height < 50:
         return None
     place = round(told.height * (protocol.train + protocol.validation))
+    if protocol.begins is not None:
+        place = int((told["available_at"].dt.date() < protocol.begins[1]).sum())
     test = told.tail(told.height - place)
+    if test.is_empty():
+        return None
     train = told.filter(pl.col("available_at") < test["available_at"].min() - pl.lit(_OVER))
     if train["label"].n_unique() < 2 or train.height < _FEWEST:
         return None

@@ -1,7 +1,7 @@
 """A study's protocol: what is tried, on which share of the sessions, at which costs, decided before a result is seen.
 
 :func:`read_protocol` reads ``docs/protocol.toml`` (or another file of that shape) into frozen values. Windows are shares of the sessions
-that have news and a return, so that one protocol serves any file.
+that have news and a return, so that one protocol serves any file; or they begin at days that are given, so that more rows change nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,8 +28,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "equal": {"features": None},
         "ridge": {"alpha": 1.0},
         "logistic": {"c": 1.0},
-        "boosting": {"leaves": 15, "rounds": 200, "rate": 0.05},
-        "sestm": {"n_words": 100, "penalty": 1.0},
+        "boosting": {"leaves": 15, "rounds": 200, "rate": 0.05, "leaf_share": 0.02},
+        "sestm": {"n_words": 100, "penalty": 1.0, "article_share": 0.005},
         "mean": {"of": None},
     }
 )
@@ -37,14 +37,18 @@ KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 _MARKETS = ("cn", "hk", "us")
 _SHAPE: Mapping[str, Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {
-        "windows": {"train": (float,), "validation": (float,)},
         "decision": {"lead_minutes": (int, float), "cross_section": (int,), "most_delay": (int,)},
         "horizon": dict.fromkeys(_MARKETS, (int,)),
         "portfolio": {"most_weight": (float, int), "long_only": (list,)},
         "placebo": {"draws": (int,), "exchanged": (bool,), "bootstrap": (int,)},
         "accuracy": {"move": (float,)},
-        "model": {"refits": (int,), "features": (list,)},
+        "model": {"refit": (int,), "features": (list,)},
     }
+)
+#: windows by shares, or by first days
+_WINDOWS: tuple[Mapping[str, tuple[type, ...]], ...] = (
+    MappingProxyType({"train": (float,), "validation": (float,)}),
+    MappingProxyType({"validation_from": (date,), "test_from": (date,)}),
 )
 
 
@@ -67,10 +71,12 @@ class Protocol:
         Of the file, and a hash of all it says.
     train, validation
         Shares of the sessions; the rest is the test.
+    begins
+        First days of validation and test, where the file gives days in place of shares (which are then zero).
     lead
         How long before the next open the decision is made.
     cross_section
-        Names the median session has to have for ranks within sessions.
+        Names the median session of training has to have for ranks within sessions.
     most_delay
         Sessions prices may begin after the news.
     horizons
@@ -81,8 +87,8 @@ class Protocol:
         Shuffled dates; resamples; whether everything is run once more with exchanged texts.
     move
         The share of right directions is also given for returns beyond this.
-    refits, features
-        Fits of a model after training; the features it is given.
+    refit, features
+        Sessions between two fits of a model; the features it is given.
     variants
         What is tried.
     seed
@@ -93,6 +99,7 @@ class Protocol:
     protocol_id: str
     train: float
     validation: float
+    begins: tuple[date, date] | None
     lead: timedelta
     cross_section: int
     most_delay: int
@@ -103,7 +110,7 @@ class Protocol:
     bootstrap: int
     exchanged: bool
     move: float
-    refits: int
+    refit: int
     features: tuple[str, ...]
     variants: tuple[Variant, ...]
     seed: int
@@ -121,22 +128,19 @@ def read_protocol(path: Path) -> Protocol:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read as TOML ({error}); expected a protocol such as docs/protocol.toml.") from None
-    known = {"name": (str,), "seed": (int,), "variant": (list,), **dict.fromkeys(_SHAPE, (dict,))}
+    known = {"name": (str,), "seed": (int,), "windows": (dict,), "variant": (list,), **dict.fromkeys(_SHAPE, (dict,))}
     _shaped(path, "it", said, known)
     for table, shape in _SHAPE.items():
         _shaped(path, f"[{table}]", said[table], shape)
-    windows, horizons = said["windows"], said["horizon"]
-    if min(windows.values()) <= 0 or sum(windows.values()) >= 1:
-        raise UsageError(
-            f"{path} has train = {windows['train']} and validation = {windows['validation']}; expected shares above 0 with a sum below 1."
-        )
+    (train, validation), begins = _windows(path, said["windows"])
+    horizons = said["horizon"]
     for name, value, least in (
         *((f"horizon of {market}", h, 1) for market, h in horizons.items()),
         ("cross_section", said["decision"]["cross_section"], 3),
         ("most_delay", said["decision"]["most_delay"], 0),
         ("draws", said["placebo"]["draws"], 1),
         ("bootstrap", said["placebo"]["bootstrap"], 99),
-        ("refits", said["model"]["refits"], 1),
+        ("refit", said["model"]["refit"], 1),
     ):
         if value < least:
             raise UsageError(f"{path} has {name} = {value}; expected at least {least}.")
@@ -155,8 +159,9 @@ def read_protocol(path: Path) -> Protocol:
     return Protocol(
         name=said["name"],
         protocol_id=content_id("protocol", _plain(said)),
-        train=float(windows["train"]),
-        validation=float(windows["validation"]),
+        train=train,
+        validation=validation,
+        begins=begins,
         lead=timedelta(minutes=float(said["decision"]["lead_minutes"])),
         cross_section=said["decision"]["cross_section"],
         most_delay=said["decision"]["most_delay"],
@@ -167,11 +172,27 @@ def read_protocol(path: Path) -> Protocol:
         bootstrap=said["placebo"]["bootstrap"],
         exchanged=said["placebo"]["exchanged"],
         move=said["accuracy"]["move"],
-        refits=said["model"]["refits"],
+        refit=said["model"]["refit"],
         features=tuple(said["model"]["features"]),
         variants=variants,
         seed=said["seed"],
     )
+
+
+def _windows(path: Path, came: Mapping[str, Any]) -> tuple[tuple[float, float], tuple[date, date] | None]:
+    """Return the shares of train and validation (zeros for windows by days), and the first days of validation and test."""
+    by_days = set(came) & set(_WINDOWS[1])
+    _shaped(path, "[windows]", came, _WINDOWS[bool(by_days)])
+    if by_days:
+        days = tuple(day.date() if isinstance(day, datetime) else day for day in (came["validation_from"], came["test_from"]))
+        if days[0] >= days[1]:
+            raise UsageError(f"{path} has validation_from = {days[0]} and test_from = {days[1]}; expected the test to begin later.")
+        return (0.0, 0.0), (days[0], days[1])
+    if min(came.values()) <= 0 or sum(came.values()) >= 1:
+        raise UsageError(
+            f"{path} has train = {came['train']} and validation = {came['validation']}; expected shares above 0 with a sum below 1."
+        )
+    return (float(came["train"]), float(came["validation"])), None
 
 
 def _shaped(path: Path, where: str, came: Mapping[str, Any], expected: Mapping[str, Sequence[type]]) -> None:
@@ -198,10 +219,16 @@ def _variant(path: Path, number: int, table: Any) -> Variant:
         raise UsageError(
             f"{where} has {unknown[0] if unknown else 'no ' + absent[0]}; expected {', '.join(KINDS[kind]) or 'no settings'} for {kind}."
         )
+    for name, value in settings.items():
+        default = KINDS[kind][name]
+        if default is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+            raise UsageError(f"{where} has {name} = {value!r}; expected a number above 0, such as {default}.")
+        if default is None and (not isinstance(value, str if name == "feature" else list) or not value):
+            raise UsageError(f"{where} has {name} = {value!r}; expected {'a name' if name == 'feature' else 'a list of names'}.")
     return Variant(table["name"], kind, MappingProxyType(settings))
 
 
 def _plain(value: Any) -> str:
     import json
 
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

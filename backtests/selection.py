@@ -34,9 +34,9 @@ class Selection:
         mean return above the benchmark's, Newey–West), ``p_hochberg, p_yekutieli, q_storey`` (false discovery), ``p_stepdown`` (Romano
         & Wolf, any false discovery), ``probabilistic, deflated``.
     superior
-        Hansen's test that none beats the benchmark.
+        Hansen's test that none beats the benchmark; ``None`` with a sentence in ``notes`` below 10 periods, or where no return varies.
     reality_check
-        p-value of White's.
+        p-value of White's; ``None`` as above, and so is ``p_stepdown``.
     overfitting
         Cross-validation of the choice; ``None`` with a sentence in ``notes`` where there is too little.
     search
@@ -48,8 +48,8 @@ class Selection:
     """
 
     table: pl.DataFrame
-    superior: SuperiorAbility
-    reality_check: float
+    superior: SuperiorAbility | None
+    reality_check: float | None
     overfitting: Overfitting | None
     search: Search
     n_periods: int
@@ -85,7 +85,7 @@ def selection(
     Raises
     ------
     EstimationError
-        When there is no trial, the trials cannot be compared, they share fewer than 10 periods, or the benchmark lacks one of them.
+        When there is no trial, the trials cannot be compared or share no period, or the benchmark lacks one of them.
     """
     ledger = TRIALS.validate(trials).sort("trial_id")
     if ledger.is_empty():
@@ -98,8 +98,15 @@ def selection(
                 f"The benchmark does not have one return in each of the {sessions.height} shared sessions; fill it first."
             )
         x = x - paired["benchmark_return"].to_numpy()[:, None]
-    superior = superior_ability(x, draws=draws, seed=seed)
     notes: list[str] = []
+    superior: SuperiorAbility | None = None
+    white: float | None = None
+    steps = np.full(x.shape[1], np.nan)
+    try:
+        superior = superior_ability(x, draws=draws, seed=seed)
+        white, steps = reality_check(x, draws=draws, seed=seed), stepdown(x, draws=draws, seed=seed)
+    except EstimationError as error:
+        notes.append(f"Whether the best beats the benchmark was not tested. {error}")
     found: Overfitting | None = None
     try:
         found = overfitting(x, blocks=blocks)
@@ -126,7 +133,7 @@ def selection(
             "p_hochberg": benjamini_hochberg(p_value),
             "p_yekutieli": benjamini_yekutieli(p_value),
             "q_storey": storey(p_value),
-            "p_stepdown": stepdown(x, draws=draws, seed=seed),
+            "p_stepdown": steps,
         }
     ).with_columns(pl.selectors.float().fill_nan(None))
     order = ("n", "sharpe", "p_value", "p_hochberg", "p_yekutieli", "q_storey", "p_stepdown", "probabilistic", "deflated")
@@ -134,7 +141,7 @@ def selection(
     return Selection(
         table.sort("sharpe", "trial_id", descending=[True, False], nulls_last=True),
         superior,
-        reality_check(x, draws=draws, seed=seed),
+        white,
         found,
         search,
         len(x),

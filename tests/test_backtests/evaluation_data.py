@@ -7,9 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from backtests.schemas import LABELS
-from signals.schemas import SIGNALS
-
 
 def noise(seed: int, *shape: int) -> np.ndarray:
     """Return about normal numbers: sums of twelve uniforms of a linear congruential generator, less six."""
@@ -48,6 +45,10 @@ def autoregression(seed: int, n: int, phi: float) -> np.ndarray:
 
 def frames(scores: np.ndarray, returns: np.ndarray, horizons: tuple[int, ...] = (1,)) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the ``signals`` and ``labels`` tables of (T, N) arrays; NaN is an absent row, and every horizon has the same returns."""
+    # Inside, so that evaluation_oracles.py reads the arrays where this package is not installed.
+    from backtests.schemas import LABELS
+    from signals.schemas import SIGNALS
+
     rows, labels = [], []
     for t in range(scores.shape[0]):
         day = date(2024, 1, 1) + timedelta(days=t)

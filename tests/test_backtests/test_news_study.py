@@ -1,10 +1,13 @@
 """A protocol run on synthetic files of news: a planted effect is found and its placebos are not, none is found where there is none."""
 
+import json
+import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import polars as pl
 import pytest
+from news_market import BAD, GOOD, PROTOCOL, SYMBOLS, market, one_linker
 from typer.testing import CliRunner
 
 from backtests.candidates import windows_of
@@ -15,84 +18,17 @@ from backtests.news_study import study_news
 from backtests.news_tables import tables_of
 from backtests.protocol import read_protocol
 from backtests.trials import TRIALS
-from research.calendar import sessions
 from research.errors import DataError, EstimationError, UsageError
 from research.store import Store
 from tidings import app
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
-SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMZN", "META", "TSLA", "JPM", "XOM")
-GOOD, BAD, PLAIN = ("gadget", "ribbon", "willow"), ("mallet", "cobalt", "thimble"), ("said", "store", "people", "street", "office", "team")
-PROTOCOL = """
-name = "small@1"
-seed = 7
-[windows]
-train = 0.5
-validation = 0.2
-[decision]
-lead_minutes = 30
-cross_section = 5
-most_delay = 3
-[horizon]
-cn = 2
-hk = 1
-us = 1
-[portfolio]
-most_weight = 0.25
-long_only = ["cn"]
-[placebo]
-draws = 50
-exchanged = true
-bootstrap = 99
-[accuracy]
-move = 0.005
-[model]
-refits = 2
-features = ["news_5", "return_5"]
-[[variant]]
-name = "always_up@1"
-kind = "constant"
-[[variant]]
-name = "reversal@1"
-kind = "feature"
-feature = "reversal_5"
-[[variant]]
-name = "momentum@1"
-kind = "feature"
-feature = "momentum_250_20"
-[[variant]]
-name = "ridge@1"
-kind = "ridge"
-alpha = 10.0
-[[variant]]
-name = "sestm@1"
-kind = "sestm"
-n_words = 3
-penalty = 0.5
-"""
 
 
-def market(folder, effect, seed=0, n_days=80, symbols=SYMBOLS):
-    """Write a file of posts about ``symbols``, words and returns tied by ``effect``, and one of bars."""
-    rng = np.random.default_rng(seed)
-    days = sessions("XNYS", "2023-11-01", "2024-05-31").head(n_days)
-    news, bars = [], []
-    for symbol in symbols:
-        close, tone = 100.0, 0.0
-        for session, open_at, close_at in days.select("session", "open_at", "close_at").rows():
-            move = effect * tone + 0.01 * float(rng.standard_normal())
-            opened = close * (1 + 0.002 * float(rng.standard_normal()))
-            close = opened * (1 + move)
-            bars.append((symbol, session, opened, close))
-            tone = float(rng.choice([-1.0, 1.0]))
-            words = [*rng.choice(GOOD if tone > 0 else BAD, 2), *rng.choice(PLAIN, 6)]
-            news.append((symbol, open_at + (close_at - open_at) * float(rng.random()), " ".join(rng.permutation(words))))
-    paths = folder / "posts.parquet", folder / "bars.parquet"
-    pl.DataFrame(news, schema=["symbol", "created_at", "text"], orient="row").write_parquet(paths[0])
-    prices = pl.DataFrame(bars, schema=["symbol", "session", "open", "close"], orient="row")
-    high, low = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
-    prices.with_columns(high=high, low=low, volume=pl.lit(1e6)).write_parquet(paths[1])
-    return paths
+@pytest.fixture(autouse=True, scope="module")
+def linker():
+    with one_linker():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +83,59 @@ def test_every_variant_is_a_trial_once(found, protocol):
 def test_the_report_holds_figures_and_no_word_of_the_news(found, tmp_path):
     study, _ = found
     paths = write_study(study, tmp_path / "out")
-    assert {p.name for p in paths} == {"results.parquet", "placebos.parquet", "selection.parquet", "report.md", "report.html"}
+    assert {p.name for p in paths} == {
+        "results.parquet",
+        "placebos.parquet",
+        "selection.parquet",
+        "report.json",
+        "report.md",
+        "report.html",
+    }
     text = markdown(study)
     assert "sestm@1 *" in text and verdict(study.markets[0]) in text
     for path in (tmp_path / "out" / "report.md", tmp_path / "out" / "report.html"):
         content = path.read_text(encoding="utf-8")
         assert not any(f" {word} " in content for word in (*GOOD, *BAD))
+
+
+def test_machines_get_the_same_figures_as_they_were_computed(found, tmp_path):
+    study, folder = found
+    write_study(study, tmp_path)
+    said = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    (market,), (told,) = study.markets, said["markets"]
+    assert said["news_id"] == study.news_id and said["n_trials"] == 4 and told["verdict"] == verdict(market)
+    assert [{k: v for k, v in row.items() if k != "baseline"} for row in told["results"]] == market.table.to_dicts()
+    assert told["placebos"] == market.placebos.to_dicts() and told["failed"] == dict(market.failed)
+    assert {row["variant"] for row in told["results"] if row["baseline"]} == {"always_up@1", "reversal@1"}
+    ledger = Store(folder / "ledger").read(TRIALS)
+    of_test = {row["variant"]: row["trial_id"] for row in told["results"] if row["window"] == "test"}
+    assert of_test == dict(ledger.select("signal", "trial_id").rows())
+    trials = {row["trial_id"]: row for row in told["selection"]["trials"]}
+    assert trials[of_test["sestm@1"]]["deflated"] == market.judged.table.filter(pl.col("signal") == "sestm@1")["deflated"][0]
+    assert told["selection"]["p_consistent"] == market.judged.superior.p_consistent and told["windows"]["test"] == str(market.windows.test)
+    assert {"ic", "net_return", "accuracy", "shuffled_ic", "late_ic", "exchanged_ic", "deflated"} <= set(told["methods"])
+    row = next(r for r in told["results"] if (r["variant"], r["window"]) == ("sestm@1", "test"))
+    shown = f"{row['ic']:.3f} ({row['ic_low']:.3f} … {row['ic_high']:.3f})"
+    assert shown in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_trial_is_of_the_news_and_not_of_its_file(found, protocol, tmp_path):
+    study, folder = found
+    quick = replace(protocol, exchanged=False, variants=protocol.variants[:2], protocol_id="another")
+    shuffled, fewer = tmp_path / "renamed.parquet", tmp_path / "fewer.parquet"
+    pl.read_parquet(folder / "posts.parquet").sample(fraction=1.0, shuffle=True, seed=1).write_parquet(shuffled)
+    bars = pl.read_parquet(folder / "bars.parquet")
+    bars.filter(pl.col("symbol") != SYMBOLS[0]).write_parquet(fewer)
+    shutil.copytree(folder / "ledger", tmp_path / "ledger")
+    ledger = Store(tmp_path / "ledger")
+    again = study_news(shuffled, [folder / "bars.parquet"], protocol, ledger, now=NOW)
+    assert again.n_trials == 4 and again.news_id == study.news_id
+    # Another protocol, and other bars, are further trials of the same search; a variant keeps the deflation of its own.
+    other = study_news(shuffled, [folder / "bars.parquet"], quick, ledger, now=NOW)
+    assert other.n_trials == 6 and other.markets[0].judged.search.n_trials == 6
+    own = set(other.markets[0].table["trial_id"].drop_nulls())
+    assert own.isdisjoint(study.markets[0].table["trial_id"].drop_nulls()) and own <= set(other.markets[0].judged.table["trial_id"])
+    assert study_news(shuffled, [fewer], quick, ledger, now=NOW).n_trials == 8
 
 
 def test_nothing_is_found_where_there_is_nothing(tmp_path, protocol):

@@ -1,5 +1,6 @@
 """The protocol file: the shipped one, and one mistake each."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from backtests.protocol import KINDS, read_protocol
 from research.errors import UsageError
 
 SHIPPED = Path(__file__).parent.parent.parent / "docs" / "protocol.toml"
+
+SHARES = "\n".join(line for line in SHIPPED.read_text(encoding="utf-8").splitlines() if line.startswith(("train = ", "validation = ")))
+DAYS = "validation_from = 2024-01-01\ntest_from = 2024-07-01"
 
 
 def changed(tmp_path, old, new):
@@ -30,6 +34,12 @@ def test_every_change_is_another_protocol(tmp_path):
     assert read_protocol(changed(tmp_path, "# Baselines", "# baselines")).protocol_id == read_protocol(SHIPPED).protocol_id
 
 
+def test_windows_may_begin_at_days(tmp_path):
+    found = read_protocol(changed(tmp_path, SHARES, DAYS))
+    assert found.begins == (date(2024, 1, 1), date(2024, 7, 1)) and found.train == found.validation == 0
+    assert found.protocol_id != read_protocol(SHIPPED).protocol_id and read_protocol(SHIPPED).begins is None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -48,6 +58,14 @@ def test_every_change_is_another_protocol(tmp_path):
         ("alpha = 10.0", "alfa = 10.0", "has alfa; expected alpha"),
         ('feature = "momentum_250_20"', "", "no feature; expected feature"),
         ('of = ["ridge@1"', 'of = ["rigde@1"', "is a mean of rigde@1"),
+        ("leaf_share = 0.02", "leaf_share = 0.0", "leaf_share = 0.0; expected a number above 0, such as 0.02"),
+        ("alpha = 10.0", 'alpha = "ten"', "alpha = 'ten'; expected a number above 0"),
+        ('feature = "momentum_250_20"', 'feature = ["momentum_250_20"]', "expected a name"),
+        ('of = ["ridge@1", "logistic@1", "boosting@1", "sestm@1"]', 'of = "ridge@1"', "expected a list of names"),
+        ("refit = 20 ", "refit = 0 ", "refit = 0; expected at least 1"),
+        ("train = 0.5", "test_from = 2024-01-01", r"\[windows\] has 'validation', which is not known; expected validation_from, test_from"),
+        (SHARES, DAYS.replace("2024-07-01", "2024-01-01"), "expected the test to begin later"),
+        (SHARES, DAYS.replace("2024-07-01", '"July"'), "has test_from = 'July'; expected date"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, old, new, says):
