@@ -27,6 +27,9 @@ UNEXPLAINED = "unexplained"
 #: what no position earned: borrow fees, interest, rounding
 REMAINDER = "borrow fees and rounding"
 
+#: sessions whose decisions are split together
+_AT_ONCE = 50
+
 _EVIDENCE = {"session": pl.Date, "symbol": pl.String, "doc_id": pl.String, "contribution": pl.Float64}
 _SHARES = {"by": pl.String, "pnl": pl.Float64, "share": pl.Float64, "n_documents": pl.Int64, "n_positions": pl.Int64}
 
@@ -144,9 +147,10 @@ def _decayed(added: pl.DataFrame, sessions: pl.DataFrame, half_life: float, lead
     summed = placed.group_by("mic", "session", "symbol", "doc_id").agg(pl.col("_added").sum())
     clock = clock.select("mic", "session").sort("mic", "session").with_columns(_n=pl.int_range(pl.len(), dtype=pl.Int64).over("mic"))
     ages = pl.DataFrame({"_age": range(int(half_life * depth) + 1)}, schema={"_age": pl.Int64})
-    aged = summed.join(clock, on=["mic", "session"]).join(ages, how="cross").with_columns(_n=pl.col("_n") + pl.col("_age"))
+    known = summed.join(clock, on=["mic", "session"]).drop("session")
     return (
-        aged.drop("session")
+        known.join(ages, how="cross")
+        .with_columns(_n=pl.col("_n") + pl.col("_age"))
         .join(clock, on=["mic", "_n"])
         .select("session", "symbol", "doc_id", contribution=pl.col("_added") * (0.5 ** (pl.col("_age") / half_life)))
         .sort("session", "symbol", "doc_id")
@@ -165,14 +169,20 @@ def _pieces(pnl: pl.DataFrame) -> pl.DataFrame:
 
 def _split(pieces: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """Return the pieces split over their documents; ``doc_id`` is null where none pointed the way of the position."""
-    for_it = pieces.with_row_index("_piece").join(
-        evidence.rename({"session": "decision"}), on=["decision", "symbol"], how="left", maintain_order="left"
-    )
-    for_it = for_it.filter(pl.col("contribution") * pl.col("side") > 0).with_columns(_size=pl.col("contribution").abs())
-    shared = for_it.with_columns(pnl=pl.col("pnl") * pl.col("_size") / pl.col("_size").sum().over("_piece"))
-    alone = pieces.with_row_index("_piece").join(shared.select("_piece").unique(), on="_piece", how="anti")
     columns = ("session", "symbol", "doc_id", "pnl")
-    return pl.concat([shared.select(columns), alone.with_columns(doc_id=pl.lit(None, dtype=pl.String)).select(columns)])
+    undecided = pieces.filter(pl.col("decision").is_null()).with_columns(doc_id=pl.lit(None, dtype=pl.String))
+    decisions = pieces["decision"].drop_nulls().unique().sort()
+    parts = [undecided.select(columns)]
+    # some decisions at a time: beside each other all pairs of a position and a document would take many times the tables
+    for some in (decisions[i : i + _AT_ONCE] for i in range(0, len(decisions), _AT_ONCE)):
+        mine = pieces.filter(pl.col("decision").is_between(some[0], some[-1])).with_row_index("_piece")
+        told = evidence.filter(pl.col("session").is_between(some[0], some[-1])).rename({"session": "decision"})
+        for_it = mine.join(told, on=["decision", "symbol"], maintain_order="left_right").filter(pl.col("contribution") * pl.col("side") > 0)
+        size = pl.col("contribution").abs()
+        shared = for_it.with_columns(pnl=pl.col("pnl") * size / size.sum().over("_piece"))
+        alone = mine.join(shared.select("_piece").unique(), on="_piece", how="anti")
+        parts += [shared.select(columns), alone.with_columns(doc_id=pl.lit(None, dtype=pl.String)).select(columns)]
+    return pl.concat(parts)
 
 
 def _typed(labelled: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -9,34 +9,53 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 
+from backtests.bar_grid import bar_grid
 from backtests.constraints import cap_names
 from backtests.costs import Costs
 from backtests.execution import Execution
 from backtests.fund_limits import with_fund_limits
-from backtests.labels import forward_returns
+from backtests.labels import ForwardReturns, returns_ahead
 from backtests.predictive import InformationCoefficient, information_coefficient
 from backtests.quantiles import quantile_returns
 from backtests.rules import rules_of
 from backtests.simulation import Backtest, run
+from backtests.simulation_inputs import checked
+from backtests.symbol_codes import in_order
 from backtests.weights import quantile_weights
 from research.bar_report import listing_days
 from research.calendar import MARKETS, known_span
 from research.calendar import sessions as calendar_sessions
 from research.errors import EstimationError, UsageError
 from research.prices import with_limits
+from research.schemas import BARS, INSTANT
 from research.treatments import spans
 from signals.pointintime import LEAD, calendar_of
 from signals.publish import history, of_equities
 from signals.recipes import Recipe, StoredSignal
 
 __all__ = [
-    "Evidence", "MarketRows", "benchmark_of", "evidence", "first_reports", "market_calendar", "market_rows", "tradable",
+    "HORIZONS", "Evidence", "MarketRows", "bars_between", "benchmark_of", "evidence", "first_reports", "market_calendar", "market_rows",
+    "tradable",
 ]  # fmt: skip
+
+#: sessions that a signal's labels look ahead
+HORIZONS = (1, 2, 3, 5, 10, 20)
+
+#: what windows of 250 sessions reach back, and some
+_HISTORY = timedelta(days=420)
 
 #: the longest stretch without a session (a mainland holiday week with its weekends), and some
 _GAP = timedelta(days=20)
+
+#: bars whose price limits are worked out at once
+_AT_ONCE = 1 << 19
+_LIMITS = ["limit_up", "limit_down"]
+
+#: microseconds since 1970 of a bar that never came
+_NEVER = 2**63 - 1
 
 #: how long after it another event of the same type and symbol is the same news again
 _ECHO = timedelta(days=10)
@@ -46,13 +65,14 @@ _ECHO = timedelta(days=10)
 class Evidence:
     """What a signal did in one market: scores, labels, information coefficient, quantile returns, backtest; and what it was made from.
 
-    ``bars`` and ``sessions`` are those of the market, ``events`` and ``mentions`` those that could be scored.
+    ``bars`` and ``sessions`` are those of the market (columns that were not read are null), ``events`` and ``mentions`` those that could be
+    scored. ``ahead`` are the labels as every function that judges a score takes them.
     """
 
     signal: str
     market: str
     scores: pl.DataFrame
-    labels: pl.DataFrame
+    ahead: ForwardReturns
     ic: InformationCoefficient
     quantiles: pl.DataFrame
     backtest: Backtest
@@ -61,6 +81,11 @@ class Evidence:
     events: pl.DataFrame
     mentions: pl.DataFrame
     delayed: Callable[[timedelta], pl.DataFrame]
+
+    @property
+    def labels(self) -> pl.DataFrame:
+        """The ``labels`` table, made when asked for: of thousands of names it is several times as large as their bars."""
+        return self.ahead.table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,17 @@ class MarketRows:
     mentions: pl.DataFrame
     bars: pl.DataFrame
     sessions: pl.DataFrame
+
+
+def bars_between(start: date | None, end: date) -> pl.Expr:
+    """Return which rows of ``bars`` :func:`evidence` can use from ``start`` to ``end``, so that a store need not read the others.
+
+    They begin a year and some weeks before, for windows of 250 sessions and what a price is compared with, and end where the labels do.
+    With ``None`` they begin with the first: features of prices are running sums, whose last digits depend on where they begin. A name
+    without a bar in all that time before has no earlier close: its first session is one of a new listing.
+    """
+    last = end + timedelta(days=2 * max(HORIZONS)) + _GAP
+    return pl.col("session") <= last if start is None else pl.col("session").is_between(start - _HISTORY, last)
 
 
 def market_calendar(market: str, start: date, end: date) -> pl.DataFrame:
@@ -94,26 +130,61 @@ def market_rows(
     Price limits the bars do not carry are computed from the close before: the first sessions of a share whose listing ``universe`` dates
     are free, days under special treatment (``treatments``) have that one's limits.
     """
-    mine = bars.filter((calendar_of(bars["symbol"]) == MARKETS.get(market)) & (pl.col("currency") == currency))
+    # Asked once a symbol: a market's name beside every bar would be as long as the bars.
+    names = bars.select(pl.col("symbol").unique().sort()).to_series()
+    names = names.filter((calendar_of(names) == MARKETS.get(market)).fill_null(False))
     if universe is not None and universe.height:  # where the master is empty everything stays
         kind = "crypto" if market == "crypto" else "equity"
         traded = universe.filter(pl.col("asset_class") == kind).select("symbol").unique()
-        mine = mine.join(traded, on="symbol", how="semi")
+        names = names.filter(names.is_in(traded["symbol"].implode()))
         if kind == "equity":
             mentions, events = of_equities(mentions, universe), of_equities(events, universe)
         else:
             mentions, events = (frame.join(traded, on="symbol", how="semi") for frame in (mentions, events))
+    mine = bars.filter(pl.col("symbol").is_in(names.implode()) & (pl.col("currency") == currency))
+    del bars
+    mine = _thinned(mine)
     if rules_of(market).price_limits:
         listings = None if universe is None else listing_days(universe)
-        mine = with_fund_limits(with_limits(mine, listings=listings, special=None if treatments is None else spans(treatments)))
+        mine = _limited(mine, listings, None if treatments is None else spans(treatments))
     first_news = mentions.select(pl.col("available_at").min()).item()
     since = start if first_news is None else min(start, first_news.date() - _GAP)
     return MarketRows(events, mentions, mine, market_calendar(market, since, end))
 
 
+def _thinned(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the bars with every column of their table: one that may be null and was not read is, and takes no memory.
+
+    Neither does a text that is the same in every row (the currency; most often the source): it becomes a constant.
+    """
+    absent = [pl.lit(None, dtype=column.dtype).alias(column.name) for column in BARS.columns if column.null and column.name not in bars]
+    same = [name for name in ("currency", "source") if bars.height and bars.select((pl.col(name) == pl.col(name).first()).all()).item()]
+    constant = [pl.lit(bars.head(1)[name][0]).alias(name) for name in same]
+    bars = bars.with_columns(*absent, *constant)
+    return checked(BARS, bars.select(name for name in BARS.schema if name in bars.columns))
+
+
+def _limited(bars: pl.DataFrame, listings: pl.DataFrame | None, special: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the bars sorted by symbol and session, the price limits they lack filled in.
+
+    Some symbols at a time: what a limit is worked out from takes several times the memory of a bar.
+    """
+    rows = bars if in_order(bars, "symbol", "session") else bars.sort("symbol", "session")
+    ends = rows["symbol"].rle().struct.field("len").cum_sum()
+    parts, start = [rows.head(0).select(_LIMITS)], 0
+    while start < rows.height:
+        stop = int(ends[min(int(ends.search_sorted(start + _AT_ONCE)), len(ends) - 1)])
+        part = rows.slice(start, stop - start)
+        if part.select(pl.any_horizontal(pl.col(_LIMITS).has_nulls())).item():
+            part = with_fund_limits(with_limits(part, listings=listings, special=special))
+        parts.append(part.select(_LIMITS))
+        start = stop
+    return rows.with_columns(pl.concat(parts))
+
+
 def evidence(
     events: pl.DataFrame, mentions: pl.DataFrame, bars: pl.DataFrame, *, signal: str | Recipe | StoredSignal, market: str, start: date,
-    end: date, costs: Costs, quantiles: int = 5, horizons: Sequence[int] = (1, 2, 3, 5, 10, 20), lead: timedelta = LEAD,
+    end: date, costs: Costs, quantiles: int = 5, horizons: Sequence[int] = HORIZONS, lead: timedelta = LEAD,
     cash: float = 10_000_000.0, universe: pl.DataFrame | None = None, treatments: pl.DataFrame | None = None, benchmark: str | None = None,
     execution: Execution | None = None, terms: pl.DataFrame | None = None, documents: pl.DataFrame | None = None,
     max_weight: float | None = None,
@@ -141,7 +212,12 @@ def evidence(
         events, mentions, bars, market=market, currency=costs.currency, start=start, end=end + look_ahead, universe=universe,
         treatments=treatments,
     )  # fmt: skip
-    events, mentions, mine, calendar = here.events, here.mentions, here.bars, here.sessions
+    compared = None if benchmark is None else bars.filter((pl.col("symbol") == benchmark) & (pl.col("session") <= end))
+    events, mentions, calendar = here.events, here.mentions, here.sessions
+    # What lies past the end is read once, for the labels: from here on there is one copy of the bars.
+    ahead = returns_ahead(here.bars, calendar, horizons=horizons)
+    mine = here.bars.filter(pl.col("session") <= end)
+    del bars, here
     long_only = not rules_of(market).short_selling
 
     def decided(later: timedelta = timedelta(0)) -> pl.DataFrame:
@@ -169,11 +245,7 @@ def evidence(
             f"Signal {named} orders at most {most} symbols in a session of market {market} from {start} to {end}; expected at least "
             f"{quantiles} with scores that differ, one for each quantile: ask for fewer quantiles, or bring news of more symbols."
         )
-    labels = forward_returns(mine, calendar, horizons=horizons)
-    priced = mine.filter(pl.col("session") <= end)
-    if benchmark is not None:
-        others = bars.filter((pl.col("symbol") == benchmark) & (pl.col("session") <= end))
-        priced = pl.concat([priced.filter(pl.col("symbol") != benchmark), others], how="diagonal")
+    priced = mine if compared is None else pl.concat([mine.filter(pl.col("symbol") != benchmark), compared], how="diagonal")
     result = run(
         targets, priced, market=market, costs=costs, cash=cash, benchmark=benchmark, execution=execution or Execution(),
         terms=terms,
@@ -182,9 +254,9 @@ def evidence(
         named,
         market,
         scores,
-        labels,
-        information_coefficient(scores, labels),
-        quantile_returns(scores, labels, quantiles=quantiles),
+        ahead,
+        information_coefficient(scores, ahead),
+        quantile_returns(scores, ahead, quantiles=quantiles),
         result,
         priced,
         calendar,
@@ -206,10 +278,15 @@ def tradable(scores: pl.DataFrame, bars: pl.DataFrame, sessions: pl.DataFrame) -
         The ``signals``, ``bars`` and ``sessions`` tables of one market.
     """
     closed = sessions.select("close_at", _last="session").sort("close_at")
-    dated = scores.sort("asof").join_asof(closed, left_on="asof", right_on="close_at", strategy="backward", allow_exact_matches=False)
-    traded = bars.filter(~pl.col("suspended")).select("symbol", pl.col("session").alias("_last"), pl.col("available_at").alias("_known"))
-    held = dated.join(traded, on=["symbol", "_last"], how="inner").filter(pl.col("_known") < pl.col("asof"))
-    return held.select(scores.columns).sort("session", "symbol")
+    asked = scores.select(pl.col("asof").unique().sort())
+    last = asked.join_asof(closed, left_on="asof", right_on="close_at", strategy="backward", allow_exact_matches=False)
+    day = scores.select("asof").join(last, on="asof", how="left", maintain_order="left")["_last"].fill_null(date.min)
+    grid, cells = bar_grid(bars, sessions["session"])
+    arrived = bars["available_at"].cast(INSTANT).to_physical().fill_null(_NEVER).to_numpy()
+    known = grid.laid(cells, arrived, _NEVER, (~bars["suspended"]).to_numpy()).ravel()
+    cell = grid.cells(day, scores["symbol"])
+    held = scores.filter(pl.Series((cell >= 0) & (np.append(known, _NEVER)[cell] < scores["asof"].to_physical().to_numpy())))
+    return held if in_order(held, "session", "symbol") else held.sort("session", "symbol")
 
 
 def first_reports(events: pl.DataFrame, documents: pl.DataFrame | None = None) -> pl.DataFrame:

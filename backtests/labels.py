@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from backtests.bar_grid import Grid, bar_grid
 from backtests.schemas import LABELS
+from backtests.simulation_inputs import checked
 from research.errors import UsageError
 from research.schemas import BARS, SESSIONS
 from signals.pointintime import calendar_of
 
-__all__ = ["forward_returns"]
+__all__ = ["ForwardReturns", "Labels", "forward_returns", "returns_ahead"]
+
+Floats = npt.NDArray[np.float64]
 
 
 def forward_returns(bars: pl.DataFrame, sessions: pl.DataFrame, *, horizons: Sequence[int] = (1, 5, 20)) -> pl.DataFrame:
@@ -36,37 +43,124 @@ def forward_returns(bars: pl.DataFrame, sessions: pl.DataFrame, *, horizons: Seq
         the last bar of the symbol's market. A name without a bar on ``t+h`` (suspended, or delisted meanwhile) is valued at its last
         close before: leaving it out would judge by the survivors only.
     """
+    return returns_ahead(bars, sessions, horizons=horizons).table()
+
+
+def returns_ahead(bars: pl.DataFrame, sessions: pl.DataFrame, *, horizons: Sequence[int] = (1, 5, 20)) -> ForwardReturns:
+    """Return :func:`forward_returns` as matrices: two numbers a session and symbol, however many horizons."""
     if not horizons or min(horizons) < 1:
         raise UsageError(f"horizons came as {list(horizons)}; expected whole numbers of sessions from 1 up.")
-    grid = SESSIONS.validate(sessions).sort("mic", "session")
-    grid = grid.with_columns(_n=pl.int_range(pl.len(), dtype=pl.Int64).over("mic", order_by="session"))
-    frame = BARS.validate(bars)
-    held = (
-        frame.select("symbol", "session", "open", "close", "adj_factor", "suspended")
-        .with_columns(mic=calendar_of(frame["symbol"]))
-        .join(grid.select("mic", "session", "_n", "close_at"), on=["mic", "session"], how="inner")
-    )
-    entry = held.filter(~pl.col("suspended") & pl.col("open").is_not_null()).select(
-        "symbol", "mic", (pl.col("_n") - 1).alias("_n"), (pl.col("open") * pl.col("adj_factor")).alias("_entry")
-    )
-    decided = entry.join(grid.select("mic", "_n", "session"), on=["mic", "_n"], how="inner")
-    exits = held.select(
-        "symbol", "_n", (pl.col("close") * pl.col("adj_factor")).alias("_exit"), pl.col("_n").max().over("mic").alias("_covered")
-    ).sort("_n")
-    ends = grid.select("mic", pl.col("_n").alias("_end"), pl.col("close_at").alias("ends_at"))
-    labels = [
-        decided.with_columns(_end=pl.col("_n") + h)
-        .sort("_end")
-        .join_asof(exits, left_on="_end", right_on="_n", by="symbol", strategy="backward", check_sortedness=False)
-        .filter(pl.col("_end") <= pl.col("_covered"))
-        .join(ends, on=["mic", "_end"], how="inner")
-        .select(
-            "session",
-            "symbol",
-            horizon=pl.lit(h, dtype=pl.Int16),
-            forward_return=pl.col("_exit") / pl.col("_entry") - 1,
-            ends_at="ends_at",
+    calendar, frame = SESSIONS.validate(sessions).sort("mic", "session"), checked(BARS, bars)
+    names = frame.select(pl.col("symbol").unique().sort()).to_series()
+    mics = calendar_of(names)
+    markets = []
+    for mic in calendar["mic"].unique().sort():
+        mine = names.filter((mics == mic).fill_null(False))
+        held = frame if len(mine) == len(names) else frame.filter(pl.col("symbol").is_in(mine.implode()))
+        markets.append(_market(held, calendar.filter(pl.col("mic") == mic)))
+    return ForwardReturns(tuple(markets), tuple(dict.fromkeys(horizons)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForwardReturns:
+    """The labels of several horizons, as the prices they are made of.
+
+    Attributes
+    ----------
+    markets
+        One of each calendar.
+    asked
+        The horizons asked for.
+    """
+
+    markets: tuple[_Market, ...]
+    asked: tuple[int, ...]
+
+    @property
+    def horizons(self) -> list[int]:
+        """The horizons that have a label, ascending."""
+        return [h for h in sorted(self.asked) if any(market.sessions(h).len() for market in self.markets)]
+
+    @property
+    def height(self) -> int:
+        """Number of labels."""
+        return sum(int(np.isfinite(market.returns(h)).sum()) for h in self.asked for market in self.markets)
+
+    def sessions(self, horizon: int) -> pl.Series:
+        """Return the sessions that have a label, ascending."""
+        return pl.concat([pl.Series("session", [], dtype=pl.Date), *(m.sessions(horizon) for m in self.markets)]).unique().sort()
+
+    def beside(self, session: pl.Series, symbol: pl.Series) -> Iterator[tuple[int, Floats]]:
+        """Yield each horizon with the label of every pair; NaN where there is none."""
+        cells = [market.grid.cells(session, symbol) for market in self.markets]
+        for horizon in self.horizons:
+            out = np.full(len(session), np.nan)
+            for market, cell in zip(self.markets, cells, strict=True):
+                if market.entry.size:
+                    np.copyto(out, market.returns(horizon).ravel()[cell], where=cell >= 0)
+            yield horizon, out
+
+    def table(self) -> pl.DataFrame:
+        """Return the ``labels`` table."""
+        parts = [LABELS.empty(), *(market.table(h) for h in self.asked for market in self.markets)]
+        return checked(LABELS, pl.concat(parts).sort("session", "symbol", "horizon"))
+
+
+Labels = pl.DataFrame | ForwardReturns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Market:
+    """The prices of one calendar: ``entry`` of a decision's fill, ``level`` of the close or the last one before, times ``adj_factor``.
+
+    ``calendar`` has a row for each of the grid's; ``covered`` is the last one with a bar.
+    """
+
+    calendar: pl.DataFrame
+    grid: Grid
+    entry: Floats
+    level: Floats
+    covered: int
+
+    def returns(self, horizon: int) -> Floats:
+        """Return the labels as a matrix."""
+        out = np.full(self.grid.shape, np.nan)
+        n = self.covered + 1 - horizon
+        if n > 0:
+            np.divide(self.level[horizon : horizon + n], self.entry[:n], out=out[:n])
+            out[:n] -= 1
+        return out
+
+    def sessions(self, horizon: int) -> pl.Series:
+        """Return the sessions that have a label."""
+        known = np.asarray(np.isfinite(self.entry).any(axis=1))
+        known[max(0, self.covered + 1 - horizon) :] = False
+        return self.calendar["session"].filter(pl.Series(known, dtype=pl.Boolean))
+
+    def table(self, horizon: int) -> pl.DataFrame:
+        """Return the labels as rows."""
+        found = self.returns(horizon)
+        row, column = np.nonzero(np.isfinite(found))
+        return pl.DataFrame(
+            {
+                "session": self.calendar["session"].gather(row),
+                "symbol": pl.Series(self.grid.symbols, dtype=pl.String).gather(column),
+                "horizon": pl.repeat(horizon, len(row), dtype=pl.Int16, eager=True),
+                "forward_return": found[row, column],
+                "ends_at": self.calendar["close_at"].gather(row + horizon),
+            },
+            schema=LABELS.schema,
         )
-        for h in dict.fromkeys(horizons)
-    ]
-    return LABELS.validate(pl.concat(labels).sort("session", "symbol", "horizon"))
+
+
+def _market(bars: pl.DataFrame, calendar: pl.DataFrame) -> _Market:
+    grid, cells = bar_grid(bars, calendar["session"])
+    fills = (~bars["suspended"] & bars["open"].is_not_null()).to_numpy()
+    entry = grid.laid(cells, bars.select(pl.col("open") * pl.col("adj_factor")).to_series().to_numpy(), np.nan, fills)
+    # A decision fills in the session after it.
+    entry[:-1], entry[-1:] = entry[1:], np.nan
+    level = grid.laid(cells, bars.select(pl.col("close") * pl.col("adj_factor")).to_series().to_numpy(), np.nan)
+    traded = np.flatnonzero(np.isfinite(level).any(axis=1))
+    for i in range(1, len(level)):
+        np.copyto(level[i], level[i - 1], where=np.isnan(level[i]))
+    return _Market(calendar, grid, entry, level, int(traded[-1]) if traded.size else -1)

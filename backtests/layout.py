@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from backtests.bar_grid import rows_of
 from backtests.conditions import fees_by_session, terms_of_names, tick_tables
 from backtests.costs import Costs
 from backtests.exchange_rates import rates
@@ -119,7 +120,7 @@ def layout_of(
     if known != symbols:
         col = own[col]
         if own.min() < 0:
-            held, col = bars.filter(pl.Series(col >= 0)), col[col >= 0]
+            held, col = bars.drop("symbol", "available_at", "source", strict=False).filter(pl.Series(col >= 0)), col[col >= 0]
     numbers = calendar.to_physical().to_numpy().astype(np.int64)
     start = int(np.searchsorted(numbers, (first - _EPOCH).days, side="right"))
     if start == len(numbers):
@@ -137,20 +138,23 @@ def layout_of(
     if len(currencies) > 1:
         currency[col[::-1]] = quoted[::-1]  # what is written last stands: the first bar of each name
     earlier = held.select("session", "close", "adj_factor", "suspended", _col=pl.Series(col)).filter(pl.col("session") <= first)
-    rows = _rows_of(held["session"], numbers[start - lead :])
-    part, key = _within(held, rows, col, m)
+    kept, key = _within(rows_of(held["session"], numbers[start - lead :]), col, m)
     size = (n + lead) * m
     # Every cell once, in order: the columns are the matrices.
     dense = len(key) == size and bool((key[1:] > key[:-1]).all())
     if not dense and key.size and np.bincount(key).max() > 1:
         BARS.validate(bars)  # says which
-    trades = ~part["suspended"].to_numpy()
+
+    def column_of(column: str) -> pl.Series:
+        return held[column][kept] if isinstance(kept, slice) else held[column].filter(kept)
+
+    trades = ~column_of("suspended").to_numpy()
 
     def matrix(column: str, where: Bools | None = None) -> Floats:
         if dense:
-            values = part[column].to_numpy(writable=where is None)
+            values = column_of(column).to_numpy(writable=where is None)
             return (values if where is None else np.where(where, values, np.nan)).reshape(n + lead, m)
-        values = part[column].to_numpy()
+        values = column_of(column).to_numpy()
         out = np.full(size, np.nan)
         out[key if where is None else key[where]] = values if where is None else values[where]
         return out.reshape(n + lead, m)
@@ -266,28 +270,13 @@ def _require_sessions(days: pl.Series, calendar: pl.Series, symbols: list[str]) 
     return int((~calendar.is_in(official.implode())).sum()) if len(official) else 0
 
 
-def _rows_of(sessions: pl.Series, days: Ints) -> Ints:
-    """Return the row of each session among ``days`` (ascending, days since 1970); -1 where it is none of them."""
-    when = sessions.to_physical().to_numpy()
-    starts = run_starts(when)
-    runs = 4 * len(starts) <= len(when)  # sorted by session: looked up once a run
-    numbers = (when[starts] if runs else when).astype(np.int64) - days[0]
-    table = np.full(int(days[-1] - days[0]) + 2, -1, dtype=np.int64)
-    table[days - days[0]] = np.arange(len(days))
-    inside = (numbers >= 0) & (numbers < len(table) - 1)
-    rows = table[np.where(inside, numbers, len(table) - 1)]
-    return np.repeat(rows, np.diff(starts, append=len(when))) if runs else rows
-
-
-def _within(held: pl.DataFrame, rows: Ints, col: Ints, m: int) -> tuple[pl.DataFrame, Ints]:
-    """Return the bars that have a row, and the cell of each."""
+def _within(rows: Ints, col: Ints, m: int) -> tuple[slice | pl.Series, Ints]:
+    """Return which bars have a row, and the cell of each of them."""
     keep = rows >= 0
-    if keep.all():
-        return held, rows * m + col
-    start = int(keep.argmax())
-    if keep[start:].all():  # sorted by session: the last bars are those that count
-        return held.slice(start), rows[start:] * m + col[start:]
-    return held.filter(pl.Series(keep)), rows[keep] * m + col[keep]
+    start = int(keep.argmax()) if len(keep) else 0
+    if keep[start:].all():  # all of them; or, sorted by session, the last ones
+        return slice(start, None), rows[start:] * m + col[start:]
+    return pl.Series(keep), rows[keep] * m + col[keep]
 
 
 def _fill_prices(

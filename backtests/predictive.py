@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -12,9 +12,10 @@ import polars as pl
 
 from backtests.cross_sections import correlations, mean_ranks
 from backtests.inference import MeanEstimate, bootstrap_mean, newey_west_mean
+from backtests.labels import Labels
 from backtests.multiple_testing import benjamini_hochberg
 from backtests.quantiles import quantile_returns
-from backtests.scored import ESTIMATE, estimate_row, hac_lags, run_lengths, scored
+from backtests.scored import ESTIMATE, by_horizon, estimate_row, hac_lags, horizons_of, run_lengths, scores_of
 from research.errors import UsageError
 
 __all__ = [
@@ -49,7 +50,7 @@ class InformationCoefficient:
 
 def information_coefficient(
     score: pl.DataFrame,
-    labels: pl.DataFrame,
+    labels: Labels,
     *,
     method: Method = "spearman",
     min_symbols: int = 3,
@@ -64,7 +65,7 @@ def information_coefficient(
     score
         ``signals`` table of one signal.
     labels
-        ``labels`` table.
+        ``labels`` table, or :func:`backtests.labels.returns_ahead`, which takes less memory.
     method
         ``spearman`` correlates mean ranks, ``pearson`` the values.
     min_symbols
@@ -75,11 +76,12 @@ def information_coefficient(
     draws, seed
         Of the bootstrap.
     """
-    daily = _daily(scored(score, labels), method, min_symbols)
-    return InformationCoefficient(daily, _summary(daily, _horizons(labels), errors, draws, seed))
+    scores = scores_of(score)
+    daily = pl.concat([_NO_DAYS, *(_daily(part, method, min_symbols) for part in by_horizon(scores, labels))])
+    return InformationCoefficient(daily, _summary(daily, horizons_of(labels), errors, draws, seed))
 
 
-def coefficient_errors(score: pl.DataFrame, labels: pl.DataFrame, *, draws: int = 999, seed: int = 0) -> pl.DataFrame:
+def coefficient_errors(score: pl.DataFrame, labels: Labels, *, draws: int = 999, seed: int = 0) -> pl.DataFrame:
     """Return both correlations with all three kinds of error (:func:`information_coefficient`), one below the other.
 
     Returns
@@ -87,20 +89,24 @@ def coefficient_errors(score: pl.DataFrame, labels: pl.DataFrame, *, draws: int 
     DataFrame
         ``horizon, correlation, errors, mean_ic, std_error, t, p_value, ci_low, ci_high, n``.
     """
-    joined, horizons, parts = scored(score, labels), _horizons(labels), []
     correlations: tuple[Method, ...] = ("spearman", "pearson")
     kinds: tuple[Errors, ...] = ("hac", "stationary", "circular")
+    horizons, daily = horizons_of(labels), {correlation: [_NO_DAYS] for correlation in correlations}
+    for part in by_horizon(scores_of(score), labels):
+        for correlation in correlations:
+            daily[correlation].append(_daily(part, correlation, 3))
+    parts = []
     for correlation in correlations:
-        daily = _daily(joined, correlation, 3)
+        every = pl.concat(daily[correlation])
         for errors in kinds:
-            found = _summary(daily, horizons, errors, draws, seed)
+            found = _summary(every, horizons, errors, draws, seed)
             parts.append(
                 found.select("horizon", pl.lit(correlation).alias("correlation"), pl.lit(errors).alias("errors"), pl.exclude("horizon"))
             )
     return pl.concat(parts).sort("horizon", maintain_order=True)
 
 
-def hit_rate(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+def hit_rate(score: pl.DataFrame, labels: Labels) -> pl.DataFrame:
     r"""Return how often score and forward return have the same sign, and how much more often than their frequencies alone would give.
 
     Scores and returns of exactly zero say nothing and are left out. Shares are of a session's symbols, averaged over sessions. With
@@ -118,11 +124,12 @@ def hit_rate(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     Pesaran, M. H. and Timmermann, A. (1992). A simple nonparametric test of predictive performance. Journal of Business and Economic
     Statistics 10, 461-465.
     """
-    return _hit_rate(scored(score, labels), _horizons(labels))
+    signs = [_signs(part) for part in by_horizon(scores_of(score), labels)]
+    return _hit_rate(dict(zip(horizons_of(labels), signs, strict=True)))
 
 
 def grouped_coefficient(
-    score: pl.DataFrame, labels: pl.DataFrame, groups: pl.DataFrame, by: str, *, method: Method = "spearman", min_symbols: int = 3
+    score: pl.DataFrame, labels: Labels, groups: pl.DataFrame, by: str, *, method: Method = "spearman", min_symbols: int = 3
 ) -> pl.DataFrame:
     """Return the information coefficient inside each group of rows.
 
@@ -148,7 +155,15 @@ def grouped_coefficient(
     UsageError
         When ``groups`` has neither key nor a text column ``by``.
     """
-    return _grouped(scored(score, labels), groups, by, _horizons(labels), method, min_symbols)
+    keys = [name for name in ("session", "symbol") if name in groups.columns]
+    if not keys or by not in groups.columns or groups.schema[by] not in (pl.String, pl.Categorical, pl.Enum):
+        came = ", ".join(f"{name} ({dtype})" for name, dtype in groups.schema.items())
+        raise UsageError(f"The groups came with {came}; expected session, symbol or both, and {by} as text (see bucketed for numbers).")
+    named = groups.select(*keys, group=pl.col(by).cast(pl.String)).unique()
+    parts = [_in_groups(part, named, keys, method, min_symbols) for part in by_horizon(scores_of(score), labels)]
+    none = _NO_DAYS.clear().with_columns(group=pl.lit("")).select("session", "group", pl.exclude("session", "group"))
+    sizes = pl.concat([pl.DataFrame(schema={"group": pl.String, "horizon": pl.Int16, "n_rows": pl.Int64}), *(part[1] for part in parts)])
+    return _grouped(pl.concat([none, *(part[0] for part in parts)]), sizes, by, horizons_of(labels))
 
 
 def bucketed(frame: pl.DataFrame, column: str, edges: Sequence[float], *, name: str | None = None) -> pl.DataFrame:
@@ -169,8 +184,7 @@ def bucketed(frame: pl.DataFrame, column: str, edges: Sequence[float], *, name: 
     return frame.with_columns(text.alias(name or column))
 
 
-def _horizons(labels: pl.DataFrame) -> list[int]:
-    return [int(h) for h in labels["horizon"].unique().sort()]
+_NO_DAYS = pl.DataFrame(schema={"session": pl.Date, "horizon": pl.Int16, "ic": pl.Float64, "n_symbols": pl.Int64})
 
 
 def _daily(joined: pl.DataFrame, method: Method, min_symbols: int, *by: str) -> pl.DataFrame:
@@ -203,17 +217,20 @@ def _estimate(series: pl.Series, horizon: int, errors: Errors, draws: int, seed:
     return bootstrap_mean(series, method=errors, least=float(horizon), draws=draws, seed=seed)
 
 
-def _hit_rate(joined: pl.DataFrame, horizons: Sequence[int]) -> pl.DataFrame:
-    signs = (
-        joined.filter((pl.col("score") != 0) & (pl.col("forward_return") != 0))
+def _signs(part: pl.DataFrame) -> pl.DataFrame:
+    """Return the share of positive scores, of positive returns and of both in each session, and the rows it has."""
+    return (
+        part.filter((pl.col("score") != 0) & (pl.col("forward_return") != 0))
         .with_columns(_s=(pl.col("score") > 0).cast(pl.Float64), _y=(pl.col("forward_return") > 0).cast(pl.Float64))
-        .group_by("horizon", "session")
+        .group_by("session")
         .agg(s=pl.col("_s").mean(), y=pl.col("_y").mean(), both=(pl.col("_s") * pl.col("_y")).mean(), rows=pl.len())
-        .sort("horizon", "session")
+        .sort("session")
     )
+
+
+def _hit_rate(signs: Mapping[int, pl.DataFrame]) -> pl.DataFrame:
     rows = []
-    for horizon in horizons:
-        part = signs.filter(pl.col("horizon") == horizon)
+    for horizon, part in signs.items():
         s, y, both = (part[name].to_numpy() for name in ("s", "y", "both"))
         centre = (float(s.mean()), float(y.mean())) if len(s) else (0.0, 0.0)
         # the session's mean of 2 (s - s̄)(y - ȳ), from its means of s, y and s y
@@ -233,20 +250,19 @@ def _hit_rate(joined: pl.DataFrame, horizons: Sequence[int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def _grouped(
-    joined: pl.DataFrame, groups: pl.DataFrame, by: str, horizons: Sequence[int], method: Method, min_symbols: int
-) -> pl.DataFrame:
-    keys = [name for name in ("session", "symbol") if name in groups.columns]
-    if not keys or by not in groups.columns or groups.schema[by] not in (pl.String, pl.Categorical, pl.Enum):
-        came = ", ".join(f"{name} ({dtype})" for name, dtype in groups.schema.items())
-        raise UsageError(f"The groups came with {came}; expected session, symbol or both, and {by} as text (see bucketed for numbers).")
-    named = groups.select(*keys, group=pl.col(by).cast(pl.String)).unique()
-    rows = joined.join(named, on=keys, how="left").with_columns(pl.col("group").fill_null("(none)"))
-    rows = rows.sort("group", "horizon", "session", "symbol")
-    daily = _daily(rows, method, min_symbols, "group")
+def _in_groups(
+    part: pl.DataFrame, named: pl.DataFrame, keys: Sequence[str], method: Method, min_symbols: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the daily coefficients of each group, and how many rows it has."""
+    rows = part.join(named, on=keys, how="left").with_columns(pl.col("group").fill_null("(none)"))
+    rows = rows.sort("group", "session", "symbol")
     sizes = rows.group_by("group", "horizon").agg(n_rows=pl.len().cast(pl.Int64))
+    return _daily(rows, method, min_symbols, "group"), sizes
+
+
+def _grouped(daily: pl.DataFrame, sizes: pl.DataFrame, by: str, horizons: Sequence[int]) -> pl.DataFrame:
     parts = []
-    for group in rows["group"].unique().sort():
+    for group in sizes["group"].unique().sort():
         part = _summary(daily.filter(pl.col("group") == group), horizons, "hac", 0, 0)
         parts.append(part.with_columns(grouping=pl.lit(by), group=pl.lit(group)))
     empty = pl.DataFrame(schema={"horizon": pl.Int16, "mean_ic": pl.Float64, **ESTIMATE, "grouping": pl.String, "group": pl.String})

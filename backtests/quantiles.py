@@ -7,12 +7,15 @@ uses scores alone, never whether a label exists.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import polars as pl
 
 from backtests.cross_sections import quantile_groups
 from backtests.inference import newey_west_mean
-from backtests.scored import ESTIMATE, estimate_row, hac_lags, joined, labels_of, rows_before, run_lengths, scores_of
+from backtests.labels import Labels
+from backtests.scored import ESTIMATE, by_horizon, estimate_row, hac_lags, horizons_of, rows_before, run_lengths, scores_of, sessions_of
 from research.errors import UsageError
 
 __all__ = ["members", "quantile_returns", "quantile_series", "quantile_turnover", "spread_returns"]
@@ -33,7 +36,7 @@ def members(score: pl.DataFrame, *, quantiles: int = 5) -> pl.DataFrame:
     return _members(scores_of(score), quantiles).select("session", "symbol", "quantile").drop_nulls()
 
 
-def quantile_series(score: pl.DataFrame, labels: pl.DataFrame, *, quantiles: int = 5) -> pl.DataFrame:
+def quantile_series(score: pl.DataFrame, labels: Labels, *, quantiles: int = 5) -> pl.DataFrame:
     """Return the mean forward return of each quantile in each session.
 
     Returns
@@ -42,10 +45,11 @@ def quantile_series(score: pl.DataFrame, labels: pl.DataFrame, *, quantiles: int
         ``horizon, quantile, session, forward_return, n_symbols``, where ``quantile`` is ``1`` … or ``spread``, the highest less the lowest
         in the sessions that have both.
     """
-    return _series(joined(_members(scores_of(score), quantiles), labels_of(labels)), quantiles)
+    parts = [_means(part) for part in by_horizon(_members(scores_of(score), quantiles), labels)]
+    return _series(pl.concat([_NO_MEANS, *parts]), quantiles)
 
 
-def quantile_returns(score: pl.DataFrame, labels: pl.DataFrame, *, quantiles: int = 5) -> pl.DataFrame:
+def quantile_returns(score: pl.DataFrame, labels: Labels, *, quantiles: int = 5) -> pl.DataFrame:
     """Return the mean forward return of each score quantile, and of the top minus the bottom one.
 
     Means of a session (:func:`quantile_series`) are averaged over sessions with Newey–West errors.
@@ -55,8 +59,7 @@ def quantile_returns(score: pl.DataFrame, labels: pl.DataFrame, *, quantiles: in
     DataFrame
         ``horizon, quantile`` (String: ``1`` … and ``spread``), ``mean_forward_return, std_error, t, p_value, ci_low, ci_high, n`` sessions.
     """
-    horizons = [int(h) for h in labels["horizon"].unique().sort()]
-    return _summary(quantile_series(score, labels, quantiles=quantiles), horizons, quantiles)
+    return _summary(quantile_series(score, labels, quantiles=quantiles), horizons_of(labels), quantiles)
 
 
 def quantile_turnover(score: pl.DataFrame, *, quantiles: int = 5, lag: int = 1) -> pl.DataFrame:
@@ -84,7 +87,7 @@ def quantile_turnover(score: pl.DataFrame, *, quantiles: int = 5, lag: int = 1) 
     )
 
 
-def spread_returns(score: pl.DataFrame, labels: pl.DataFrame, *, horizon: int, quantiles: int = 5, cost: float = 0.0) -> pl.DataFrame:
+def spread_returns(score: pl.DataFrame, labels: Labels, *, horizon: int, quantiles: int = 5, cost: float = 0.0) -> pl.DataFrame:
     """Return the returns of a portfolio that holds the top quantile and is short the bottom one, periods end to end.
 
     It is formed in every ``horizon``-th session of the labels, one long and one short, equally weighted, and held over the label. A period
@@ -108,7 +111,12 @@ def spread_returns(score: pl.DataFrame, labels: pl.DataFrame, *, horizon: int, q
     """
     if not cost >= 0:
         raise UsageError(f"cost came as {cost}; expected a fraction of the traded value, 0 or more.")
-    return _spread(joined(_members(scores_of(score), quantiles), labels_of(labels)), labels, horizon, quantiles, cost)
+    known = horizons_of(labels)
+    if horizon not in known:
+        raise UsageError(f"horizon came as {horizon}; the labels have {', '.join(map(str, known)) or 'none'}.")
+    held = next(islice(by_horizon(_members(scores_of(score), quantiles), labels), known.index(horizon), None))
+    days = sessions_of(labels, horizon).to_frame("session")
+    return _spread(held, days, horizon, quantiles, cost)
 
 
 def _members(scores: pl.DataFrame, quantiles: int) -> pl.DataFrame:
@@ -121,13 +129,21 @@ def _members(scores: pl.DataFrame, quantiles: int) -> pl.DataFrame:
     return scores.with_columns(quantile=pl.Series(group, dtype=pl.Int32).replace(0, None))
 
 
-def _series(held: pl.DataFrame, quantiles: int) -> pl.DataFrame:
-    means = (
+_NO_MEANS = pl.DataFrame(
+    schema={"horizon": pl.Int16, "quantile": pl.Int32, "session": pl.Date, "forward_return": pl.Float64, "n_symbols": pl.Int64}
+)
+
+
+def _means(held: pl.DataFrame) -> pl.DataFrame:
+    return (
         held.drop_nulls("quantile")
         .group_by("horizon", "quantile", "session")
         .agg(pl.col("forward_return").mean(), n_symbols=pl.len().cast(pl.Int64))
         .sort("horizon", "quantile", "session")
     )
+
+
+def _series(means: pl.DataFrame, quantiles: int) -> pl.DataFrame:
     top, bottom = (means.filter(pl.col("quantile") == q).drop("quantile") for q in (quantiles, 1))
     spread = top.join(bottom, on=["horizon", "session"], suffix="_low").select(
         "horizon",
@@ -150,14 +166,10 @@ def _summary(series: pl.DataFrame, horizons: list[int], quantiles: int) -> pl.Da
     return pl.DataFrame(rows, schema={"horizon": pl.Int16, "quantile": pl.String, "mean_forward_return": pl.Float64, **ESTIMATE})
 
 
-def _spread(held: pl.DataFrame, labels: pl.DataFrame, horizon: int, quantiles: int, cost: float) -> pl.DataFrame:
-    days = labels.filter(pl.col("horizon") == horizon).select(pl.col("session").unique().sort())
-    if days.is_empty():
-        known = ", ".join(str(h) for h in labels["horizon"].unique().sort())
-        raise UsageError(f"horizon came as {horizon}; the labels have {known or 'none'}.")
+def _spread(held: pl.DataFrame, days: pl.DataFrame, horizon: int, quantiles: int, cost: float) -> pl.DataFrame:
     grid = days.gather_every(horizon).with_columns(_at=pl.int_range(pl.len(), dtype=pl.Int64))
     ends = (
-        held.filter((pl.col("horizon") == horizon) & pl.col("quantile").is_in([1, quantiles]))
+        held.filter(pl.col("quantile").is_in([1, quantiles]))
         .join(grid, on="session", how="inner")
         .with_columns(_n=pl.len().over("session", "quantile"), _sides=pl.col("quantile").n_unique().over("session"))
         .filter(pl.col("_sides") == 2)

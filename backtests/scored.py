@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from backtests.inference import MeanEstimate
+from backtests.labels import ForwardReturns, Labels
 from backtests.schemas import LABELS
+from backtests.symbol_codes import in_order
 from research.errors import UsageError
 from research.schemas import Table
 from signals.schemas import SIGNALS
 
-__all__ = ["ESTIMATE", "estimate_row", "hac_lags", "joined", "labels_of", "rows_before", "rows_in", "run_lengths", "scored", "scores_of"]
+__all__ = [
+    "ESTIMATE", "by_horizon", "estimate_row", "hac_lags", "horizons_of", "joined", "labels_of", "rows_before", "rows_in",
+    "run_lengths", "scores_of", "sessions_of",
+]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,11 +36,14 @@ def scores_of(score: pl.DataFrame) -> pl.DataFrame:
         When it holds several signals.
     """
     signals = score if _plain(score, SIGNALS, "score", "signal") else SIGNALS.validate(score)
-    names = signals["signal"].unique().to_list()
+    names = signals.select(pl.col("signal").unique()).to_series().to_list()
     if len(names) > 1:
         raise UsageError(f"The scores hold {len(names)} signals ({', '.join(sorted(names))}); filter to one.")
-    found = signals.select("session", "symbol", "score").sort("session", "symbol")
-    if _doubled(found, "session", "symbol"):
+    found = signals.select("session", "symbol", "score")
+    if in_order(found, "session", "symbol", strictly=True):
+        return found
+    found = found.sort("session", "symbol")
+    if not in_order(found, "session", "symbol", strictly=True):
         SIGNALS.validate(score)
     return found
 
@@ -42,22 +52,51 @@ def labels_of(labels: pl.DataFrame) -> pl.DataFrame:
     """Return ``horizon, session, symbol, forward_return`` of a ``labels`` table, sorted by the first three."""
     checked = labels if _plain(labels, LABELS, "forward_return", "horizon") else LABELS.validate(labels)
     found = checked.select("horizon", "session", "symbol", "forward_return").sort("horizon", "session", "symbol")
-    if _doubled(found, "horizon", "session", "symbol"):
+    if not in_order(found, "horizon", "session", "symbol", strictly=True):
         LABELS.validate(labels)
     return found
 
 
-def scored(score: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Return ``horizon, session, symbol, score, forward_return`` of the rows that have both, sorted by the first three.
+def horizons_of(labels: Labels) -> list[int]:
+    """Return the horizons of the labels, ascending."""
+    return labels.horizons if isinstance(labels, ForwardReturns) else [int(h) for h in labels["horizon"].unique().sort()]
+
+
+def sessions_of(labels: Labels, horizon: int) -> pl.Series:
+    """Return the sessions that have a label of the horizon, ascending."""
+    if isinstance(labels, ForwardReturns):
+        return labels.sessions(horizon)
+    return labels.filter(pl.col("horizon") == horizon).select(pl.col("session").unique().sort()).to_series()
+
+
+def by_horizon(scores: pl.DataFrame, labels: Labels) -> Iterator[pl.DataFrame]:
+    """Yield, for one horizon after the other, the rows that have a score and a label, sorted by session and symbol.
+
+    All horizons at once would take several times the memory of the bars.
 
     Parameters
     ----------
-    score
-        ``signals`` table of one signal.
+    scores
+        :func:`scores_of`, with more columns or without.
     labels
-        ``labels`` table.
+        ``labels`` table, or :func:`backtests.labels.returns_ahead`.
+
+    Yields
+    ------
+    DataFrame
+        ``horizon, session, symbol, forward_return`` and the other columns of ``scores``.
     """
-    return joined(scores_of(score), labels_of(labels))
+    if isinstance(labels, ForwardReturns):
+        for horizon, values in labels.beside(scores["session"], scores["symbol"]):
+            found = pl.Series("forward_return", values)
+            told = scores.with_columns(found).filter(found.is_finite()).with_columns(horizon=pl.lit(horizon, dtype=pl.Int16))
+            yield told.select(
+                "horizon", "session", "symbol", "forward_return", pl.exclude("horizon", "session", "symbol", "forward_return")
+            )
+        return
+    checked = labels_of(labels)
+    for horizon in horizons_of(labels):
+        yield joined(scores, checked.filter(pl.col("horizon") == horizon))
 
 
 def joined(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
@@ -121,10 +160,6 @@ def _plain(frame: pl.DataFrame, table: Table, number: str, key: str) -> bool:
         pl.any_horizontal([pl.col(name).is_null().any() for name in used]) | ~pl.col(number).is_finite().all() | low.any()
     )
     return not faults.item() and (key != "horizon" or frame.filter(pl.col("horizon") < 1).is_empty())
-
-
-def _doubled(ordered: pl.DataFrame, *key: str) -> bool:
-    return bool(ordered.select(pl.all_horizontal([pl.col(name) == pl.col(name).shift() for name in key]).any()).item())
 
 
 def hac_lags(n: int, horizon: int) -> int:

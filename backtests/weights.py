@@ -9,7 +9,9 @@ from __future__ import annotations
 import polars as pl
 
 from backtests.schemas import WEIGHTS
+from backtests.symbol_codes import in_order
 from research.errors import SchemaError, UsageError
+from signals.transforms import sessions_at_once
 
 __all__ = ["proportional_weights", "quantile_weights", "rank_weights"]
 
@@ -52,19 +54,22 @@ def quantile_weights(score: pl.DataFrame, quantiles: int = 5, gross: float = 1.0
     if quantiles < least:
         raise UsageError(f"quantiles came as {quantiles}; expected at least {least}: {sides} group is held.")
     view = _view(score, gross)
-    size = pl.len().over("session") // quantiles
     side = gross if long_only else gross / 2
+    return _table(pl.concat([_ends_held(part, quantiles, side, long_only) for part in sessions_at_once(view)]))
+
+
+def _ends_held(view: pl.DataFrame, quantiles: int, side: float, long_only: bool) -> pl.DataFrame:
     ranked = view.sort(["session", "score", "symbol"], descending=[False, True, False]).with_columns(
         _rank=pl.int_range(pl.len()).over("session"),
         _n=pl.len().over("session"),
-        _size=size,
+        _size=pl.len().over("session") // quantiles,
         _spread=pl.col("score").max().over("session") - pl.col("score").min().over("session"),
     )
     in_top, in_bottom = pl.col("_rank") < pl.col("_size"), pl.col("_rank") >= pl.col("_n") - pl.col("_size")
     share = side / pl.col("_size")
     weight = pl.when(in_top).then(share).otherwise(0.0 if long_only else pl.when(in_bottom).then(-share).otherwise(0.0))
     held = ranked.filter((pl.col("_size") >= 1) & ((pl.col("_spread") > 0) | (pl.lit(quantiles) == 1)))
-    return _table(held.with_columns(weight=weight))
+    return held.select("session", "symbol", weight=weight).filter(pl.col("weight") != 0)
 
 
 def proportional_weights(score: pl.DataFrame, gross: float = 1.0, long_only: bool = False) -> pl.DataFrame:
@@ -119,7 +124,7 @@ def _view(score: pl.DataFrame, gross: float) -> pl.DataFrame:
             raise SchemaError("signals", name, f"columns {', '.join(score.columns) or '(none)'}", f"a column {name} ({dtype})")
         if score.schema[name] != dtype:
             raise SchemaError("signals", name, str(score.schema[name]), str(dtype))
-    if "signal" in score.columns and score["signal"].n_unique() > 1:
+    if "signal" in score.columns and score.select(pl.col("signal").n_unique()).item() > 1:
         names = ", ".join(sorted(score["signal"].unique().drop_nulls().to_list())[:5])
         raise UsageError(f"The score frame holds several signals ({names}); expected one: filter it by signal, or combine them first.")
     broken = score.filter(
@@ -135,6 +140,8 @@ def _view(score: pl.DataFrame, gross: float) -> pl.DataFrame:
             example,
         )
     view = score.select("session", "symbol", "score").drop_nulls("score")
+    if in_order(view, "session", "symbol", strictly=True):
+        return view
     doubled = view.select("session", "symbol").is_duplicated() if view.height else pl.Series([], dtype=pl.Boolean)
     if doubled.any():
         raise SchemaError(

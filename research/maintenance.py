@@ -86,7 +86,7 @@ class Vacuumed:
 def stored_tables(store: Store) -> list[str]:
     """Return the names of the tables that are stored under a home, declared in this package or not, sorted."""
     if not store.home.is_dir():
-        raise StoreError(f"There is no home folder at {store.home}; name one that holds tables with --home.")
+        raise UsageError(f"There is no home folder at {store.home}; name one that holds tables with --home.")
     return sorted(path.parent.name for path in store.home.glob("*/_delta_log"))
 
 

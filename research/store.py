@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from research import schemas
 from research.errors import StoreError, UsageError
 from research.schemas import INSTANT, Table
 from research.store_files import written
-from research.store_layout import conform, described, differences, refuse_misfit, unseen
+from research.store_layout import conform, described, differences, in_key_order, refuse_misfit, unseen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -149,16 +149,34 @@ class Store:
         span = (new[order].min(), new[order].max()) if new.height else (None, None)
         return Written(table.name, new.height, frame.height, *span, path, 0 if stored is None else int(stored.version()))
 
-    def read(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.DataFrame:
+    def read(
+        self, table: str | Table, *, columns: Sequence[str] = (), where: pl.Expr | None = None, asof: datetime | str | None = None,
+        version: int | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
         """Return a table, sorted by its key; see :meth:`scan`.
+
+        Parameters
+        ----------
+        table, asof, version
+            As in :meth:`scan`.
+        columns
+            Names wanted; those of the key come with them. Without it all: what is not named is not read.
+        where
+            Which rows are wanted. Ranges of key and clock reach the files: what lies outside them is not read.
 
         Raises
         ------
+        UsageError
+            When there is no home folder, or a column is not one of the table's.
         StoreError
             Also when a stored file is damaged.
         """
         declared = self._table(table)
         lazy = self.scan(declared, asof=asof, version=version)
+        if where is not None:
+            lazy = lazy.filter(where)
+        if columns:
+            lazy = lazy.select(_named(declared, columns, lazy.collect_schema().names()))
         try:
             frame = lazy.collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -168,7 +186,7 @@ class Store:
                 else "a file of it is damaged: restore the folder from a copy, or read an older version"
             )
             raise StoreError(f"Table {declared.name} of {self.home} cannot be read ({_first_line(error)}); {wrong}.") from error
-        return frame.sort(declared.key)
+        return in_key_order(declared, frame)
 
     def scan(self, table: str | Table, *, asof: datetime | str | None = None, version: int | None = None) -> pl.LazyFrame:
         """Return a lazy table.
@@ -182,11 +200,17 @@ class Store:
             Aware instant (or ISO 8601 text with an offset): only rows with ``clock < asof`` are returned, strictly.
         version
             Delta version to read (time travel); the newest by default.
+
+        Raises
+        ------
+        UsageError
+            When there is no home folder.
         """
         declared = self._table(table)
         if not self.home.exists():
-            raise StoreError(
-                f"There is no home folder at {self.home}; run `tidings ingest` or `tidings prices` with --home {self.home} first."
+            raise UsageError(
+                f"There is no home folder at {self.home}; name another one with --home, or fill this one: "
+                f"`tidings ingest PATH --home {self.home}`, `tidings prices files PATH --home {self.home}`."
             )
         if version is None and self._pins is not None:
             version = self._pins.get(declared.name, -1)
@@ -354,6 +378,14 @@ def as_instant(value: datetime | str) -> datetime:
     if value.tzinfo is None:
         raise UsageError(f"The instant {value.isoformat()} has no offset; expected one, such as {value.isoformat()}+08:00.")
     return value.astimezone(UTC)
+
+
+def _named(table: Table, columns: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the key and ``columns``, in the order of the table."""
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise UsageError(f"Column {unknown[0]!r} of table {table.name} was asked for; expected some of {', '.join(known)}.")
+    return [name for name in known if name in table.key or name in columns]
 
 
 def _short(value: object) -> str:

@@ -17,7 +17,9 @@ from research.schemas import INSTANT, Column, Table
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["ROW_GROUP", "clustered", "conform", "dates", "described", "differences", "overlap", "refuse_misfit", "unseen"]
+__all__ = [
+    "ROW_GROUP", "clustered", "conform", "dates", "described", "differences", "in_key_order", "overlap", "refuse_misfit", "unseen",
+]  # fmt: skip
 
 #: rows of a row group: about 65 symbols of one year, the least a read of one symbol decodes. Half of it costs a range of dates a fifth more
 ROW_GROUP = 16_384
@@ -28,6 +30,46 @@ def clustered(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     if found := dates(table):
         return frame.sort(pl.col(found[0]).dt.year(), *table.key)
     return frame.sort(*([] if table.clock is None else [table.clock]), *table.key)
+
+
+def in_key_order(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return ``frame`` sorted by the key of its table; it empties ``frame``, so that no more than one column is there twice.
+
+    Where few values make up the first part of the key (the symbols of bars), the key is packed into one whole number, which sorts in a
+    tenth of the time that texts take.
+    """
+    packed = _packed(frame.select(table.key))
+    if packed is None:
+        return frame.sort(table.key)
+    if packed.is_sorted():
+        return frame
+    order = packed.arg_sort()
+    del packed
+    return pl.DataFrame([frame.drop_in_place(name).rechunk().gather(order) for name in frame.columns])
+
+
+def _packed(key: pl.DataFrame) -> pl.Series | None:
+    """Return a whole number a row that sorts as the rows of ``key`` do; ``None`` where it does not fit, or would not pay."""
+    packed, room = pl.repeat(0, key.height, dtype=pl.Int64, eager=True), 2**62
+    for column in key.get_columns():
+        if column.null_count() or column.is_empty():
+            return None
+        if column.dtype == pl.String:
+            values = column.unique().sort()
+            if 4 * len(values) > len(column):
+                return None
+            part, size = column.cast(pl.Enum(values)).to_physical().cast(pl.Int64), len(values)
+        elif column.dtype.is_temporal() or column.dtype.is_integer():
+            whole = column.to_physical().cast(pl.Int64)
+            low, high = (int(end) for end in whole.to_frame("n").select(low=pl.col("n").min(), high=pl.col("n").max()).row(0))
+            part, size = whole - low, high - low + 1
+        else:
+            return None
+        room //= size
+        if not room:
+            return None
+        packed = packed * size + part
+    return packed
 
 
 def overlap(table: Table, frame: pl.DataFrame) -> pl.Expr:

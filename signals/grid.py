@@ -14,6 +14,7 @@ __all__ = ["by_symbol", "grid", "laid"]
 
 #: more days than a date has since 1970, so that market and day make one number
 _DAYS = 1 << 24
+_DAY = pl.col("session").to_physical().cast(pl.Int64)
 
 
 def grid(seen: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
@@ -22,9 +23,17 @@ def grid(seen: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
     Sorted by symbol and session; symbols of markets that ``cutoffs`` does not have are left out.
     """
     first = seen.group_by("symbol").agg(first=pl.col("session").min()).sort("symbol")
-    first = first.with_columns(mic=calendar_of(first["symbol"]))
-    rows = first.join(cutoffs.sort("mic", "session"), on="mic", how="inner", maintain_order="left_right")
-    return rows.filter(pl.col("session") >= pl.col("first")).select("session", "symbol", "asof")
+    market = _markets(cutoffs)
+    first = first.with_columns(_market=calendar_of(first["symbol"]).replace_strict(market, default=None, return_dtype=pl.Int64))
+    first = first.drop_nulls("_market")
+    clock = cutoffs.sort("mic", "session")
+    days = clock.select(pl.col("mic").replace_strict(market, return_dtype=pl.Int64) + _DAY).to_series().to_numpy()
+    began = np.searchsorted(days, first.select(pl.col("_market") + pl.col("first").to_physical().cast(pl.Int64)).to_series().to_numpy())
+    counts = np.searchsorted(days, (first["_market"] + _DAYS).to_numpy()) - began
+    # Row of the grid less what is constant for a symbol = place on the clock.
+    place = pl.Series(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - began, counts), dtype=pl.UInt32)
+    symbols = first["symbol"].gather(np.repeat(np.arange(first.height), counts))
+    return pl.DataFrame([clock["session"].gather(place), symbols, clock["asof"].gather(place)])
 
 
 def laid(frame: pl.DataFrame, rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.DataFrame:
@@ -33,20 +42,19 @@ def laid(frame: pl.DataFrame, rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.D
     Null where ``rows`` has no row; a row of ``rows`` that is not on the grid is left out.
     """
     starts = _starts(frame).with_row_index("_symbol")
-    market = {mic: number * _DAYS for number, mic in enumerate(cutoffs["mic"].unique(maintain_order=True).to_list())}
+    market = _markets(cutoffs)
     starts = starts.with_columns(_market=calendar_of(starts["symbol"]).replace_strict(market, return_dtype=pl.Int64))
-    day = pl.col("session").to_physical().cast(pl.Int64)
     clock = cutoffs.sort("mic", "session").select(
-        _day=pl.col("mic").replace_strict(market, return_dtype=pl.Int64) + day, _place=pl.int_range(pl.len(), dtype=pl.Int64)
+        _day=pl.col("mic").replace_strict(market, return_dtype=pl.Int64) + _DAY, _place=pl.int_range(pl.len(), dtype=pl.Int64)
     )
     # Row of the grid = place on the clock + what is constant for a symbol.
-    starts = starts.with_columns(_day=pl.col("_market") + day).join(clock, on="_day", how="left", maintain_order="left")
+    starts = starts.with_columns(_day=pl.col("_market") + _DAY).join(clock, on="_day", how="left", maintain_order="left")
     starts = starts.select("symbol", "_market", "_start", _shift=pl.col("_start") - pl.col("_place"))
     at = (
         rows.select("symbol", "session")
         .with_row_index("_from")
         .join(starts, on="symbol", how="inner")
-        .with_columns(_day=pl.col("_market") + day)
+        .with_columns(_day=pl.col("_market") + _DAY)
         .join(clock, on="_day", how="inner")
         .select("_from", "_start", _at=pl.col("_place") + pl.col("_shift"))
         .filter(pl.col("_at") >= pl.col("_start"))
@@ -60,6 +68,11 @@ def laid(frame: pl.DataFrame, rows: pl.DataFrame, cutoffs: pl.DataFrame) -> pl.D
 def by_symbol(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame that is sorted by symbol with the symbols as ascending numbers: windows over them need no comparison of text."""
     return frame.with_columns(symbol=pl.col("symbol").rle_id().set_sorted())
+
+
+def _markets(cutoffs: pl.DataFrame) -> dict[str, int]:
+    """Return of each market the number that its days begin at, ascending by name."""
+    return {mic: number * _DAYS for number, mic in enumerate(cutoffs["mic"].unique().sort().to_list())}
 
 
 def _starts(frame: pl.DataFrame) -> pl.DataFrame:

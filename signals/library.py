@@ -11,9 +11,11 @@ links, facts and closed bars add to it) and evaluates those whose inputs were gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import update_wrapper
+from typing import ParamSpec
 
 import polars as pl
 
@@ -29,6 +31,8 @@ from signals.stated import market_fact, sector_fact, symbol_fact
 
 __all__ = ["EVENT_TYPES", "library", "library_parts"]
 
+_Options = ParamSpec("_Options")
+
 #: event groups with an indicator and a clock of their own
 EVENT_TYPES = (
     "earnings", "guidance", "analyst_rating", "mna", "buyback", "shareholder_reduction", "regulation_investigation",
@@ -40,57 +44,6 @@ _KEY = ("symbol", "session")
 _SECTION_INPUTS = ("tone_mean_5", "news_5")
 #: market whose industries the brokers' weeklies speak of
 _WEEKLIES = "XSHG"
-
-
-def library(
-    events: pl.DataFrame,
-    mentions: pl.DataFrame,
-    sessions: pl.DataFrame,
-    *,
-    documents: pl.DataFrame | None = None,
-    facts: pl.DataFrame | None = None,
-    bars: pl.DataFrame | None = None,
-    instruments: pl.DataFrame | None = None,
-    benchmark: str | None = None,
-    source_weights: Mapping[str, float] | None = None,
-    event_types: Sequence[str] = EVENT_TYPES,
-    names: Sequence[str] = (),
-    lead: timedelta = LEAD,
-    asof: datetime | str | None = None,
-) -> pl.DataFrame:
-    """Return the ``features`` table: one row per (session, symbol) from the symbol's first news on, sorted by symbol and session.
-
-    Parameters
-    ----------
-    events, mentions, sessions, documents, source_weights, event_types, lead, asof
-        See :func:`signals.panel.panel`. Begin ``sessions`` some 250 sessions before the first row you need, so that long windows are full.
-    facts, bars, instruments
-        Tables of :mod:`research`. Features that need a table that is not given are left out; the sector features of ``facts`` need
-        ``instruments`` too.
-    benchmark
-        See :func:`signals.closed_bars.closed_bars`.
-    names
-        The features wanted; without it all. Fewer take less time and memory.
-
-    Raises
-    ------
-    UsageError
-        When one of ``names`` is no feature of the tables given.
-
-    Notes
-    -----
-    Every value of a row uses only rows with ``available_at < asof`` of that row. Formulas, windows and null rules: ``docs/features.md``.
-    """
-    clock = cutoffs(sessions, lead=lead, asof=asof)
-    plan = _plan(documents, facts, bars, instruments, event_types, names)
-    frame = panel(
-        events, mentions, sessions, documents=documents, source_weights=source_weights, event_types=event_types, lead=lead, asof=asof
-    )
-    links = _linked_symbols(mentions, instruments) if plan.linked else {}
-    told = told_of(mentions, clock) if plan.linked else mentions
-    frame = _gathered(frame, told, clock, links, facts=facts, bars=bars, instruments=instruments, benchmark=benchmark)
-    rows = by_symbol(frame).with_columns(**plan.own).with_columns(**plan.section, **plan.after)
-    return FEATURES.validate(rows.with_columns(frame["symbol"]).select("session", "symbol", "asof", *plan.wanted))
 
 
 def library_parts(
@@ -110,9 +63,28 @@ def library_parts(
     asof: datetime | str | None = None,
     at_once: int = 500,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of :func:`library` in the same order, ``at_once`` (at least 1) symbols at a time: the memory is that of one part.
+    """Yield the rows of :func:`library` in the same order, ``at_once`` symbols at a time: the memory is that of one part.
 
     What compares a symbol with the others of its session is formed first, from two narrow columns of all symbols.
+
+    Parameters
+    ----------
+    events, mentions, sessions, documents, source_weights, event_types, lead, asof
+        See :func:`signals.panel.panel`. Begin ``sessions`` some 250 sessions before the first row you need, so that long windows are full.
+    facts, bars, instruments
+        Tables of :mod:`research`. Features that need a table that is not given are left out; the sector features of ``facts`` need
+        ``instruments`` too.
+    benchmark
+        See :func:`signals.closed_bars.closed_bars`.
+    names
+        The features wanted; without it all. Fewer take less time and memory.
+    at_once
+        Symbols of a part, at least 1; the values are the same whatever it is.
+
+    Raises
+    ------
+    UsageError
+        When one of ``names`` is no feature of the tables given, or ``at_once`` is below 1.
     """
     if at_once < 1:
         raise UsageError(f"at_once came as {at_once}; expected at least 1 symbol.")
@@ -144,15 +116,9 @@ def library_parts(
         named = of(mentions, chunk)
         texts = None if documents is None else documents.join(named.select("doc_id").unique(), on="doc_id", how="semi")
         frame = panel(
-            of(events, chunk),
-            named,
-            sessions,
-            documents=texts,
-            source_weights=source_weights,
-            event_types=event_types,
-            lead=lead,
+            of(events, chunk), named, sessions, documents=texts, source_weights=source_weights, event_types=event_types, lead=lead,
             asof=asof,
-        )
+        )  # fmt: skip
         frame = _gathered(
             frame, told, clock, {name: of(found, chunk) for name, found in links.items()}, facts=facts,
             bars=None if bars is None else of(bars, chunk), instruments=instruments, benchmark=benchmark, market=market,
@@ -162,6 +128,27 @@ def library_parts(
             rows, done = rows.hstack(beside.slice(done, rows.height)), done + rows.height
         rows = rows.with_columns(**plan.after).with_columns(frame["symbol"])
         yield FEATURES.validate(rows.select("session", "symbol", "asof", *plan.wanted))
+
+
+def _whole(parts: Callable[_Options, Iterator[pl.DataFrame]]) -> Callable[_Options, pl.DataFrame]:
+    """Return :func:`library`: it takes what ``parts`` takes, and no list of it stands twice."""
+
+    def library(*tables: _Options.args, **options: _Options.kwargs) -> pl.DataFrame:
+        """Return the ``features`` table: one row per (session, symbol) from the symbol's first news on, sorted by symbol and session.
+
+        Arguments and errors are those of :func:`library_parts`, which yields the same rows in parts.
+
+        Notes
+        -----
+        Every value of a row uses only rows with ``available_at < asof`` of that row. Formulas, windows and null rules:
+        ``docs/features.md``.
+        """
+        return pl.concat(parts(*tables, **options))
+
+    return update_wrapper(library, parts, assigned=())
+
+
+library = _whole(library_parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from research.errors import SchemaError
+from research.errors import SchemaError, UsageError
 from research.instruments import in_effect
 from research.schemas import INSTRUMENTS, MENTIONS
 from signals.pointintime import assign_everywhere, calendar_of
@@ -59,6 +59,11 @@ def co_mentions(
     -------
     DataFrame
         ``weight`` is the number of documents that name both; a link is true for the sessions of one month.
+
+    Raises
+    ------
+    UsageError
+        When symbols² × months × documents of a pair reach 2⁶³.
     """
     rows = MENTIONS.validate(mentions).filter(pl.col("role") != "source")
     # A document of the last day waits a month: no market opens its first session before that day is over in UTC.
@@ -89,6 +94,7 @@ def _strongest(counted: pl.DataFrame, names: pl.Series, months: int, peers: int)
     span = int(np.ptp(month)) + months + 1 if len(month) else 1
     count = counted["_count"].cast(pl.Int64).to_numpy()
     most = int(count.max(initial=0)) + 1
+    _require_room(n, span, most)
     ahead = ((one * n + other) * span + month - first)[:, None] + np.arange(1, months + 1)
     link, count = np.divmod(np.sort((ahead * most + count[:, None]).ravel()), most)
     begins = np.flatnonzero(np.diff(link, prepend=-1))
@@ -96,6 +102,7 @@ def _strongest(counted: pl.DataFrame, names: pl.Series, months: int, peers: int)
     pair, month = np.divmod(link, span)
     one, other = np.divmod(pair, n)
     most = int(weight.max(initial=0)) + 1
+    _require_room(n, span, most)
     ranked = np.sort(((one * span + month) * most + most - 1 - weight) * n + other)
     begins = np.flatnonzero(np.diff(ranked // (most * n), prepend=-1))
     ranked = ranked[np.arange(len(ranked)) - np.repeat(begins, np.diff(begins, append=len(ranked))) < peers]
@@ -110,6 +117,15 @@ def _strongest(counted: pl.DataFrame, names: pl.Series, months: int, peers: int)
     return found.select(
         "symbol", "peer", valid_from=valid_from, valid_to=valid_from.dt.month_end(), weight=pl.col("weight").cast(pl.Float64)
     )
+
+
+def _require_room(symbols: int, months: int, documents: int) -> None:
+    """Refuse what does not fit into one whole number: two symbols, a month and a count of documents."""
+    if symbols * symbols * months * documents >= 2**63:
+        raise UsageError(
+            f"Links among {symbols:,} symbols over {months:,} months with up to {documents - 1:,} shared documents do not fit into whole "
+            "numbers of 64 bits; expected fewer: pass the mentions of one market or of a shorter span, or fewer months."
+        )
 
 
 def spillover(mentions: pl.DataFrame, links: pl.DataFrame, cutoffs: pl.DataFrame, *, name: str) -> pl.DataFrame:

@@ -41,6 +41,7 @@ def panel(
     documents: pl.DataFrame | None = None,
     source_weights: Mapping[str, float] | None = None,
     event_types: Sequence[str] = (),
+    columns: Sequence[str] = (),
     lead: timedelta = LEAD,
     asof: datetime | str | None = None,
 ) -> pl.DataFrame:
@@ -59,6 +60,8 @@ def panel(
         Weight of each source in ``source_tone``; a source that is not named weighs 1.
     event_types
         Types (or whole groups) that get a count column of their own, named by :func:`event_column`.
+    columns
+        Which of the columns below are wanted; without it all. Fewer take less memory.
     lead, asof
         See :func:`signals.pointintime.cutoffs`.
 
@@ -109,13 +112,19 @@ def panel(
     parts = [_mentioned(known), _happened(happened.sort(*_KEY, "event_id"), event_types)]
     if documents is not None:
         parts.append(_documented(known, DOCUMENTS.validate(documents), source_weights or {}))
+    every = ["session", "symbol", "asof", *(name for part in parts for name in part.columns if name not in _KEY), "tone"]
+    if unknown := [name for name in columns if name not in every]:
+        raise UsageError(f"Column {unknown[0]!r} of the panel was asked for; with the tables given there are {', '.join(every[3:])}.")
+    wanted = {*every[:3], *columns} if columns else set(every)
+    needed = wanted | ({"net_tone", "tone_weight"} if "tone" in wanted else set())
     frame = grid(pl.concat([known.select(*_KEY), happened.select(*_KEY)]), clock)
     for part in parts:
-        frame = laid(frame, part, clock)
+        frame = laid(frame, part.select(name for name in part.columns if name in needed or name in _KEY), clock)
     absent = ("session", "symbol", "asof", "tone_max", "tone_min", "story_run")
     frame = frame.with_columns(pl.all().exclude(absent).fill_null(0.0))
-    tone = pl.when(pl.col("tone_weight") > 0).then(pl.col("net_tone") / pl.col("tone_weight"))
-    return frame.with_columns(tone=tone)
+    if "tone" in wanted:
+        frame = frame.with_columns(tone=pl.when(pl.col("tone_weight") > 0).then(pl.col("net_tone") / pl.col("tone_weight")))
+    return frame.select(name for name in every if name in wanted)
 
 
 def with_sectors(frame: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:

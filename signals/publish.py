@@ -187,9 +187,9 @@ def _latest(
             name: rows.filter(calendar_of(rows["symbol"]) == mic) if "symbol" in rows.columns else rows for name, rows in others.items()
         }
         frame = chosen.frame(events, mentions, calendar, documents=here.get("documents"), bars=here.get("bars"), asof=asof)
-        scores = chosen.scores(frame, run_id)
-        newest = calendar.filter(pl.col("open_at") <= asof)["session"].max()
-        parts.append(scores.filter(pl.col("session") == newest))
+        newest = calendar.filter(pl.col("open_at") <= asof).select(pl.col("session").max()).item()
+        if newest is not None:
+            parts.append(chosen.scores(frame, run_id, session=newest))
     return pl.concat(parts).sort("session", "symbol")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,7 +19,8 @@ from research.errors import SourceError, UsageError
 from research.schemas import content_id
 from research.store import Store, write_atomically
 from signals.features import decayed_sum, rolling_sum
-from signals.library import library
+from signals.grid import by_symbol
+from signals.library import library_parts
 from signals.panel import panel
 from signals.pointintime import LEAD, cutoffs
 from signals.stored_models import LinearModel, TextModel, dumps, loads
@@ -69,21 +70,26 @@ class Recipe:
         self, events: pl.DataFrame, mentions: pl.DataFrame, sessions: pl.DataFrame, *, documents: pl.DataFrame | None = None,
         bars: pl.DataFrame | None = None, lead: timedelta = LEAD, asof: datetime | str | None = None,
     ) -> pl.DataFrame:  # fmt: skip
-        """Return the frame :meth:`scores` takes: a panel, or features."""
+        """Return the frame :meth:`scores` takes: the columns of the panel it uses, or features."""
         _require(self.name, self.needs, documents, bars)
         if not self.columns:
-            return panel(events, mentions, sessions, lead=lead, asof=asof)
+            used = {*self.feature().meta.root_names(), "n_mentions"} - {"symbol", "session"}
+            return panel(events, mentions, sessions, columns=sorted(used), lead=lead, asof=asof)
         names = [*self.columns, f"news_{self.memory}"]
-        return library(events, mentions, sessions, documents=documents, bars=bars, names=names, lead=lead, asof=asof)
+        texts, prices = (table if name in self.needs else None for name, table in (("documents", documents), ("bars", bars)))
+        parts = library_parts(events, mentions, sessions, documents=texts, bars=prices, names=names, lead=lead, asof=asof)
+        return pl.concat(parts)
 
-    def scores(self, frame: pl.DataFrame, run_id: str = "") -> pl.DataFrame:
-        """Return the ``signals`` table of a frame of :meth:`frame`."""
+    def scores(self, frame: pl.DataFrame, run_id: str = "", *, session: date | None = None) -> pl.DataFrame:
+        """Return the ``signals`` table of a frame of :meth:`frame`; of one session only when it is named."""
         if self.columns:
             told = frame.filter(pl.col(f"news_{self.memory}") > 0)
-            features = told.with_columns(self.feature().alias("_feature"))
+            features = told.select("session", "symbol", "asof", self.feature().alias("_feature"))
         else:
-            features = frame.with_columns(self.feature().alias("_feature"), rolling_sum("n_mentions", self.memory).alias("_news"))
-            features = features.filter(pl.col("_news") > 0)
+            told = by_symbol(frame).select(self.feature().alias("_feature"), _told=rolling_sum("n_mentions", self.memory) > 0)
+            features = frame.select("session", "symbol", "asof").hstack(told).filter("_told")
+        if session is not None:
+            features = features.filter(pl.col("session") == session)
         return zscore(features, "_feature", name=self.name, horizon=self.horizon, run_id=run_id)
 
 
@@ -119,12 +125,15 @@ class StoredSignal:
             assert documents is not None
             return session_texts(mentions, documents, cutoffs(sessions, lead=lead, asof=asof))
         names = list(dict.fromkeys([*self.model.columns, f"news_{self.memory}"]))
-        return library(events, mentions, sessions, documents=documents, bars=bars, names=names, lead=lead, asof=asof)
+        parts = library_parts(events, mentions, sessions, documents=documents, bars=bars, names=names, lead=lead, asof=asof)
+        return pl.concat(parts)
 
-    def scores(self, frame: pl.DataFrame, run_id: str = "") -> pl.DataFrame:
+    def scores(self, frame: pl.DataFrame, run_id: str = "", *, session: date | None = None) -> pl.DataFrame:
         """Return the ``signals`` table of a frame of :meth:`frame`; nothing that was decided before the model had learned."""
         through = datetime.fromisoformat(self.model.fitted_through)
         later = frame.filter(pl.col("asof") > pl.lit(through))
+        if session is not None:
+            later = later.filter(pl.col("session") == session)
         if isinstance(self.model, TextModel):
             said = pl.Series("_feature", self.model.score(later["text"].to_list()) if later.height else [], dtype=pl.Float64)
         else:

@@ -6,7 +6,7 @@ Hong Kong share theirs, so form a panel for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from research.errors import SchemaError, UsageError
 from signals.schemas import SIGNALS
 
-__all__ = ["neutralise", "rank", "standardise", "winsorise", "zscore"]
+__all__ = ["neutralise", "rank", "sessions_at_once", "standardise", "winsorise", "zscore"]
 
 _SECTION = ("session", "asof")
+
+# Rows scored at once: the memory is theirs, not that of all sessions.
+_AT_ONCE = 1 << 20
 
 # Below this a spread is rounding error of equal values.
 _FLAT = 1e-12
@@ -145,16 +148,30 @@ def zscore(features: pl.DataFrame, column: str, *, name: str, horizon: int, shar
         raise SchemaError("features", column, f"columns {', '.join(features.columns)}", f"a column {column}")
     if "@" not in name:
         raise UsageError(f"A signal came named {name!r}; expected name@version, such as tone@1.")
+    # Constants of a whole frame take no memory.
+    named = [pl.lit(name).alias("signal"), pl.lit(horizon, dtype=pl.Int16).alias("horizon"), pl.lit(run_id).alias("run_id")]
+    rows = features.select("session", "symbol", "asof", column)
+    parts = [_scored(part, column, share, named).select("session", "symbol", "asof", "score") for part in sessions_at_once(rows)]
+    return pl.concat(parts).with_columns(*named).select(*SIGNALS.schema)
+
+
+def sessions_at_once(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield all rows, those of some sessions after those of others, in their own order: about a million at a time."""
+    days = rows["session"].unique().sort()
+    if rows.height <= _AT_ONCE or days.null_count():
+        yield rows
+        return
+    step = max(1, _AT_ONCE * len(days) // rows.height)
+    for i in range(0, len(days), step):
+        yield rows.filter(pl.col("session").is_between(days[i], days[min(i + step, len(days)) - 1]))
+
+
+def _scored(rows: pl.DataFrame, column: str, share: float, named: list[pl.Expr]) -> pl.DataFrame:
     value = pl.col("_value")
     scored = (
-        features.with_columns(_value=winsorise(column, share))
+        rows.with_columns(_value=winsorise(column, share))
         .with_columns(_mean=value.mean().over(_SECTION), _std=value.std().over(_SECTION))
         .filter(value.is_not_null() & (pl.col("_std") > _FLAT))
-        .with_columns(
-            score=(value - pl.col("_mean")) / pl.col("_std"),
-            signal=pl.lit(name),
-            horizon=pl.lit(horizon, dtype=pl.Int16),
-            run_id=pl.lit(run_id),
-        )
+        .with_columns(*named, score=(value - pl.col("_mean")) / pl.col("_std"))
     )
     return SIGNALS.validate(scored.select(*SIGNALS.schema).sort("session", "symbol"))

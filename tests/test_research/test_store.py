@@ -1,11 +1,15 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from research.errors import SchemaError, StoreError, UsageError
-from research.schemas import INSTRUMENTS, QUARANTINE, SESSIONS, Column, Table, content_id
+from research.schemas import BARS, INSTRUMENTS, QUARANTINE, SESSIONS, Column, Table, content_id
 from research.store import Store, as_instant
+from research.store_layout import in_key_order
 
 NOTES = Table(
     "notes",
@@ -68,8 +72,10 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(StoreError, match="is a file"):
         Store(tmp_path / "thesis.txt")
-    with pytest.raises(StoreError, match="no home folder"):
-        Store(tmp_path / "absent").read("documents")
+    absent = tmp_path / "absent"
+    with pytest.raises(UsageError, match=r"no home folder at .*absent; name another one with --home, or fill this one"):
+        Store(absent).read("documents")
+    assert Store(absent).versions() == {} and not absent.exists()
 
 
 def test_bad_frames_write_nothing(tmp_path):
@@ -119,3 +125,46 @@ def test_a_stored_table_that_is_not_declared_is_read_by_name(tmp_path):
     for name in ("note", "../home/notes", ""):
         with pytest.raises(UsageError, match="a table stored in"):
             store.read(name)
+
+
+def bars(days=40, names=30):
+    """Bars of random days; each write is sorted by year and symbol, so that the table as a whole is not."""
+    rng = np.random.default_rng(1)
+    rows = [
+        {
+            "symbol": f"S{k:03d}", "session": date(2023, 12, 1) + timedelta(days=d), "close": float(rng.uniform(1, 9)), "volume": 1.0,
+            "adj_factor": 1.0, "suspended": False, "currency": "USD", "available_at": datetime(2024, 6, 1, tzinfo=UTC), "source": "t",
+        }
+        for d in range(days)
+        for k in range(names)
+        if rng.random() < 0.9
+    ]  # fmt: skip
+    return BARS.frame(rows)
+
+
+def test_columns_and_rows_that_are_not_wanted_are_left_out(tmp_path):
+    store, whole = Store(tmp_path / "home"), bars()
+    store.append(BARS, whole.filter(pl.col("session") < date(2023, 12, 20)))
+    store.append(BARS, whole.filter(pl.col("session") >= date(2023, 12, 20)))
+    ordered = whole.sort("symbol", "session")
+    assert store.read("bars").equals(ordered)
+    assert store.read("bars", columns=("close", "suspended")).equals(ordered.select("symbol", "session", "close", "suspended"))
+    late = pl.col("session") >= date(2024, 1, 2)
+    assert store.read("bars", columns=["close"], where=late).equals(ordered.filter(late).select("symbol", "session", "close"))
+    assert store.read("bars", where=pl.col("symbol") == "none").is_empty()
+    with pytest.raises(UsageError, match="Column 'price' of table bars was asked for; expected some of symbol, session"):
+        store.read("bars", columns=["price"])
+
+
+KEYED = Table("keyed", ("a", "b"), (Column("a", pl.String, "a"), Column("b", pl.Int64, "b", null=True), Column("n", pl.Int64, "n")))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["x", "yy", "", "é", "Z"]), st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.none())),
+)
+def test_rows_come_in_the_order_of_the_key(rows):
+    frame = pl.DataFrame([(a, b, k) for k, (a, b) in enumerate(dict.fromkeys(rows))], schema=KEYED.schema, orient="row")
+    expected = frame.sort("a", "b")
+    assert in_key_order(KEYED, frame.clone()).equals(expected)
+    many = pl.concat([frame.with_columns(pl.col("a") + str(k)) for k in range(3)])
+    assert in_key_order(KEYED, many.clone()).equals(many.sort("a", "b"))

@@ -158,3 +158,9 @@ def test_bad_windows_are_refused():
         attention_trend("n_mentions", 20, 5)
     with pytest.raises(UsageError, match="at least 1"):
         surprise("tone", 0)
+
+
+def test_links_that_do_not_fit_into_whole_numbers_are_refused():
+    rows = named(("2024-01-05T00:00:00", (A, "subject"), (B, "subject")))
+    with pytest.raises(UsageError, match=r"Links among 2 symbols over [0-9,]+ months .* expected fewer"):
+        co_mentions(rows, months=2**61)

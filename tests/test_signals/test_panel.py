@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.calendar import sessions
+from research.errors import UsageError
 from research.schemas import EVENTS, MENTIONS
 from signals.panel import panel
 from signals.pointintime import assign, cutoffs
@@ -104,3 +105,14 @@ def test_deciding_now_equals_the_same_session_in_history():
     now = panel(events, mentions, CN, asof=cut)
     assert now["session"].max() == date(2024, 2, 7)
     assert now.filter(pl.col("session") == date(2024, 2, 7)).equals(then)
+
+
+def test_columns_that_are_not_wanted_are_left_out():
+    mentions = MENTIONS.frame([mention(i, utc(f"2024-02-{5 + i:02}T04:00:00"), sentiment=0.1 * i) for i in range(4)])
+    events = EVENTS.frame([event(9, utc("2024-02-06T04:00:00"))])
+    whole = panel(events, mentions, CN, event_types=["guidance"])
+    for columns in (["net_tone"], ["tone"], ["n_events", "n_mentions", "event_guidance"], ["tone_max"]):
+        wanted = [name for name in whole.columns if name in ("session", "symbol", "asof", *columns)]
+        assert panel(events, mentions, CN, event_types=["guidance"], columns=columns).equals(whole.select(wanted))
+    with pytest.raises(UsageError, match="Column 'novelty' of the panel was asked for; with the tables given there are n_mentions"):
+        panel(events, mentions, CN, columns=["novelty"])

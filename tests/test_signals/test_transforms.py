@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import SchemaError, UsageError
-from signals.transforms import neutralise, standardise, winsorise
+from signals import transforms
+from signals.transforms import neutralise, standardise, winsorise, zscore
 
 
 def frame(seed, sizes=(12, 30, 3), groups=3):
@@ -106,3 +107,17 @@ def test_winsorise_equals_numpys_quantiles():
     assert found.null_count() == rows["x"].null_count()
     with pytest.raises(UsageError, match="fraction"):
         winsorise("x", 0.5)
+
+
+@pytest.mark.parametrize("at_once", [1, 20, 44])
+def test_scores_of_some_sessions_at_a_time_are_those_of_all(monkeypatch, at_once):
+    rows = frame(5)
+    whole = zscore(rows, "x", name="x@1", horizon=3, share=0.1, run_id="r")
+    monkeypatch.setattr(transforms, "_AT_ONCE", at_once)
+    found = zscore(rows, "x", name="x@1", horizon=3, share=0.1, run_id="r")
+    assert found.equals(whole) and found.height > 20
+    assert found.select("signal", "horizon", "run_id").unique().rows() == [("x@1", 3, "r")]
+    assert zscore(rows.clear(), "x", name="x@1", horizon=3).equals(whole.clear())
+    for bad in (rows.with_columns(session=pl.lit(None, dtype=pl.Date)), pl.concat([rows, rows])):
+        with pytest.raises(SchemaError):
+            zscore(bad, "x", name="x@1", horizon=3)
