@@ -15,6 +15,7 @@ from backtests.intraday import intraday_study
 from backtests.labels import forward_returns
 from backtests.limit_days import locked_days
 from backtests.long_horizon import buy_and_hold, calendar_alpha, monthly_returns
+from backtests.parameter_choice import choice_section, choose_forward
 from backtests.power import events_needed, minimum_detectable_effect, power
 from backtests.predictive import grouped_coefficient, hit_rate, information_coefficient
 from backtests.quantiles import quantile_returns
@@ -42,6 +43,8 @@ __all__ = [
     "cap_groups",
     "cap_names",
     "cap_turnover",
+    "choice_section",
+    "choose_forward",
     "compare",
     "costs",
     "deflated_sharpe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -63,12 +63,13 @@ def backtest(
     store = Store(home)
     taken = {"fill": fill, "blocked": blocked, "participation": participation, "max_weight": max_weight, "liquidity": liquidity}
     execution = Execution(fill=cast("Any", fill), blocked=cast("Any", blocked), participation=participation)
+    store.scan("bars")  # a home that is not there is refused before the engine is loaded
     say(warm())
     found = evidence_of(
         store, signal, market, start, end, quantiles, cash, benchmark, execution=execution, liquidity=liquidity, max_weight=max_weight
     )
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *aligned(found.ic.summary)])
-    say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores["horizon"][0])))
+    say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores.head(1)["horizon"][0])))
     say(aligned(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
     if out is not None:
         settings = {"market": market, "signal": signal, "start": start, "end": end, "quantiles": quantiles, "cash": cash}
@@ -83,7 +84,7 @@ def backtest(
         documents = store.read("documents")
         made = trading_report(found, documents, judged, study=_study(found, documents, benchmark), draws=draws, seed=seed)
         told = {
-            "signal": signal, "market": market, "span": f"{start} … {end}", "quantiles": str(quantiles), "cash": f"{cash:g}",
+            "signal": signal, "market": market, "span": f"{start} … {end}", "quantiles": str(quantiles), "cash": f"{cash:,.0f}",
             "benchmark": benchmark or "none", "fill": fill, "blocked": blocked, "participation": str(participation or "no cap"),
             "largest weight": str(max_weight or "no cap"),
             "liquidity costs": "yes" if liquidity else "no", "seed": str(seed), "draws": str(draws),
@@ -104,32 +105,51 @@ def sweep(
     market: Annotated[str, typer.Option(help="cn, hk, us or crypto.")] = "cn",
     half_life: Annotated[list[float] | None, typer.Option(help="Half-life of the news, sessions; repeat it: 1 2 3 5 10 else.")] = None,
     quantiles: Annotated[list[int] | None, typer.Option(help="Groups of the cross-section; repeat it: 3 5 10 else.")] = None,
+    choose_every: Annotated[int | None, typer.Option(help="Also choose anew every so many sessions, by the returns until then.")] = None,
+    choose_after: Annotated[int, typer.Option(help="With --choose-every: sessions before the first choice.")] = 126,
     home: Home = HOME,
     report: Report = None,
 ) -> None:
     """Try every half-life with every number of groups over one pass of data; each variant goes into the ledger of trials."""
     from backtests import sweep as sweeps
+    from backtests.trials import TRIALS, search_of, trial
     from research.store import Store
     from signals.publish import recipe
 
     check_call(start, end, report, *(quantiles or []))
     store = Store(home)
     axes = sweeps.grid(half_life=half_life or [1.0, 2.0, 3.0, 5.0, 10.0], quantiles=quantiles or [3, 5, 10])
-    found = _swept(store, signal, market, start, end, axes)
+    found, chosen = _swept(store, signal, market, start, end, axes, choose_every, choose_after)
     config = {"start": start, "end": end}
-    tried = sweeps.trials_of(found, signal=signal, horizon=recipe(signal).horizon, config=config)
+    horizon = recipe(signal).horizon
+    tried = sweeps.trials_of(found, signal=signal, horizon=horizon, config=config)
+    if chosen is not None:
+        span = chosen.result.portfolio["session"]
+        tried.append(
+            trial(
+                chosen.result.portfolio.select("session", "net_return"), signal=signal, market=market, start=span.min(), end=span.max(),
+                horizon=horizon, config={**config, "variants": axes, "choose_every": choose_every, "choose_after": choose_after},
+            )
+        )  # fmt: skip
     added = sweeps.record_all(store, tried, evaluated_at=datetime.now(UTC))
+    # what else the ledger holds was tried as well
+    found = sweeps.deflated(found, search_of(store.read(TRIALS)))
     shown = found.table.sort("sharpe", descending=True, nulls_last=True).head(10)
     say(aligned(shown.select(*found.parameters, "sharpe", "std_error", "deflated", "annual_return", "annual_turnover")))
-    say(f"trials       {added:>8,} new in the ledger of {home}, {len(tried):,} in the sweep")
+    if chosen is not None:
+        say(aligned(chosen.choices))
+        say(aligned(chosen.result.metrics.head(3).select("metric", "value", "ci_low", "ci_high", "n")))
+    say(f"trials       {added:>8,} new in the ledger of {home}, {len(tried):,} in the sweep, {found.search.n_trials:,} distinct in all")
     for path in report or []:
+        from backtests.parameter_choice import choice_section
         from backtests.report import write_report
         from backtests.trading_sections import sweep_section
         from backtests.verdict import sweep_headline
 
         settings = {"signal": signal, "market": market, "span": f"{start} … {end}", "variants": str(len(axes))}
         title = f"{signal} in market {market}: sweep"
-        write_report(path, sweep_section(found), title=title, verdict=sweep_headline(found), manifest=manifest(store, **settings))
+        parts = [sweep_section(found), *([] if chosen is None else [choice_section(chosen)])]
+        write_report(path, *parts, title=title, verdict=sweep_headline(found), manifest=manifest(store, **settings))
         say(f"report       {path}")
 
 
@@ -203,14 +223,20 @@ def evidence_of(
 ) -> Evidence:  # fmt: skip
     """Return what a stored signal did in one market under the market's own costs."""
     from backtests.costs import costs
-    from backtests.evidence import evidence
+    from backtests.evidence import bars_between, evidence
     from research.calendar import parse_date
+    from research.schemas import BARS
     from signals.recipes import signal_of
 
-    chosen = signal_of(store, signal)
+    chosen, first, last = signal_of(store, signal), parse_date(start), parse_date(end)
+    used = bars_between(None if "bars" in chosen.needs else first, last)
+    # The day's range: for the average price of a fill, and the locked days of a study, which needs a benchmark.
+    ranged = benchmark is not None or (execution is not None and execution.fill == "vwap")
+    columns = [name for name in BARS.schema if ranged or name not in ("high", "low")]
+    # Read as they are passed on: a name for the bars here would keep all of them while the market's are copied.
     return evidence(
-        store.read("events"), store.read("mentions"), store.read("bars"),
-        signal=chosen, market=market, start=parse_date(start), end=parse_date(end), costs=costs(market, liquidity=liquidity),
+        store.read("events"), store.read("mentions"), store.read("bars", columns=columns, where=used), signal=chosen, market=market,
+        start=first, end=last, costs=costs(market, liquidity=liquidity),
         quantiles=quantiles, universe=store.read("instruments"), treatments=store.read("treatments"), cash=cash, benchmark=benchmark,
         execution=execution, max_weight=max_weight, documents=store.read("documents") if "documents" in chosen.needs else None,
     )  # fmt: skip
@@ -225,14 +251,14 @@ def record_and_judge(
 
     returns = found.backtest.portfolio.select("session", "net_return")
     config = {"start": start, "end": end, "quantiles": quantiles, **({} if cash == _CASH else {"cash": cash}), **(chosen or {})}
-    judge = partial(
-        evaluation.evaluate, found.scores, found.labels, market=found.market, quantiles=quantiles, returns=returns, config=config
-    )
-    recorded = record(store, judge().trial, evaluated_at=datetime.now(UTC))
+    judged = evaluation.evaluate(
+        found.scores, found.ahead, market=found.market, quantiles=quantiles, returns=returns, config=config
+    )  # fmt: skip
+    recorded = record(store, judged.trial, evaluated_at=datetime.now(UTC))
     say(f"trials       {recorded.n_trials:>8,} in the ledger of {store.home}")
     if recorded.note is not None:
         say(f"note: {recorded.note}")
-    return judge(trials=store.read(TRIALS), trial_returns=store.read(TRIAL_RETURNS))
+    return evaluation.judged_among(judged, store.read(TRIALS), store.read(TRIAL_RETURNS))
 
 
 def manifest(store: Any, **settings: str) -> dict[str, str]:
@@ -253,14 +279,18 @@ def aligned(frame: pl.DataFrame) -> list[str]:
         return str(frame).splitlines()
 
 
-def _swept(store: Store, signal: str, market: str, start: str, end: str, axes: list[dict[str, object]]) -> Any:
+def _swept(
+    store: Store, signal: str, market: str, start: str, end: str, axes: list[dict[str, object]], every: int | None, after: int
+) -> tuple[Any, Any]:
+    """Return the sweep, and the parameters chosen walking forward where they were asked for."""
     from dataclasses import replace
 
     import polars as pl
 
     from backtests import sweep as sweeps
     from backtests.costs import costs
-    from backtests.evidence import market_rows, tradable
+    from backtests.evidence import bars_between, market_rows, tradable
+    from backtests.parameter_choice import choose_forward
     from backtests.rules import rules_of
     from backtests.weights import quantile_weights
     from research.calendar import parse_date
@@ -274,7 +304,8 @@ def _swept(store: Store, signal: str, market: str, start: str, end: str, axes: l
         raise UsageError(f"Signal {signal} has no half-life to vary; expected one of {', '.join(columns)}.")
     first, last = parse_date(start), parse_date(end)
     here = market_rows(
-        store.read("events"), store.read("mentions"), store.read("bars"), market=market, currency=fees.currency, start=first, end=last,
+        store.read("events"), store.read("mentions"), store.read("bars", where=bars_between(first, last)), market=market,
+        currency=fees.currency, start=first, end=last,
         universe=store.read("instruments"), treatments=store.read("treatments"),
     )  # fmt: skip
     frame = panel(here.events, here.mentions, here.sessions)
@@ -287,7 +318,11 @@ def _swept(store: Store, signal: str, market: str, start: str, end: str, axes: l
     def make(half_life: float, quantiles: int) -> pl.DataFrame:
         return quantile_weights(scores(half_life), quantiles=quantiles, gross=1.0, long_only=long_only)
 
-    return sweeps.sweep(make, axes, here.bars.filter(pl.col("session") <= last), market=market, costs=fees)
+    priced = here.bars.filter(pl.col("session") <= last)
+    found = sweeps.sweep(make, axes, priced, market=market, costs=fees)
+    if every is None:
+        return found, None
+    return found, choose_forward(make, axes, priced, market=market, costs=fees, every=every, least=after, found=found)
 
 
 def _study(found: Evidence, documents: pl.DataFrame, benchmark: str | None) -> Any:

@@ -11,21 +11,23 @@ Nothing is written: :func:`backtests.trials.record` puts :attr:`Evaluation.trial
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import polars as pl
 
-from backtests.metrics import PERIODS
+from backtests.labels import Labels
+from backtests.metrics import PERIODS, SHARPE_METHOD, sharpe_error
 from backtests.persistence import rank_autocorrelation
 from backtests.predictive import InformationCoefficient, coefficient_errors, grouped_coefficient, hit_rate, information_coefficient
 from backtests.quantiles import quantile_returns, quantile_turnover, spread_returns
 from backtests.schemas import METRICS
-from backtests.scored import scored
-from backtests.sharpe import SharpeRatio, deflated_sharpe, expected_maximum_sharpe, minimum_track_record, probabilistic_sharpe, sharpe_ratio
+from backtests.scored import by_horizon, horizons_of, scores_of
+from backtests.sharpe import deflated_sharpe, expected_maximum_sharpe, minimum_track_record, probabilistic_sharpe, sharpe_ratio
 from backtests.trials import Counting, Search, Trial, search_of, trial
 from research.errors import EstimationError, UsageError
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "judged_among"]
 
 _Z = 1.959963984540054
 
@@ -81,7 +83,7 @@ class Evaluation:
 
 def evaluate(
     scores: pl.DataFrame,
-    labels: pl.DataFrame,
+    labels: Labels,
     *,
     market: str,
     horizon: int | None = None,
@@ -104,7 +106,7 @@ def evaluate(
     scores
         ``signals`` table of one signal, of the window that is evaluated.
     labels
-        ``labels`` table.
+        ``labels`` table, or :func:`backtests.labels.returns_ahead`, which takes less memory.
     market
         Name of the market or the data, for the ledger; one of :data:`backtests.metrics.PERIODS` adds the Sharpe ratio of a year.
     horizon
@@ -134,9 +136,11 @@ def evaluate(
     UsageError
         For several signals, an unknown horizon, or a configuration that is not JSON.
     """
-    joined = scored(scores, labels)
-    signal = str(scores["signal"][0]) if scores.height else ""
-    if joined.is_empty():
+    plain = scores_of(scores)
+    ends = [part["session"].slice(k, 1) for part in by_horizon(plain, labels) for k in (0, -1)]
+    labelled = pl.concat([pl.Series("session", [], dtype=pl.Date), *ends])
+    signal = str(scores.head(1)["signal"][0]) if scores.height else ""
+    if labelled.is_empty():
         raise EstimationError(
             f"None of the {scores.height} scores of {signal or 'the signal'} has one of the {labels.height} labels; expected scores and "
             "labels of the same sessions and symbols."
@@ -150,16 +154,15 @@ def evaluate(
         series,
         signal=signal,
         market=market,
-        start=joined["session"].min(),  # type: ignore[arg-type]
-        end=joined["session"].max(),  # type: ignore[arg-type]
+        start=labelled.min(),  # type: ignore[arg-type]
+        end=labelled.max(),  # type: ignore[arg-type]
         horizon=chosen,
         config={**(config or {}), "quantiles": quantiles, "cost": cost, "returns": "spread" if returns is None else "given"},
         period=period,
         mean_ic=here["mean_ic"][0],
         ic_p_value=here["p_value"][0],
     )
-    search = None if trials is None else search_of(trials, trial_returns, tried=tried, counting=counting)
-    return Evaluation(
+    alone = Evaluation(
         signal=signal,
         market=market,
         horizon=chosen,
@@ -171,19 +174,29 @@ def evaluate(
         autocorrelation=rank_autocorrelation(scores, lags=lags),
         groups=pl.concat([_no_groups(), *(grouped_coefficient(scores, labels, frame, by) for by, frame in (groups or {}).items())]),
         returns=series,
-        performance=_performance(sharpe_ratio(series["net_return"]), period, search, PERIODS.get(market)),
-        search=search,
+        performance=_performance(series["net_return"], period, None, PERIODS.get(market)),
+        search=None,
         trial=tried,
     )
+    return alone if trials is None else judged_among(alone, trials, trial_returns, counting=counting)
 
 
-def _horizon(scores: pl.DataFrame, labels: pl.DataFrame, asked: int | None) -> int:
-    known = sorted(int(h) for h in labels["horizon"].unique())
+def judged_among(
+    found: Evaluation, trials: pl.DataFrame, trial_returns: pl.DataFrame | None = None, *, counting: Counting = "all"
+) -> Evaluation:
+    """Return an evaluation against a ledger of trials: the Sharpe ratio is deflated by the search; arguments as of :func:`evaluate`."""
+    search = search_of(trials, trial_returns, tried=found.trial, counting=counting)
+    period = cast("int", found.trial.row["period"])
+    return replace(found, search=search, performance=_performance(found.returns["net_return"], period, search, PERIODS.get(found.market)))
+
+
+def _horizon(scores: pl.DataFrame, labels: Labels, asked: int | None) -> int:
+    known = horizons_of(labels)
     if asked is not None:
         if asked not in known:
             raise UsageError(f"horizon came as {asked}; the labels have {', '.join(map(str, known))}.")
         return asked
-    own = int(scores["horizon"][0])
+    own = int(scores.head(1)["horizon"][0])
     return max((h for h in known if h <= own), default=known[0])
 
 
@@ -198,16 +211,18 @@ def _no_groups() -> pl.DataFrame:
     return pl.DataFrame(schema={**schema, "n": pl.Int64, "n_rows": pl.Int64, "p_adjusted": pl.Float64})
 
 
-def _performance(ratio: SharpeRatio, period: int, search: Search | None, sessions: int | None) -> pl.DataFrame:
-    value, error, n = ratio.value, ratio.std_error, ratio.n
+def _performance(returns: pl.Series, period: int, search: Search | None, sessions: int | None) -> pl.DataFrame:
+    ratio = sharpe_ratio(returns)
+    value, n = ratio.value, ratio.n
+    error = None if value is None else sharpe_error(returns.to_numpy())
     span = "a session" if period == 1 else f"{period} sessions"
 
     def row(metric: str, value: float | None, method: str, error: float | None = None) -> dict[str, object]:
         low, high = (None, None) if value is None or error is None else (value - _Z * error, value + _Z * error)
         return {"metric": metric, "value": value, "std_error": error, "ci_low": low, "ci_high": high, "n": n, "method": method}
 
-    known = f"error of Bailey & López de Prado (2012), returns of {span} taken as independent"
-    rows = [row("sharpe_period", value, f"mean / standard deviation of net returns of {span}; {known}", error)]
+    rows = [row("sharpe_period", value, f"mean / standard deviation of net returns of {span}; {SHARPE_METHOD}", error)]
+    formula = f"Bailey & López de Prado, returns of {span} taken as independent"
     if sessions is not None:
         root = (sessions / period) ** 0.5
         scaled = (None if v is None else v * root for v in (value, error))
@@ -216,13 +231,14 @@ def _performance(ratio: SharpeRatio, period: int, search: Search | None, session
     rows += [
         row("skewness", ratio.skewness, f"third standardised moment of net returns of {span}"),
         row("kurtosis", ratio.kurtosis, "fourth standardised moment; 3 for a normal distribution"),
-        row("probabilistic_sharpe", probabilistic_sharpe(ratio), "probability that the true Sharpe ratio is above zero"),
+        row("probabilistic_sharpe", probabilistic_sharpe(ratio), f"probability that the true Sharpe ratio is above zero; {formula}"),
         row("minimum_track_record", minimum_track_record(ratio), f"periods of {span} until that probability is 95 %"),
     ]
     if search is not None:
         spread = search.spread * period**0.5
         hurdle = expected_maximum_sharpe(search.effective, spread)
-        tried = f"{search.n_trials} trials in the ledger, counted as {search.effective:.1f} ({search.counting})"
+        known = "1 distinct trial" if search.n_trials == 1 else f"{search.n_trials} distinct trials"
+        tried = f"{known} in the ledger, counted as {search.effective:.1f} ({search.counting})"
         rows += [
             row("expected_maximum_sharpe", hurdle, f"Sharpe ratio of {span} the best has without skill; {tried}"),
             row("deflated_sharpe", deflated_sharpe(ratio, search.effective, spread), f"probability of a true ratio above zero; {tried}"),

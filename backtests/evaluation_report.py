@@ -31,9 +31,16 @@ def selection_section(found: Selection) -> Section:
     """Return the variants of a search judged together."""
     highlights = [
         Highlight("Trials", f"{found.search.n_trials}", f"worth {found.search.effective:.1f} independent ones ({found.search.counting})"),
-        Highlight("SPA p-value", f"{found.superior.p_consistent:.3f}", "that none of them beats the benchmark"),
     ]
-    figures = []
+    figures, tables = [], []
+    if found.superior is not None:
+        spa = found.superior
+        highlights.append(Highlight("SPA p-value", f"{spa.p_consistent:.3f}", "that none of them beats the benchmark"))
+        tests = {
+            "test": ["SPA, lower", "SPA, consistent", "SPA, upper", "reality check"],
+            "p-value": [spa.p_lower, spa.p_consistent, spa.p_upper, found.reality_check],
+        }
+        tables.append(("Does the best beat the benchmark", pl.DataFrame(tests)))
     if found.overfitting is not None:
         split = f"{len(found.overfitting.logits):,} ways to split {found.n_periods:,} periods"
         highlights.append(Highlight("Probability of overfitting", f"{found.overfitting.probability:.0%}", split))
@@ -45,15 +52,8 @@ def selection_section(found: Selection) -> Section:
         "overfitting is how often the best in one half of the sessions was no better than the median in the other half: near 50 % "
         "when variants differ by chance only. The deflated Sharpe ratio is the probability of a true ratio above zero after all trials."
     )
-    spa = found.superior
-    tests = pl.DataFrame(
-        {
-            "test": ["SPA, lower", "SPA, consistent", "SPA, upper", "reality check"],
-            "p-value": [spa.p_lower, spa.p_consistent, spa.p_upper, found.reality_check],
-        }
-    )
     captions = f"Variants over the {found.n_periods:,} periods they share; Sharpe ratio of one period"
-    tables = (("Does the best beat the benchmark", tests), (captions, found.table))
+    tables.append((captions, found.table))
     return Section("What was tried", "\n\n".join([text, *found.notes]), figures=figures, tables=tables, highlights=highlights)
 
 

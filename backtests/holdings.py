@@ -6,6 +6,9 @@ is used, never spread.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -13,7 +16,7 @@ import polars as pl
 from backtests.layout import layout_of
 from backtests.simulation import Backtest
 
-__all__ = ["daily_pnl", "round_trips", "session_remainder"]
+__all__ = ["Unpriced", "daily_pnl", "round_trips", "session_remainder", "unpriced"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,6 +27,15 @@ _SCHEMA = {
     "session": pl.Date, "symbol": pl.String, "decided_session": pl.Date, "held_since": pl.Date, "value": pl.Float64,
     "overnight": pl.Float64, "intraday": pl.Float64, "fees": pl.Float64, "pnl": pl.Float64,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """What is held at the end without a recent price: the last session, how many names, and their share of net asset value."""
+
+    session: date
+    names: int
+    share: float
 
 
 def daily_pnl(result: Backtest, bars: pl.DataFrame) -> pl.DataFrame:
@@ -84,6 +96,29 @@ def session_remainder(result: Backtest, pnl: pl.DataFrame) -> pl.DataFrame:
     earned = pnl.group_by("session").agg(pl.col("pnl").sum())
     joined = changes.join(earned, on="session", how="left", maintain_order="left")
     return joined.select("session", "change", remainder=pl.col("change") - pl.col("pnl").fill_null(0.0))
+
+
+def unpriced(result: Backtest, pnl: pl.DataFrame, bars: pl.DataFrame, after: int = 5) -> Unpriced:
+    """Return what is held at the last session in names that did not trade in the ``after`` sessions before it, nor in it.
+
+    Such a position stands in the net asset value at its last close: what happened to the name since is not in the result.
+
+    Parameters
+    ----------
+    result, bars
+        A run, and the bars it ran on.
+    pnl
+        :func:`daily_pnl` of both.
+    after
+        Sessions.
+    """
+    sessions = result.portfolio["session"].sort()
+    last = sessions[-1]
+    since = sessions[max(0, len(sessions) - 1 - after)]
+    traded = bars.filter(pl.col("session").is_between(since, last) & ~pl.col("suspended"))["symbol"].unique()
+    held = pnl.filter((pl.col("session") == last) & (pl.col("value") != 0) & ~pl.col("symbol").is_in(traded.implode()))
+    worth = result.portfolio.filter(pl.col("session") == last)["nav"][0] * result.cash
+    return Unpriced(last, held["symbol"].n_unique(), float(held["value"].abs().sum()) / worth)
 
 
 def round_trips(pnl: pl.DataFrame) -> pl.DataFrame:

@@ -35,13 +35,18 @@ def rules_table(market: str) -> pl.DataFrame:
         special = "" if limit.special == limit.percent else f", {limit.special} % under special treatment"
         rows.append(("price limit", limit.pattern, limit.since, f"{limit.percent} %{special}", limit.source))
     for ticks in rules.ticks:
-        bands = ", ".join(f"{tick:g}" + ("" if upper == float("inf") else f" below {upper:g}") for upper, tick in ticks.bands)
+        bands = ", ".join(f"{tick:g}" + _bound(upper) for upper, tick in ticks.bands)
         rows.append(("tick", ticks.pattern, ticks.since, bands, ticks.source))
     for same in rules.same_day:
         rows.append(("same-day sale", same.pattern, same.since, "allowed", same.source))
     for provision in rules.provisions:
         rows.append(("provision", "", provision.since, provision.text, provision.source))
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _bound(upper: float) -> str:
+    """Return how far a band reaches; Hong Kong's hold their upper end, which the rules store as a bound a hair above it."""
+    return "" if upper == float("inf") else f" {'below' if upper == round(upper, 6) else 'to'} {upper:g}"
 
 
 def costs_table(market: str) -> pl.DataFrame:

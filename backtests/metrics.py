@@ -18,10 +18,13 @@ from backtests.schemas import METRICS, PORTFOLIO
 from backtests.simulation_inputs import checked
 from research.errors import UsageError
 
-__all__ = ["PERIODS", "performance"]
+__all__ = ["PERIODS", "SHARPE_METHOD", "performance", "sharpe_error"]
 
 #: sessions a year, long-run averages of each exchange's calendar
 PERIODS = MappingProxyType({"cn": 243, "hk": 246, "us": 252, "crypto": 365})
+
+#: how the error of every Sharpe ratio of a portfolio is computed
+SHARPE_METHOD = "standard error after Lo (2002), Newey–West"
 
 _Z = 1.959963984540054
 _DRAWS = 500
@@ -70,6 +73,34 @@ def performance(portfolio: pl.DataFrame, *, market: str = "us", benchmark: pl.Da
     return checked(METRICS, pl.DataFrame(rows, schema=METRICS.schema))
 
 
+def sharpe_error(returns: np.ndarray) -> float | None:
+    r"""Return the standard error of mean over standard deviation (n − 1) of ``returns``, for one period.
+
+    Lo (2002): the Newey–West error of the mean of the influence :math:`d_t / \sigma - SR\,(d_t^2 - \sigma^2) / (2 \sigma^2)` with
+    :math:`d_t = r_t - \bar r`. It allows for returns that follow each other, for skewness and for fat tails. ``None`` for fewer than two
+    returns or without spread.
+
+    Parameters
+    ----------
+    returns
+        Returns of equal periods, fractions, none missing.
+    """
+    values = np.asarray(returns, dtype=float)
+    if len(values) < 2:
+        return None
+    sigma = float(values.std(ddof=1))
+    if _flat(values, sigma):
+        return None
+    deviation = values - values.mean()
+    ratio = float(values.mean()) / sigma
+    return _hac(deviation / sigma - ratio / (2 * sigma**2) * (deviation**2 - sigma**2))
+
+
+def _flat(values: np.ndarray, sigma: float) -> bool:
+    """Whether a spread is no more than rounding."""
+    return bool(sigma <= 1e-14 * max(1.0, float(np.abs(values).max())))
+
+
 def _row(
     metric: str,
     value: float | None,
@@ -113,7 +144,7 @@ def _moments(net: np.ndarray, periods: int) -> list[dict[str, Any]]:
     texts = {
         "annual_return": f"geometric: (Π(1+r))^({periods}/n) − 1; {hac} interval of the mean log return",
         "annual_volatility": f"standard deviation (n−1) of net returns × √{periods}; {hac}",
-        "sharpe": f"mean / standard deviation × √{periods}, risk-free rate 0; standard error after Lo (2002), {hac}",
+        "sharpe": f"mean / standard deviation × √{periods}, risk-free rate 0; {SHARPE_METHOD}",
         "hit_rate": "share of sessions with a positive net return among those that are not zero; Wilson interval",
         "skewness": "third standardised moment; standard error √(6/n) of a normal sample",
         "excess_kurtosis": "fourth standardised moment − 3; standard error √(24/n) of a normal sample",
@@ -136,13 +167,13 @@ def _moments(net: np.ndarray, periods: int) -> list[dict[str, Any]]:
             np.expm1(centre + _Z * error),
         )
     ]
-    if sigma > 1e-14 * max(1.0, np.abs(net).max()):
+    error_of_ratio = sharpe_error(net)
+    if error_of_ratio is not None:
         deviation = net - net.mean()
-        ratio = net.mean() / sigma
-        square = deviation**2 - sigma**2
         root = np.sqrt(periods)
-        rows.append(_row("annual_volatility", sigma * root, n, texts["annual_volatility"], _hac(square / (2 * sigma)) * root))
-        rows.append(_row("sharpe", ratio * root, n, texts["sharpe"], _hac(deviation / sigma - ratio / (2 * sigma**2) * square) * root))
+        spread_error = _hac((deviation**2 - sigma**2) / (2 * sigma)) * root
+        rows.append(_row("annual_volatility", sigma * root, n, texts["annual_volatility"], spread_error))
+        rows.append(_row("sharpe", net.mean() / sigma * root, n, texts["sharpe"], error_of_ratio * root))
         standard = deviation / net.std()
         shape = [
             _row("skewness", (standard**3).mean(), n, texts["skewness"], np.sqrt(6 / n)),
@@ -225,7 +256,7 @@ def _relative(net: np.ndarray, market: np.ndarray, periods: int) -> list[dict[st
         "beta": "slope of net return on benchmark return, least squares; Newey–West",
         "annual_alpha": f"intercept of the same regression × {periods}; Newey–West",
         "tracking_error": f"standard deviation (n−1) of net − benchmark return × √{periods}",
-        "information_ratio": f"mean / standard deviation of net − benchmark return × √{periods}; standard error after Lo (2002)",
+        "information_ratio": f"mean / standard deviation of net − benchmark return × √{periods}; {SHARPE_METHOD}",
     }
     active = net - market
     if n < 3 or market.std() == 0 or active.std() == 0:
@@ -236,8 +267,8 @@ def _relative(net: np.ndarray, market: np.ndarray, periods: int) -> list[dict[st
     alpha = float(net.mean() - beta * market.mean())
     residual = net - alpha - beta * market
     sigma = active.std(ddof=1)
-    ratio = active.mean() / sigma
     deviation = active - active.mean()
+    error = sharpe_error(active)
     return [
         _row("beta", beta, n, texts["beta"], _hac(centred * residual / variance)),
         _row(
@@ -252,9 +283,9 @@ def _relative(net: np.ndarray, market: np.ndarray, periods: int) -> list[dict[st
         ),
         _row(
             "information_ratio",
-            ratio * np.sqrt(periods),
+            active.mean() / sigma * np.sqrt(periods),
             n,
             texts["information_ratio"],
-            _hac(deviation / sigma - ratio / (2 * sigma**2) * (deviation**2 - sigma**2)) * np.sqrt(periods),
+            None if error is None else error * np.sqrt(periods),
         ),
     ]

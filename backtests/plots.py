@@ -76,53 +76,22 @@ def nav_and_drawdown(portfolio: pl.DataFrame, benchmark: pl.DataFrame | None = N
         _gross=(1 + pl.col("gross_return")).cum_prod(),
         _drawdown=pl.col("nav") / pl.max_horizontal(pl.col("nav").cum_max(), pl.lit(1.0)) - 1,
     )
-    days = frame["session"].to_list()
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
-    figure.add_trace(
-        go.Scatter(
-            x=days,
-            y=frame["_gross"].to_list(),
-            name="before costs",
-            line={"color": COLOURS["grey"], "width": 1.3, "dash": "dot"},
-            hovertemplate="%{y:.4f}",
-        ),
-        1,
-        1,
-    )
+    lines = [("before costs", frame["session"], frame["_gross"], {"color": COLOURS["grey"], "width": 1.3, "dash": "dot"})]
     if benchmark is not None:
-        level = (1 + benchmark.sort("session")["benchmark_return"].fill_null(0.0)).cum_prod()
-        figure.add_trace(
-            go.Scatter(
-                x=benchmark.sort("session")["session"].to_list(),
-                y=level.to_list(),
-                name="benchmark",
-                line={"color": COLOURS["orange"], "width": 1.3},
-                hovertemplate="%{y:.4f}",
-            ),
-            1,
-            1,
-        )
+        other = benchmark.sort("session")
+        level = (1 + other["benchmark_return"].fill_null(0.0)).cum_prod()
+        lines.append(("benchmark", other["session"], level, {"color": COLOURS["orange"], "width": 1.3}))
+    lines.append(("net asset value", frame["session"], frame["nav"], {"color": COLOURS["blue"], "width": 2}))
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    for name, days, values, line in lines:
+        figure.add_trace(go.Scatter(x=days.to_list(), y=values.to_list(), name=name, line=line, hovertemplate="%{y:.4f}"), 1, 1)
     figure.add_trace(
         go.Scatter(
-            x=days, y=frame["nav"].to_list(), name="net asset value", line={"color": COLOURS["blue"], "width": 2}, hovertemplate="%{y:.4f}"
+            x=frame["session"].to_list(), y=frame["_drawdown"].to_list(), name="drawdown", showlegend=False, fill="tozeroy",
+            fillcolor="rgba(217,95,76,0.25)", line={"color": COLOURS["red"], "width": 1}, hovertemplate="%{y:.2%}",
         ),
-        1,
-        1,
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=days,
-            y=frame["_drawdown"].to_list(),
-            name="drawdown",
-            showlegend=False,
-            fill="tozeroy",
-            fillcolor="rgba(217,95,76,0.25)",
-            line={"color": COLOURS["red"], "width": 1},
-            hovertemplate="%{y:.2%}",
-        ),
-        2,
-        1,
-    )
+        2, 1,
+    )  # fmt: skip
     styled(figure, height=460)
     figure.update_yaxes(title_text="net asset value", row=1, col=1)
     figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=2, col=1)

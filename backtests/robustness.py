@@ -26,7 +26,7 @@ from research.errors import UsageError
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["Robustness", "random_entries", "robustness", "shuffled_signals"]
+__all__ = ["LEAST", "Robustness", "random_entries", "robustness", "shuffled_signals"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,11 +38,13 @@ _SCHEMA = {
 #: metrics of a draw
 _DRAWN = ("annual_return", "sharpe", "gross_sharpe", "annual_turnover")
 
-#: shortest stretch of returns that is given a Sharpe ratio
-_LEAST = 20
+_RANDOM_ENTRY = "random entry, same turnover"
 
-#: how the note of a check begins that was not run at all
-_NEEDS = ("needs", "with later news")
+#: how far the turnover of the same targets begun elsewhere may be from that of the result before a note says so
+_TURNOVER = 0.1
+
+#: shortest stretch of returns that is given a Sharpe ratio
+LEAST = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,53 +115,70 @@ def robustness(
     if parts < 1 or best < 1 or draws < 0:
         raise UsageError(f"parts, best and draws came as {parts}, {best} and {draws}; expected at least 1, 1 and 0.")
     periods = PERIODS[result.market]
-    portfolio = result.portfolio.sort("session")
-    net = portfolio["net_return"].to_numpy()
-    base = _figures(net, periods)
+    base = _figures(result.portfolio.sort("session")["net_return"].to_numpy(), periods)
     rows = []
+    for check in (*_run_again(result, bars, delayed, latency), *_cut(result, bars, parts, best)):
+        values: dict[str, float | None] = dict.fromkeys(base) if check.net is None else _figures(check.net, periods)
+        short = f"fewer than {LEAST} sessions" if check.net is not None and values["annual_return"] is None else ""
+        shared = {
+            "check": check.name,
+            "n": 0 if check.net is None else len(check.net),
+            "note": "; ".join(filter(None, (short, check.note))),
+        }
+        rows += [{**shared, "metric": name, "value": values[name], "base": base[name]} for name in ("annual_return", "sharpe")]
+    table, drawn = pl.DataFrame(rows, schema=_SCHEMA), pl.DataFrame()
+    if draws:
+        table, drawn = _by_chance(result, bars, scores, draws, seed, periods, table)
+    return Robustness(table, drawn, seed)
 
-    def add(check: str, values: dict[str, float | None], n: int, note: str = "") -> None:
-        if values["annual_return"] is None and not note.startswith(_NEEDS):
-            note = "; ".join(part for part in (f"fewer than {_LEAST} sessions", note) if part)
-        for name in ("annual_return", "sharpe"):
-            rows.append({"check": check, "metric": name, "value": values[name], "base": base[name], "n": n, "note": note})
 
-    def again(check: str, weights: pl.DataFrame, factor: float = 1.0, note: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What is left of the net returns when one thing is changed; without returns the note says what the check needs."""
+
+    name: str
+    net: Floats | None
+    note: str = ""
+
+
+def _run_again(
+    result: Backtest, bars: pl.DataFrame, delayed: Callable[[timedelta], pl.DataFrame] | None, latency: timedelta
+) -> Iterator[_Check]:
+    """Yield the checks that are runs of their own: a session later, at twice the costs, with later news."""
+
+    def net(weights: pl.DataFrame, factor: float = 1.0) -> Floats:
         costs = [own if factor == 1.0 else own.scaled(factor) for _, own in result.markets]
         other = run(
             weights, bars, market=result.market, costs=costs, cash=result.cash, rules=[rules for rules, _ in result.markets],
             execution=result.execution, base=result.base, terms=result.terms, delisting_after=result.delisting_after,
             haircut=result.haircut,
         )  # fmt: skip
-        add(check, _figures(other.portfolio["net_return"].to_numpy(), periods), other.portfolio.height, note)
+        return other.portfolio["net_return"].to_numpy()
 
-    later = _a_session_later(result.weights, portfolio["session"])
+    later = _a_session_later(result.weights, result.portfolio["session"])
     if later.is_empty():
-        add("one session later", dict.fromkeys(base), 0, "needs at least two sessions after the first decision")
+        yield _Check("one session later", None, "needs at least two sessions after the first decision")
     else:
-        again("one session later", later)
-    again("doubled costs", result.weights, 2.0)
+        yield _Check("one session later", net(later))
+    yield _Check("doubled costs", net(result.weights, 2.0))
     name = f"news {_words(latency)} later"
     if delayed is None:
-        add(name, dict.fromkeys(base), 0, "needs the news: pass delayed, which decides again with later news")
-    else:
-        weights = delayed(latency)
-        if weights.is_empty():
-            add(name, dict.fromkeys(base), 0, "with later news there was no target left")
-        else:
-            again(name, weights)
-    for days, values in zip(np.array_split(portfolio["session"].to_numpy(), parts), np.array_split(net, parts), strict=True):
-        if len(days):
-            add(f"{days[0]} to {days[-1]}", _figures(values, periods), len(days))
-    kept = np.sort(np.argsort(-net, kind="stable")[best:])
-    add(f"without the {best} best sessions", _figures(net[kept], periods), len(kept))
-    names, rest = _without_best_names(result, bars, best)
-    add(f"without the {best} best names", _figures(rest, periods), len(rest), ", ".join(names))
+        yield _Check(name, None, "needs the news: pass delayed, which decides again with later news")
+        return
+    weights = delayed(latency)
+    yield _Check(name, None, "with later news there was no target left") if weights.is_empty() else _Check(name, net(weights))
 
-    table, drawn = pl.DataFrame(rows, schema=_SCHEMA), pl.DataFrame()
-    if draws:
-        table, drawn = _by_chance(result, bars, scores, draws, seed, periods, table)
-    return Robustness(table, drawn, seed)
+
+def _cut(result: Backtest, bars: pl.DataFrame, parts: int, best: int) -> Iterator[_Check]:
+    """Yield the checks that are parts of the result: sub-periods, without its best sessions, without its best names."""
+    portfolio = result.portfolio.sort("session")
+    days, net = portfolio["session"].to_numpy(), portfolio["net_return"].to_numpy()
+    for span, values in zip(np.array_split(days, parts), np.array_split(net, parts), strict=True):
+        if len(span):
+            yield _Check(f"{span[0]} to {span[-1]}", values)
+    yield _Check(f"without the {best} best sessions", net[np.sort(np.argsort(-net, kind="stable")[best:])])
+    names, rest = _without_best_names(result, bars, best)
+    yield _Check(f"without the {best} best names", rest, ", ".join(names))
 
 
 def random_entries(targets: Targets, draws: int, rng: np.random.Generator) -> Iterator[Targets]:
@@ -204,25 +223,36 @@ def _by_chance(
     eligible = np.isfinite(layout.price) if scores is None else _scored(scores, layout)
     rows, kept = [], []
     for check, made in (
-        ("random entry, same turnover", random_entries(targets, draws, rng)),
+        (_RANDOM_ENTRY, random_entries(targets, draws, rng)),
         ("shuffled signals", shuffled_signals(targets, eligible, draws, rng)),
     ):
         outcomes = [_drawn(layout, each, result, periods) for each in made]
         kept += [{"check": check, "draw": k, **each} for k, each in enumerate(outcomes)]
-        for metric in _DRAWN:
-            mine = own[metric]
-            values = np.array([each[metric] for each in outcomes if each[metric] is not None], dtype=np.float64)
-            row = {"check": check, "metric": metric, "base": mine, "n": len(values), "note": ""}
-            if not len(values):
-                row["note"] = f"fewer than {_LEAST} sessions, or returns that do not vary"
-            else:
-                low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
-                row |= {"value": middle, "low": low, "high": high}
-                if mine is not None and metric != "annual_turnover":
-                    row["p_value"] = float((1 + (values >= mine).sum()) / (1 + len(values)))
-            rows.append(row)
+        rows += _ranges(check, own, outcomes)
     drawn = pl.DataFrame(kept, schema={"check": pl.String, "draw": pl.Int64, **dict.fromkeys(_DRAWN, pl.Float64)})
     return pl.concat([table, pl.DataFrame(rows, schema=_SCHEMA)]), drawn
+
+
+def _ranges(check: str, own: dict[str, float | None], outcomes: list[dict[str, float | None]]) -> list[dict[str, object]]:
+    """Return a row a metric: the median of the draws, the range of 95 % of them, and the share at least as good as the result."""
+    rows: list[dict[str, object]] = []
+    note = ""
+    traded, mine = [each["annual_turnover"] or 0.0 for each in outcomes], own["annual_turnover"] or 0.0
+    if check == _RANDOM_ENTRY and traded and abs(float(np.median(traded)) - mine) > _TURNOVER * mine:
+        note = "not the same turnover: at some time names could not be traded"
+    for metric in _DRAWN:
+        base = own[metric]
+        values = np.array([each[metric] for each in outcomes if each[metric] is not None], dtype=np.float64)
+        row: dict[str, object] = {"check": check, "metric": metric, "base": base, "n": len(values), "note": note}
+        if not len(values):
+            row["note"] = f"fewer than {LEAST} sessions, or returns that do not vary"
+        else:
+            low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+            row |= {"value": middle, "low": low, "high": high}
+            if base is not None and metric != "annual_turnover":
+                row["p_value"] = float((1 + (values >= base).sum()) / (1 + len(values)))
+        rows.append(row)
+    return rows
 
 
 def _drawn(layout: Layout, targets: Targets, result: Backtest, periods: int) -> dict[str, float | None]:
@@ -236,7 +266,7 @@ def _drawn(layout: Layout, targets: Targets, result: Backtest, periods: int) -> 
 
 def _figures(net: Floats, periods: int) -> dict[str, float | None]:
     """Return geometric return and Sharpe ratio of a year; ``None`` below twenty returns or without spread."""
-    if len(net) < _LEAST:
+    if len(net) < LEAST:
         return {"annual_return": None, "sharpe": None}
     sigma = float(net.std(ddof=1))
     flat = sigma <= 1e-14 * max(1.0, float(np.abs(net).max()))

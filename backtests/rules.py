@@ -1,6 +1,7 @@
 """What an exchange lets an investor do, as data: lots, ticks, settlement, price limits, short sales.
 
-Every row names the day it took effect and where it is written. The price limits of a day come with the bars (``limit_up``,
+Every row names the day it took effect and where it is written; a source that ends in "(from memory)" was not looked up again, every other
+one was checked in November 2026 against the document or a report of it. The price limits of a day come with the bars (``limit_up``,
 ``limit_down``), where :func:`research.prices.with_limits` and :func:`backtests.fund_limits.with_fund_limits` put them; the rows here say
 which they are.
 """
@@ -39,7 +40,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """From ``since`` on prices of a matching symbol are multiples of a tick: ``bands`` holds (price up to, tick), lowest first."""
+    """From ``since`` on prices of a matching symbol are multiples of a tick: ``bands`` holds (price below, tick), lowest first."""
 
     pattern: str
     since: date
@@ -157,7 +158,9 @@ _CENT = ((_ANY, 0.01),)
 _STAR, _CHINEXT, _BEIJING = r"^68[89]\d{3}\.SS$", r"^30\d{4}\.SZ$", r"^[489]\d{5}\.BJ$"
 _MAIN = r"^(?:60\d{4}|900\d{3})\.SS$|^(?:00[0-4]\d{3}|200\d{3})\.SZ$"
 _FUND = r"^5\d{5}\.SS$|^1[568]\d{4}\.SZ$"
-_TURNAROUND = "SSE and SZSE Trading Rules, article 3.1.5 as amended on 9 January 2015 (bond, money-market, gold and cross-border funds)"
+_TURNAROUND = (
+    "SSE and SZSE Trading Rules, article 3.1.5 as amended on 9 January 2015: bond, money-market, gold and cross-border funds (from memory)"
+)
 
 _MAINLAND = Rules(
     market="cn",
@@ -167,20 +170,20 @@ _MAINLAND = Rules(
     short_selling=False,
     max_gross=1.0,
     limits=(
-        Limit(_MAIN, date(1996, 12, 16), 10, 10, "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules"),
-        Limit(_MAIN, date(1998, 4, 22), 10, 5, "SSE and SZSE listing rules of 1998: special treatment"),
-        Limit(_MAIN, date(2026, 7, 6), 10, 10, "SSE notice 41 and SZSE notice 551 of 2026, both of 24 April 2026"),
-        Limit(_FUND, date(1996, 12, 16), 10, 10, "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules"),
-        Limit(_CHINEXT, date(2009, 10, 30), 10, 5, "SZSE Trading Rules"),
+        Limit(_MAIN, date(1996, 12, 16), 10, 10, "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules (from memory)"),
+        Limit(_MAIN, date(1998, 4, 22), 10, 5, "SSE and SZSE listing rules of 1998: special treatment (from memory)"),
+        Limit(_MAIN, date(2026, 7, 6), 10, 10, "SSE and SZSE Trading Rules (2026): SSE notice 41 and SZSE notice 551, 24 April 2026"),
+        Limit(_FUND, date(1996, 12, 16), 10, 10, "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules (from memory)"),
+        Limit(_CHINEXT, date(2009, 10, 30), 10, 5, "SZSE Trading Rules (from memory)"),
         Limit(_CHINEXT, date(2020, 8, 24), 20, 20, "SZSE special trading rules for ChiNext (2020)"),
         Limit(_STAR, date(2019, 7, 22), 20, 20, "SSE special trading rules for the STAR Market (2019)"),
-        Limit(r"^58[89]\d{3}\.SS$", date(2020, 8, 24), 20, 20, "SSE rules on funds that follow STAR shares (2020)"),
+        Limit(r"^58[89]\d{3}\.SS$", date(2020, 8, 24), 20, 20, "SSE rules on funds that follow STAR shares (2020) (from memory)"),
         Limit(_BEIJING, date(2021, 11, 15), 30, 30, "BSE Trading Rules (2021)"),
     ),
     ticks=(
-        Ticks(r"\.(SS|SZ|BJ)$", date(1990, 12, 19), _CENT, "SSE, SZSE and BSE Trading Rules: A-shares 0.01 CNY"),
-        Ticks(_FUND, date(2003, 3, 3), ((_ANY, 0.001),), "SSE and SZSE notices of February 2003: funds 0.001 CNY"),
-        Ticks(r"^900\d{3}\.SS$", date(1992, 2, 21), ((_ANY, 0.001),), "SSE Trading Rules: B-shares 0.001 USD"),
+        Ticks(r"\.(SS|SZ|BJ)$", date(1990, 12, 19), _CENT, "SSE, SZSE and BSE Trading Rules: A-shares 0.01 CNY (from memory)"),
+        Ticks(_FUND, date(2003, 3, 3), ((_ANY, 0.001),), "SSE and SZSE notices of February 2003: funds 0.001 CNY (from memory)"),
+        Ticks(r"^900\d{3}\.SS$", date(1992, 2, 21), ((_ANY, 0.001),), "SSE Trading Rules: B-shares 0.001 USD (from memory)"),
     ),
     same_day=(
         SameDay(r"^511\d{3}\.SS$", date(2015, 1, 19), _TURNAROUND),
@@ -192,28 +195,32 @@ _MAINLAND = Rules(
         Provision(
             "Shares bought in a session can be sold from the next session on.",
             date(1995, 1, 1),
-            "SSE and SZSE Trading Rules, chapter on settlement of A-shares",
+            "SSE and SZSE Trading Rules, chapter on settlement of A-shares (from memory)",
         ),
         Provision(
-            "Main board ±10 % of the previous close.", date(1996, 12, 16), "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules"
+            "Main board ±10 % of the previous close.",
+            date(1996, 12, 16),
+            "CSRC notice of 13 December 1996; SSE and SZSE Trading Rules (from memory)",
         ),
         Provision(
             "Main board ±5 % for shares under special treatment, until 5 July 2026; ±10 % since.",
             date(1998, 4, 22),
-            "SSE and SZSE listing rules of 1998; SSE notice 41 and SZSE notice 551 of 2026",
+            "SSE and SZSE listing rules of 1998 (from memory); Trading Rules of 2026: SSE notice 41, SZSE notice 551",
         ),
         Provision("STAR Market ±20 %.", date(2019, 7, 22), "SSE special trading rules for the STAR Market (2019)"),
         Provision("ChiNext ±20 %.", date(2020, 8, 24), "SZSE special trading rules for ChiNext (2020)"),
         Provision("Beijing ±30 %.", date(2021, 11, 15), "BSE Trading Rules (2021)"),
         Provision(
-            "Purchases in lots of 100 shares; an odd remainder is sold in one order.", date(1990, 12, 19), "SSE and SZSE Trading Rules"
+            "Purchases in lots of 100 shares; an odd remainder is sold in one order.",
+            date(1990, 12, 19),
+            "SSE and SZSE Trading Rules (from memory)",
         ),
         Provision(
             "STAR Market: at least 200 shares, then by one share.",
             date(2019, 7, 22),
             "SSE special trading rules for the STAR Market (2019)",
         ),
-        Provision("Beijing: at least 100 shares, then by one share.", date(2021, 11, 15), "BSE Trading Rules (2021)"),
+        Provision("Beijing: at least 100 shares, then by one share.", date(2021, 11, 15), "BSE Trading Rules (2021) (from memory)"),
         Provision("Bond, money-market, gold and cross-border funds may be sold the day they are bought.", date(2015, 1, 19), _TURNAROUND),
         Provision(
             "No short sale: securities lending is not modelled, and new lending by CSF has been suspended.",
@@ -223,17 +230,19 @@ _MAINLAND = Rules(
     ),
 )
 
-_HK_2006 = (
-    (0.25, 0.001), (0.5, 0.005), (10.0, 0.01), (20.0, 0.02), (100.0, 0.05), (200.0, 0.1), (500.0, 0.2), (1000.0, 0.5), (2000.0, 1.0),
-    (5000.0, 2.0), (_ANY, 5.0),
-)  # fmt: skip
-_HK_2025 = (
-    (0.25, 0.001), (0.5, 0.005), (20.0, 0.01), (50.0, 0.02), (100.0, 0.05), (200.0, 0.1), (500.0, 0.2), (1000.0, 0.5), (2000.0, 1.0),
-    (5000.0, 2.0), (_ANY, 5.0),
-)  # fmt: skip
-_HK_FUNDS = (
+
+def _through(*bands: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """Return bands that hold their upper end: the Second Schedule reads "over 10.00 to 20.00"."""
+    return tuple((upper + 1e-9, tick) for upper, tick in bands)
+
+
+_HK_HIGH = _through((200.0, 0.1), (500.0, 0.2), (1000.0, 0.5), (2000.0, 1.0), (5000.0, 2.0), (_ANY, 5.0))
+_HK_2006 = (*_through((0.25, 0.001), (0.5, 0.005), (10.0, 0.01), (20.0, 0.02), (100.0, 0.05)), *_HK_HIGH)
+_HK_2025 = (*_through((0.25, 0.001), (0.5, 0.005), (20.0, 0.01), (50.0, 0.02), (100.0, 0.05)), *_HK_HIGH)
+_HK_2026 = (*_through((0.25, 0.001), (10.0, 0.005), (20.0, 0.01), (50.0, 0.02), (100.0, 0.05)), *_HK_HIGH)
+_HK_FUNDS = _through(
     (1.0, 0.001), (5.0, 0.002), (10.0, 0.005), (20.0, 0.01), (100.0, 0.02), (200.0, 0.05), (500.0, 0.1), (1000.0, 0.2), (2000.0, 0.5),
-    (5000.0, 1.0), (_ANY, 5.0),
+    (_ANY, 1.0),
 )  # fmt: skip
 
 _HONG_KONG = Rules(
@@ -245,13 +254,14 @@ _HONG_KONG = Rules(
     short_selling=True,
     max_gross=2.0,
     ticks=(
-        Ticks(r"\.HK$", date(2006, 7, 24), _HK_2006, "Rules of the Exchange, Second Schedule (spread table)"),
+        Ticks(r"\.HK$", date(2006, 7, 24), _HK_2006, "Rules of the Exchange, Second Schedule, part A (the day from memory)"),
         Ticks(r"\.HK$", date(2025, 8, 4), _HK_2025, "HKEX reduction of minimum spreads, phase 1 (10 to 50 HKD)"),
+        Ticks(r"\.HK$", date(2026, 8, 3), _HK_2026, "HKEX reduction of minimum spreads, phase 2 (0.50 to 10 HKD)"),
         Ticks(
             r"^(28[0-4]\d|3[01]\d\d|9[01]\d\d|98[0-4]\d|7[2357]\d\d|82[89]\d\d|83[01]\d\d)\.HK$",
             date(2020, 6, 1),
             _HK_FUNDS,
-            "HKEX spread table for exchange-traded products (by the codes HKEX allots to them)",
+            "Rules of the Exchange, Second Schedule, part D: exchange-traded funds (the day, and the codes of funds, from memory)",
         ),
     ),
     provisions=(
@@ -260,12 +270,17 @@ _HONG_KONG = Rules(
             date(1986, 4, 2),
             "assumption; HKEX publishes board lots security by security",
         ),
-        Provision("Shares bought in a session can be sold in it.", date(1986, 4, 2), "Rules of the Exchange"),
-        Provision("Prices are multiples of the spread table's tick; 10 to 50 HKD narrower.", date(2025, 8, 4), "HKEX, phase 1"),
+        Provision("Shares bought in a session can be sold in it.", date(1986, 4, 2), "Rules of the Exchange (from memory)"),
+        Provision(
+            "Prices are multiples of the spread table's tick, narrower from 10 to 50 HKD since 4 August 2025 and "
+            "from 0.50 to 10 HKD since 3 August 2026.",
+            date(2006, 7, 24),
+            "Rules of the Exchange, Second Schedule; HKEX reduction of minimum spreads, phases 1 and 2",
+        ),
         Provision(
             "Short sales are taken as covered by borrowed stock of a designated security; the borrow fee is part of the costs.",
             date(1994, 1, 3),
-            "Rules of the Exchange, Eleventh Schedule",
+            "Rules of the Exchange, Eleventh Schedule (from memory)",
         ),
         Provision("Gross exposure of at most twice net asset value.", date(1994, 1, 3), "assumption in line with a 50 % initial margin"),
     ),
@@ -279,7 +294,7 @@ _UNITED_STATES = Rules(
     short_selling=True,
     max_gross=2.0,
     ticks=(
-        Ticks(r"", date(2001, 4, 9), _CENT, "SEC order on decimal pricing, June 2000"),
+        Ticks(r"", date(2001, 4, 9), _CENT, "SEC order on decimal pricing, June 2000 (from memory)"),
         Ticks(r"", date(2006, 1, 31), ((1.0, 0.0001), (_ANY, 0.01)), "Regulation NMS, rule 612, 17 CFR 242.612"),
     ),
     provisions=(
@@ -290,10 +305,12 @@ _UNITED_STATES = Rules(
             "Short sales are taken as located and borrowed, unless the run's terms say a name is not shortable; "
             "the borrow fee is part of the costs.",
             date(2005, 1, 3),
-            "Regulation SHO, 17 CFR 242.203",
+            "Regulation SHO, 17 CFR 242.203 (from memory)",
         ),
         Provision(
-            "Gross exposure of at most twice net asset value (50 % initial margin).", date(1974, 1, 3), "Regulation T, 12 CFR 220.12"
+            "Gross exposure of at most twice net asset value (50 % initial margin).",
+            date(1974, 1, 3),
+            "Regulation T, 12 CFR 220.12 (from memory)",
         ),
     ),
 )

@@ -101,12 +101,13 @@ def machine_value(cell: object) -> object:
 
 
 def _shape(kinds: Sequence[str]) -> str:
-    """Return how a table is set: with links as cards on a phone, with few short columns no wider than they need, many columns closer."""
-    if "link" in kinds:
-        return "cards"
-    if len(kinds) <= 4 and "long" not in kinds:
+    """Return how a table is set: with few short columns no wider than they need, with many closer.
+
+    On a phone ``cards`` become a block a row, each cell below the name of its column.
+    """
+    if len(kinds) <= 4 and not {"link", "long"} & set(kinds):
         return "narrow"
-    return "wide" if len(kinds) > 8 else ""
+    return "cards wide" if len(kinds) > 8 else "cards"
 
 
 def _kind(dtype: pl.DataType, cells: Sequence[object]) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["capacity_figure", "compared_nav", "contributions", "heat_map", "robustness_figure", "rolling_sharpe"]
 
-#: sessions of a rolling Sharpe ratio
-_WINDOW = 63
+#: sessions of a rolling Sharpe ratio, of a long result and at least
+_WINDOW, _SHORTEST = 63, 20
 
 _CYCLE = ("blue", "orange", "green", "purple", "red", "grey")
 
@@ -28,10 +28,14 @@ _CYCLE = ("blue", "orange", "green", "purple", "red", "grey")
 _SCALE = ((0.0, "#c0523f"), (0.5, "#9aa0a8"), (1.0, "#2b8cbe"))
 
 
-def rolling_sharpe(portfolio: pl.DataFrame, market: str, window: int = _WINDOW) -> Figure:
-    """Plot the Sharpe ratio of the last ``window`` sessions, a year; nothing before there are as many."""
+def rolling_sharpe(portfolio: pl.DataFrame, market: str, window: int | None = None) -> Figure:
+    """Plot the Sharpe ratio of the last ``window`` sessions, a year; nothing before there are as many.
+
+    By default 63 sessions; of a result of fewer than 126 sessions half its length, but at least 20.
+    """
     import plotly.graph_objects as go
 
+    window = window or max(_SHORTEST, min(_WINDOW, portfolio.height // 2))
     frame = portfolio.sort("session")
     mean, sigma = (getattr(pl.col("net_return"), name)(window) for name in ("rolling_mean", "rolling_std"))
     ratio = pl.when(sigma > 1e-12).then(mean / sigma * PERIODS[market] ** 0.5)
@@ -118,12 +122,12 @@ def capacity_figure(found: Capacity) -> Figure:
             row, 1,
         )  # fmt: skip
         figure.add_hline(y=0, line={"color": COLOURS["grey"], "width": 1}, row=row, col=1)
-    for value, name in ((found.half, "half"), (found.zero, "none")):
+    for value, name in ((found.half, "half"), (None if found.half is None else found.zero, "none")):
         if value is not None:
             figure.add_vline(x=value, line={"color": COLOURS["orange"], "width": 1.4, "dash": "dot"})
             figure.add_annotation(x=_log10(value), y=1.06, xref="x", yref="paper", text=name, showarrow=False)
     styled(figure, height=420)
-    figure.update_xaxes(type="log", tickformat="~s")
+    figure.update_xaxes(type="log", tickformat="~s", dtick="D2")
     figure.update_xaxes(title_text=f"capital, {found.currency}", row=2, col=1)
     figure.update_yaxes(title_text="Sharpe, a year", row=1, col=1)
     figure.update_yaxes(title_text="net return", tickformat=".0%", row=2, col=1)

@@ -13,13 +13,13 @@ from backtests.attribution import attribute, event_evidence, tone_evidence
 from backtests.capacity import capacity
 from backtests.evaluation import Evaluation
 from backtests.evidence import Evidence
-from backtests.holdings import daily_pnl
+from backtests.holdings import daily_pnl, unpriced
 from backtests.regimes import exposure_attribution, market_returns, regime_attribution
 from backtests.report import Section
-from backtests.robustness import robustness
+from backtests.robustness import LEAST, robustness
 from backtests.sections import evidence_sections
 from backtests.trading_sections import attribution_section, capacity_section, judged_section, robustness_section, trades_section
-from backtests.verdict import headline
+from backtests.verdict import headline, one_interval
 
 if TYPE_CHECKING:
     from backtests.event_study import EventStudyResult
@@ -72,7 +72,9 @@ def trading_report(
         Of the comparisons with chance (:func:`backtests.robustness.robustness`).
     """
     result = found.backtest
-    checked = robustness(result, found.bars, scores=found.scores, delayed=found.delayed, draws=draws, seed=seed)
+    # sub-periods that are too short for a Sharpe ratio would say nothing
+    parts = max(1, min(3, result.portfolio.height // LEAST))
+    checked = robustness(result, found.bars, scores=found.scores, delayed=found.delayed, parts=parts, draws=draws, seed=seed)
     carried = capacity(result, found.bars)
     notes = []
     additive = found.signal in _EVIDENCE
@@ -81,13 +83,16 @@ def trading_report(
     added = _EVIDENCE[found.signal if additive else "tone@1"]
     split = attribute(result, found.bars, added(found, documents), documents, found.events)
     market = market_returns(found.bars, result)
-    exposure = exposure_attribution(result, market, daily_pnl(result, found.bars))
+    pnl = daily_pnl(result, found.bars)
+    exposure = exposure_attribution(result, market, pnl)
+    stale = unpriced(result, pnl, found.bars)
     ordering, *traded = evidence_sections(found)
     opening = []
     verdict = "There is no verdict: no ledger of trials was given."
     if judged is not None:
-        verdict = headline(judged.performance, judged.search, checked, carried)
-        opening.append(judged_section(judged.performance, judged.search))
+        performance = one_interval(judged.performance, result.metrics)
+        verdict = headline(performance, judged.search, checked, carried, stale)
+        opening.append(judged_section(performance, judged.search))
     sections = [
         *opening,
         *traded,

@@ -18,7 +18,7 @@ from backtests.simulation import Backtest
 from backtests.sweep import Sweep
 from backtests.tables import FIGURE, INTERVAL, LINK, figures, percent
 from backtests.trials import Search
-from backtests.verdict import highlights
+from backtests.verdict import capacity_words, counted, highlights, sweep_interval
 
 __all__ = [
     "MARKETS",
@@ -54,6 +54,19 @@ _LABELS = {
     "information_ratio": "Information ratio",
 }
 _PERCENT = {"annual_return", "annual_volatility", "hit_rate", "max_drawdown", "annual_cost", "annual_alpha", "tracking_error"}
+
+#: of a judged Sharpe ratio: name, and how it is computed (empty: as its own row says)
+_JUDGED = {
+    "deflated_sharpe": ("Deflated Sharpe ratio", "probability that the true ratio is above zero, given how many were tried"),
+    "probabilistic_sharpe": ("Probabilistic Sharpe ratio", "the same probability for a single try"),
+    "sharpe": ("Sharpe ratio of a year", ""),
+    "sharpe_period": ("Sharpe ratio of a session", "the same ratio before it is scaled to a year"),
+    "expected_maximum_sharpe": ("Best ratio without skill", "of a session: what the best of so many tries is expected to show"),
+    "minimum_track_record": ("Minimum track record", "sessions until the probability for a single try is 95 %"),
+}
+_JUDGED_COLUMNS = {
+    "figure": pl.String, **dict.fromkeys(("value", "ci_low", "ci_high"), pl.Float64), "n": pl.Int64, "how": pl.String,
+}  # fmt: skip
 _SHOWN_FIRST = ("annual_return", "sharpe", "max_drawdown", "annual_turnover", "annual_cost")
 _FEES = ("commission", "stamp_duty", "transfer_fee", "slippage")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -123,10 +136,22 @@ def cost_breakdown(result: Backtest) -> pl.DataFrame:
 def judged_section(performance: pl.DataFrame, search: Search | None) -> Section:
     """Return how sure a Sharpe ratio is; arguments as of :func:`backtests.verdict.headline`."""
     text = (
-        "The Sharpe ratio of the net returns, and what is left of it after the number of variants that were tried. The deflated Sharpe "
-        "ratio is a probability; the ratio after deflation is the measured one less what the best of so many would show without skill."
+        "The Sharpe ratio of the net returns, and what is left of it after the number of variants that were tried: the measured ratio less "
+        "what the best of so many would show without skill. Its interval is the one given wherever the ratio stands in this report. The "
+        "probabilities follow Bailey and López de Prado (2012, 2014), who take returns as independent of each other."
     )
-    shown = performance.select(pl.col("metric").str.replace_all("_", " "), "value", "ci_low", "ci_high", "n", "method")
+    if search is not None:
+        text += f" The ledger holds {counted(search.n_trials, 'distinct trial')}"
+        text += (
+            "." if search.counting == "all" else f", worth {search.effective:.1f} independent ones ({search.counting.replace('_', ' ')})."
+        )
+    rows = {row["metric"]: row for row in performance.iter_rows(named=True)}
+    told = [
+        {"figure": label, **{end: rows[name][end] for end in ("value", "ci_low", "ci_high", "n")}, "how": how or rows[name]["method"]}
+        for name, (label, how) in _JUDGED.items()
+        if name in rows
+    ]
+    shown = pl.DataFrame(told, schema=_JUDGED_COLUMNS)
     shown = shown.with_columns(_decimals(shown[name]) for name in ("value", "ci_low", "ci_high"))
     return Section("How sure it is", text, tables=(("Sharpe ratio", shown),), highlights=highlights(performance, search))
 
@@ -154,9 +179,13 @@ def robustness_section(found: Robustness) -> Section:
 def capacity_section(found: Capacity) -> Section:
     """Return the capacity curve in words, figure and table."""
     rows = found.curve.select("capital", "annual_return", "sharpe", "annual_cost", "unfilled")
-    points = (("Sharpe ratio halves at", found.half), ("and is gone at", found.zero))
-    highlights = [Highlight(label, _amount(value), found.currency) for label, value in points if value is not None]
+    points = (("Sharpe ratio halves at", found.half), ("Sharpe ratio is gone at", found.zero))
+    # where half is never left, the capital at which a jagged curve crosses zero says nothing
+    shown = [] if found.half is None else points
+    highlights = [Highlight(label, _amount(value), found.currency) for label, value in shown if value is not None]
     text = f"The same targets with more money behind them: {found.note}."
+    if found.sharpe is not None and found.sharpe > 0:
+        text += f" {capacity_words(found)}"
     table = percent(rows.with_columns(_whole(rows["capital"])), "annual_return", "annual_cost", "unfilled", digits=1)
     return Section(
         "How much money it carries", text, figures=(found.plot(),), tables=(("Capital and net result", table),), highlights=highlights
@@ -182,7 +211,9 @@ def attribution_section(
         )
     ]  # fmt: skip
     tables.append(("Exposure: sums of daily returns", percent(exposure, "contribution", "annual")))
-    tables.append(("State of the market", percent(regimes, "contribution", "annual_return")))
+    # a mean over the sessions of one state, times the sessions of a year: beyond -100 % where a state is rare
+    states = regimes.rename({"annual_return": "mean, a year"})
+    tables.append(("State of the market", percent(states, "contribution", "mean, a year")))
     figure = trading_plots.contributions(found.by_event_type, "What each type of news earned", currency)
     return Section("Which news earned the money", text, figures=(figure,), tables=tables)
 
@@ -210,17 +241,17 @@ def sweep_section(found: Sweep, top: int = 20) -> Section:
     best = found.best
     chosen = ", ".join(f"{name} {best[name]}" for name in found.parameters)
     deflated = best["deflated"]
+    ends = None if best["std_error"] is None else [_number("sharpe", end) for end in sweep_interval(best)]
+    span = "" if ends is None else f"95\u00a0%: {ends[0]} … {ends[1]}; "
     highlights = [
-        Highlight(
-            "Variants", f"{found.search.n_trials:,}", f"worth {found.search.effective:.1f} independent ones ({found.search.counting})"
-        ),
-        Highlight("Best Sharpe ratio", _number("sharpe", best["sharpe"]), chosen),  # type: ignore[arg-type]
+        Highlight("Variants", f"{found.table.height:,}", f"deflated by {counted(found.search.n_trials, 'distinct trial')}"),
+        Highlight("Best Sharpe ratio", _number("sharpe", best["sharpe"]), f"{span}{chosen}"),  # type: ignore[arg-type]
         Highlight("Deflated", "–" if deflated is None else f"{deflated:.2f}", "probability of a true ratio above zero"),
     ]
     text = (
         "Every combination of the parameters over the same sessions. In each cell the Sharpe ratio of a year, and below it the deflated "
-        "Sharpe ratio: the probability that the true ratio is above zero, given that so many were tried. A result to be trusted has "
-        "neighbours that look like it."
+        "Sharpe ratio: the probability that the true ratio is above zero, given that so many were tried. Variants with the same returns "
+        "count once. A result to be trusted has neighbours that look like it. Standard errors are after Lo (2002), Newey–West."
     )
     names = ("sharpe", "std_error", "deflated", "annual_return", "max_drawdown", "annual_turnover")
     table = found.table.sort("sharpe", "variant", descending=[True, False], nulls_last=True).head(top).select(*found.parameters, *names)

@@ -2,7 +2,8 @@
 
 A trial is a signal, a market, a window, a horizon and a configuration; :func:`trial_id` is a hash of those. A home keeps one row a trial in
 ``trials`` and its returns in ``trial_returns``, insert-only: evaluating the same configuration again adds nothing and counts once, and a
-result that pleased nobody cannot be taken out.
+result that pleased nobody cannot be taken out. Two trials of one signal and market with the same returns are one, whichever commands
+made them: a sweep that passes over a backtest made before adds nothing to the search.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "Recorded",
     "Search",
     "Trial",
+    "distinct",
     "effective_trials",
     "record",
     "returns_matrix",
@@ -38,6 +40,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+#: columns in which two rows of one trial agree; ``returns_id`` is a hash of every session and return
+_SAME = ("signal", "market", "period", "returns_id")
+
 Counting = Literal["all", "average_correlation", "clusters"]
 
 TRIALS = Table(
@@ -91,7 +97,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What recording a trial did: whether it was new, trials in the ledger now, and a note when it was known with other returns."""
+    """What recording a trial did: whether its row was new, distinct trials in the ledger, a note when it was known with other returns."""
 
     trial_id: str
     new: bool
@@ -101,7 +107,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How far was searched: trials, how many independent ones they are worth, standard deviation of their Sharpe ratios of one session."""
+    """How far was searched: distinct trials, what number of independent ones they are worth, spread of their Sharpe ratios of a session."""
 
     n_trials: int
     effective: float
@@ -185,7 +191,12 @@ def record(store: Store, tried: Trial, *, evaluated_at: datetime | str) -> Recor
             f"Trial {tried.trial_id} was evaluated at {kept['evaluated_at']:%Y-%m-%dT%H:%M%z} with other returns: its data or code changed "
             "since, and the ledger keeps the first result; name what changed in the configuration, or in the signal's version."
         )
-    return Recorded(tried.trial_id, written.added > 0, ledger.height, note)
+    return Recorded(tried.trial_id, written.added > 0, distinct(ledger).height, note)
+
+
+def distinct(trials: pl.DataFrame) -> pl.DataFrame:
+    """Return the ``trials`` that count: of those of one signal, market and period with the same returns the first row."""
+    return trials.unique(subset=_SAME, keep="first", maintain_order=True)
 
 
 def search_of(
@@ -196,7 +207,8 @@ def search_of(
     Parameters
     ----------
     trials
-        ``trials`` rows of one search: all variants that were tried for one purpose, whatever became of them.
+        ``trials`` rows of one search: all variants that were tried for one purpose, whatever became of them. Those with the same returns
+        count once (:func:`distinct`).
     returns
         ``trial_returns``; needed unless every trial counts in full.
     tried
@@ -204,10 +216,11 @@ def search_of(
     counting
         ``all``: each trial is one; else as :func:`effective_trials`.
     """
-    ledger = TRIALS.validate(trials).select("trial_id", "period", "sharpe")
+    ledger = TRIALS.validate(trials).select("trial_id", "sharpe", *_SAME)
     if tried is not None:
         own = pl.DataFrame([{name: tried.row[name] for name in ledger.columns}], schema=ledger.schema)
-        ledger = pl.concat([ledger.filter(pl.col("trial_id") != tried.trial_id), own])
+        ledger = pl.concat([own, ledger.filter(pl.col("trial_id") != tried.trial_id)])
+    ledger = distinct(ledger)
     sharpe = (ledger["sharpe"] / ledger["period"].cast(pl.Float64).sqrt()).drop_nulls().to_numpy()
     effective = float(max(1, ledger.height))
     if counting != "all" and ledger.height > 1:

@@ -8,20 +8,27 @@ import polars as pl
 
 from backtests.capacity import Capacity
 from backtests.comparison import Comparison
+from backtests.holdings import Unpriced
 from backtests.report import Highlight
 from backtests.robustness import Robustness
 from backtests.sweep import Sweep
 from backtests.trials import Search
 
-__all__ = ["comparison_headline", "headline", "highlights", "sweep_headline"]
+__all__ = ["capacity_words", "comparison_headline", "counted", "headline", "highlights", "one_interval", "sweep_headline", "sweep_interval"]
 
 #: probabilities from which a result is called likely, and open
 _LIKELY, _OPEN = 0.95, 0.5
 
+#: share of net asset value without a recent price from which a verdict says so
+_STALE = 0.05
+
+_Z = 1.959963984540054
+
 
 def headline(
-    performance: pl.DataFrame, search: Search | None, robustness: Robustness | None = None, capacity: Capacity | None = None
-) -> str:
+    performance: pl.DataFrame, search: Search | None, robustness: Robustness | None = None, capacity: Capacity | None = None,
+    stale: Unpriced | None = None,
+) -> str:  # fmt: skip
     """Return the verdict on a result, the deflated Sharpe ratio and its interval first.
 
     Parameters
@@ -32,29 +39,84 @@ def headline(
         The trials it knew of; ``None`` when there was no ledger.
     robustness, capacity
         What else was asked; each adds a paragraph.
+    stale
+        What is held at the end without a recent price; from a twentieth of net asset value on it adds a paragraph.
     """
     rows = {row["metric"]: row for row in performance.iter_rows(named=True)}
     paragraphs = [_judged(rows, search)]
     if robustness is not None:
         paragraphs.append(_survived(robustness))
-    if capacity is not None and capacity.half is not None:
-        text = f"With {capacity.half:,.0f} {capacity.currency} half of the Sharpe ratio is gone to impact and the participation cap"
-        paragraphs.append(text + (f", with {capacity.zero:,.0f} all of it." if capacity.zero is not None else "."))
+    if capacity is not None and capacity.sharpe is not None and capacity.sharpe > 0:
+        paragraphs.append(capacity_words(capacity))
+    if stale is not None and stale.share >= _STALE:
+        paragraphs.append(
+            f"On {stale.session} {stale.share:.0%} of net asset value stood in {counted(stale.names, 'name')} without a trade in the last "
+            "sessions, at the last close: load later bars, or end the run where the bars end."
+        )
     return "\n\n".join(paragraphs)
 
 
+def capacity_words(found: Capacity) -> str:
+    """Return in a sentence how much capital a result with a Sharpe ratio above zero carries."""
+    if found.half is not None:
+        text = f"With {found.half:,.0f} {found.currency} half of the Sharpe ratio is gone to impact and the participation cap"
+        return text + (f", with {found.zero:,.0f} all of it." if found.zero is not None else ".")
+    known = found.curve.drop_nulls("sharpe")
+    sizes, ratios = known["capital"].to_list(), known["sharpe"].to_list()
+    span = f"from {min(sizes):,.0f} to {max(sizes):,.0f} {found.currency}" if sizes else "tried"
+    if max(ratios, default=0.0) < (found.sharpe or 0.0) / 2:
+        return f"At every capital {span} impact, the participation cap and minimum fees take more than half of the Sharpe ratio."
+    return f"Capital {span} was tried: the Sharpe ratio does not fall below half of what it is without impact and cap."
+
+
+def one_interval(performance: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Return ``performance`` with the Sharpe ratio of a year as ``metrics`` has it, so that one report gives it one error and one interval.
+
+    The ratio of a session keeps its value only: it is the same figure in another unit. Where the two are not of the same returns (their
+    ratios differ) ``performance`` is returned as it came.
+
+    Parameters
+    ----------
+    performance
+        ``performance`` of :func:`backtests.evaluation.evaluate`.
+    metrics
+        The ``metrics`` table of the backtest it was made from.
+    """
+    mine, theirs = (frame.filter(pl.col("metric") == "sharpe") for frame in (performance, metrics))
+    if mine.is_empty() or theirs.is_empty() or mine["value"][0] is None or theirs["value"][0] is None:
+        return performance
+    if abs(mine["value"][0] - theirs["value"][0]) > 1e-9 * max(1.0, abs(theirs["value"][0])):
+        return performance
+    unknown = pl.when(pl.col("metric") != "sharpe_period")
+    rest = performance.with_columns(unknown.then(name).alias(name) for name in ("std_error", "ci_low", "ci_high"))
+    return pl.concat([theirs, rest.filter(pl.col("metric") != "sharpe")])
+
+
 def sweep_headline(found: Sweep) -> str:
-    """Return the verdict on a sweep: its best variant, deflated by all of them, and how many of the others agree."""
-    best, n = found.best, found.search.n_trials
+    """Return the verdict on a sweep: its best variant, deflated by every trial known, and how many of the others agree."""
+    best, n = found.best, found.table.height
     if best["sharpe"] is None:
         return f"None of the {n:,} variants has a Sharpe ratio: their returns do not vary."
     chosen = ", ".join(f"{name.replace('_', ' ')} {best[name]}" for name in found.parameters)
     positive = int((found.table["sharpe"].fill_null(0.0) > 0).sum())
+    span = "" if best["std_error"] is None else f" (95\u00a0%: {' to '.join(map(_text, sweep_interval(best)))})"
     return (
-        f"The best of {n:,} variants ({chosen}) has a deflated Sharpe ratio of {_text(best['deflated'])}, the probability that its true "
-        f"ratio is above zero after so many tries; the ratio itself is {_text(best['sharpe'])} a year. {positive:,} of the {n:,} variants "
-        f"have a ratio above zero, their median is {_text(found.table['sharpe'].median())}."
+        f"The best of {counted(n, 'variant')} ({chosen}) has a deflated Sharpe ratio of {_text(best['deflated'])}, the probability that "
+        f"its true ratio is above zero after {counted(found.search.n_trials, 'distinct trial')}; the ratio itself is "
+        f"{_text(best['sharpe'])} a year{span}. {positive:,} of the {n:,} have a ratio above zero, their median is "
+        f"{_text(found.table['sharpe'].median())}."
     )
+
+
+def sweep_interval(row: Mapping[str, object]) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of the Sharpe ratio of a row of a sweep."""
+    value, error = float(str(row["sharpe"])), float(str(row["std_error"]))
+    return value - _Z * error, value + _Z * error
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number and its noun: ``1 trial``, ``2 trials``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def comparison_headline(found: Comparison) -> str:
@@ -73,15 +135,16 @@ def comparison_headline(found: Comparison) -> str:
 
 
 def highlights(performance: pl.DataFrame, search: Search | None) -> list[Highlight]:
-    """Return the deflated Sharpe ratio, what is left after deflation with its interval, and the Sharpe ratio itself."""
+    """Return the deflated Sharpe ratio, what is left after deflation with its interval (of several trials), and the ratio itself."""
     rows = {row["metric"]: row for row in performance.iter_rows(named=True)}
     found = []
     deflated = _value(rows, "deflated_sharpe")
     if deflated is not None and search is not None:
-        trials = f"{search.n_trials:,} trial{'' if search.n_trials == 1 else 's'}"
+        trials = counted(search.n_trials, "trial")
         found.append(Highlight("Deflated Sharpe ratio", f"{deflated:.2f}", f"probability of a true ratio above 0, {trials}"))
         left = _left(rows)
-        if left is not None:
+        # of one trial nothing is taken off
+        if left is not None and search.n_trials > 1:
             found.append(Highlight("Sharpe after deflation", _text(left[0]), f"95\u00a0%: {_text(left[1])} … {_text(left[2])}"))
     here = rows.get("sharpe") or rows.get("sharpe_period")
     if here is not None and here["value"] is not None:

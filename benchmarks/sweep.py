@@ -5,7 +5,8 @@
 Synthetic prices and scores. A variant is a half-life of the score (20 of them) and a number of quantiles (10): weights for every session,
 filled at the next open. The sweep is timed whole, from scores to the deflated Sharpe ratio of every variant, with the engine compiled
 (its first compilation on a machine is printed apart). The other libraries are not dependencies: `--python` names an interpreter that has
-them. Of each a few single runs are timed (prices and weights ready in memory, reports left out) and the mean is taken times 200.
+them. Of each a few single runs are timed (prices and weights ready in memory, reports left out) and the mean is multiplied by 200: 200 runs of
+their own would take hours.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: runs in the other interpreter: reads prices and weights, times single runs
 OTHER = """
@@ -105,36 +111,42 @@ def main() -> None:
     best = found.best
     again = run(make(best["half_life"], best["quantiles"]), bars, market="us", costs=charged).portfolio["net_return"].to_numpy()
     mine = found.returns.filter(pl.col("variant") == best["variant"])["net_return"].to_numpy()
-    print(f"largest difference from backtests.run, best variant: {np.abs(again - mine).max():.1e}")
+    print(f"largest difference from backtests.run, best variant: {np.abs(again - mine).max():.1e}", flush=True)
+    if asked.python is not None:
+        chosen = [make(variants[k * 7]["half_life"], variants[k * 7]["quantiles"]) for k in range(asked.runs)]
+        for library, one, one_cpu in _others(asked.python, bars, chosen):
+            print(
+                f"{library:<11} {one:.2f} s a run ({one_cpu:.2f} of processor, mean of {asked.runs}); x {len(variants)} = "
+                f"{one * len(variants):,.0f} s: {one * len(variants) / wall:,.0f} times the sweep, "
+                f"{one_cpu * len(variants) / used:,.0f} times by processor",
+                flush=True,
+            )
 
-    if asked.python is None:
-        return
+
+def _others(python: Path, bars: pl.DataFrame, chosen: list[pl.DataFrame]) -> Iterator[tuple[str, float, float]]:
+    """Yield library, mean seconds and mean processor seconds of one run, of those that run in the other interpreter."""
+    import numpy as np
+    import polars as pl
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market.npz"
         wide = {name: bars.pivot(on="symbol", index="session", values=name).sort("session") for name in ("open", "close")}
-        days = wide["open"]["session"].to_numpy()
-        stored = {name: frame.drop("session").select(sorted(frame.columns[1:])).to_numpy() for name, frame in wide.items()}
-        for k in range(asked.runs):
-            weights = make(variants[k * 7]["half_life"], variants[k * 7]["quantiles"])
+        names = sorted(wide["open"].columns[1:])
+        stored = {name: frame.select(names).to_numpy() for name, frame in wide.items()}
+        for k, weights in enumerate(chosen):
             frame = weights.pivot(on="symbol", index="session", values="weight")
             full = wide["open"].select("session").join(frame, on="session", how="left").sort("session").fill_null(0.0)
-            names = sorted(wide["open"].columns[1:])
             absent = [pl.lit(0.0).alias(name) for name in names if name not in full.columns]
             stored[f"w{k}"] = full.with_columns(absent).select(names).to_numpy()
-        np.savez(path, days=days, **stored)
+        np.savez(path, days=wide["open"]["session"].to_numpy(), **stored)
         for library in ("bt", "backtrader"):
-            words = [str(asked.python), "-c", OTHER, library, str(path), str(asked.runs)]
+            words = [str(python), "-c", OTHER, library, str(path), str(len(chosen))]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             if done.returncode:
                 print(f"{library}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
                 continue
             walls, processors = zip(*[map(float, line.split()[:2]) for line in done.stdout.splitlines()], strict=True)
-            one, one_cpu = sum(walls) / len(walls), sum(processors) / len(processors)
-            scaled = one * len(variants)
-            print(
-                f"{library:<11} {one:.2f} s a run ({one_cpu:.2f} of processor, mean of {len(walls)}); x {len(variants)} = {scaled:,.0f} s: "
-                f"{scaled / wall:,.0f} times the sweep, {one_cpu * len(variants) / used:,.0f} times by processor"
-            )
+            yield library, sum(walls) / len(walls), sum(processors) / len(processors)
 
 
 def _made(names: int, sessions: int):  # type: ignore[no-untyped-def]

@@ -126,7 +126,7 @@ def test_a_negative_price_is_set_aside_and_the_rest_kept(tmp_path):
         (["ingest", "absent.txt"], 2, "no file or folder"),
         (["ingest", "feed.txt", "--seen-at", "2024-04-20"], 2, "no offset"),
         (["ingest", "feed.txt", "--home", "."], 1, "not a tidings home"),
-        (["signal", "--asof", "2024-04-20T09:00+08:00", "--home", "nowhere"], 1, "no home folder"),
+        (["signal", "--asof", "2024-04-20T09:00+08:00", "--home", "nowhere"], 2, "no home folder"),
         (["signal", "--asof", "tomorrow", "--home", "nowhere"], 2, "ISO 8601"),
         (["backtest", "--signal", "tone@1", "--start", "2024-01-01", "--end", "2024-02-01", "--market", "mars", "--home", "h"], 2, "mars"),
         (["backtest", "--signal", "nose@1", "--start", "2024-01-01", "--end", "2024-02-01", "--home", "h"], 2, "nose@1"),
@@ -161,3 +161,16 @@ def test_export_writes_what_was_available(tmp_path):
     for asof, n in (("2024-04-19T15:02:11+08:00", 0), ("2024-04-19T15:02:12+08:00", 1), ("2024-04-21T00:00+08:00", 2)):
         tidings("export", "documents", "out.parquet", "--asof", asof, "--home", "h", cwd=tmp_path)
         assert pl.read_parquet(tmp_path / "out.parquet").height == n
+
+
+def test_a_tone_model_of_few_texts_says_so(tmp_path):
+    """Two lines make a model, and a warning that its probabilities mean nothing."""
+    lines = [{"id": "a", "text": "profit jumps", "label": "up"}, {"id": "b", "text": "profit falls", "label": "down"}]
+    (tmp_path / "few.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = tidings("sentiment", "train", "few.jsonl", "--out", "few.model", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "2 lines, 2 labels" in done.stdout
+    assert "2 texts are fewer than 50" in done.stdout
+    many = [{"id": str(i), "text": f"profit {'jumps' if i % 2 else 'falls'} {i}", "label": "up" if i % 2 else "down"} for i in range(60)]
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(line) + "\n" for line in many))
+    assert "fewer" not in tidings("sentiment", "train", "many.jsonl", "--out", "many.model", cwd=tmp_path).stdout

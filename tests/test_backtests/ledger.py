@@ -247,110 +247,137 @@ class Ledger:
         return out
 
     def play(self, bars: pl.DataFrame, targets: pl.DataFrame) -> None:
+        self.read(bars, targets)
+        for day in self.calendar:
+            if day <= min(self.wanted):
+                self.remember(day)
+            else:
+                self.trade(bars, day)
+            self.previous = day
+
+    def read(self, bars: pl.DataFrame, targets: pl.DataFrame) -> None:
         self.book = {(r["symbol"], r["session"]): r for r in bars.iter_rows(named=True) if not r["symbol"].endswith("=X")}
         self.pairs: dict[str, dict[date, dict[str, float]]] = {}
         for r in bars.iter_rows(named=True):
             if r["symbol"].endswith("=X"):
                 self.pairs.setdefault(r["symbol"], {})[r["session"]] = r
-        wanted: dict[date, dict[str, float]] = {}
+        self.wanted: dict[date, dict[str, float]] = {}
         for r in targets.iter_rows(named=True):
-            wanted.setdefault(r["session"], {})[r["symbol"]] = r["weight"]
-        self.calendar, symbols, start = sorted({k[1] for k in self.book}), sorted({s for w in wanted.values() for s in w}), min(wanted)
-        self.begins = max(0, next(i for i, d in enumerate(self.calendar) if d > start) - 21)
-        trading = {(market_of(s) if not self.only else "", d) for s, d in self.book}
-        last: dict[str, float] = {}  # last total-return close
+            self.wanted.setdefault(r["session"], {})[r["symbol"]] = r["weight"]
+        self.calendar, self.symbols = sorted({k[1] for k in self.book}), sorted({s for w in self.wanted.values() for s in w})
+        self.begins = max(0, next(i for i, d in enumerate(self.calendar) if d > min(self.wanted)) - 21)
+        self.trading = {(self.place(s), d) for s, d in self.book}
+        self.last: dict[str, float] = {}  # last total-return close
         self.factor: dict[str, float] = {}
-        absent = dict.fromkeys(symbols, 0)
-        previous: date | None = None
-        nav = self.cash
-        old = {self.base: 1.0}
+        self.absent = dict.fromkeys(self.symbols, 0)
+        self.previous: date | None = None
+        self.nav, self.old = self.cash, {self.base: 1.0}
 
-        def money(s: str) -> str:
-            return self.market(s)[1].currency
+    def place(self, s: str) -> str:
+        return "" if self.only else market_of(s)
 
-        for day in self.calendar:
-            self.bought: set[str] = set()
-            self.paid = dict.fromkeys(("commission", "stamp_duty", "transfer_fee", "slippage", "borrow", "financing"), 0.0)
-            today = {s: self.book.get((s, day)) for s in symbols}
-            if day <= start:
-                for s, row in today.items():
-                    if row:
-                        self.factor[s] = row["adj_factor"]
-                        if not row["suspended"]:
-                            last[s] = row["close"] * row["adj_factor"]
-                previous = day
+    def money(self, s: str) -> str:
+        return self.market(s)[1].currency
+
+    def level(self, s: str) -> float | None:
+        """The last close in today's shares."""
+        return self.last[s] / self.factor[s] if s in self.last else None
+
+    def remember(self, day: date) -> None:
+        for s in self.symbols:
+            if row := self.book.get((s, day)):
+                self.factor[s] = row["adj_factor"]
+                if not row["suspended"]:
+                    self.last[s] = row["close"] * row["adj_factor"]
+
+    def trade(self, bars: pl.DataFrame, day: date) -> None:
+        """One session: interest, splits, settlements, orders in their sequence, the value at the close."""
+        self.paid = dict.fromkeys(("commission", "stamp_duty", "transfer_fee", "slippage", "borrow", "financing"), 0.0)
+        now, end = self.rates(bars, day, "open"), self.rates(bars, day, "close")
+        if self.navs:
+            self.accrue(day)
+        else:
+            self.old = self.rates(bars, self.previous or day, "close")
+        self.split(day)
+        quoted = {s: self.quote(s, day) for s in self.symbols}
+        before = {s: None if (at := self.level(s)) is None else at * self.old[self.money(s)] for s in self.symbols}
+        due = [d for d in self.wanted if (self.previous is None or d >= self.previous) and d < day]
+        value = self.nav
+        if due and self.how.sizing == "fill":
+            for s in self.symbols:
+                at = quoted[s] if quoted[s] is not None else self.level(s)
+                before[s] = None if at is None else at * now[self.money(s)]
+            value = self.cash - self.debt + sum(self.shares.get(s, 0.0) * (before[s] or 0.0) for s in self.symbols)
+        gone = self.settle(day, now)
+        if due:
+            live = self.aim(self.wanted[max(due)], gone, value, before)
+        else:
+            live = [s for s in self.symbols if s in self.waiting and s not in gone]
+        self.waiting = {s for s in live if (self.place(s), day) not in self.trading}
+        live = [s for s in live if s not in self.waiting]
+        size = {
+            s: (self.goal[s] - self.shares.get(s, 0.0)) * at if s in self.goal and (at := before[s]) else math.inf for s in live
+        }  # sales first, the largest of them; then purchases, the smallest first
+        for s in sorted(live, key=lambda s: (size[s], s)):
+            self.order(s, day, quoted[s], self.book.get((s, day)), now[self.money(s)])
+        for s in self.symbols:
+            if row := self.traded(s, day):
+                self.last[s] = row["close"] * row["adj_factor"]  # type: ignore[operator]
+        held = sum(q * self.last[s] / self.factor[s] * end[self.money(s)] for s, q in self.shares.items() if q)
+        self.nav, self.old = self.cash - self.debt + held, end
+        self.navs.append(self.nav)
+        self.cash_path.append(self.cash - self.debt)
+        self.charges.append(self.paid)
+
+    def accrue(self, day: date) -> None:
+        """Interest on longs above net asset value, fees on borrowed shares; what cash cannot pay is owed."""
+        worth = {s: q * self.last[s] / self.factor[s] * self.old[self.money(s)] for s, q in self.shares.items() if q}
+        years = (day - self.previous).days / 365 if self.previous else 0.0
+        long = sum(value for value in worth.values() if value > 0)
+        self.paid["financing"] = max(0.0, long - self.nav) * self.financing * years
+        for s, value in worth.items():
+            if value < 0:
+                own = self.terms.get(s, {}).get("borrow_rate")
+                self.paid["borrow"] -= value * (self.market(s)[1].borrow_rate if own is None else own) * years  # type: ignore[operator]
+        self.debt += self.paid["financing"] + self.paid["borrow"]
+
+    def split(self, day: date) -> None:
+        """Pay what is owed; a dividend or split turns into more shares; a name without a bar is counted as absent."""
+        settled = min(self.debt, self.cash)
+        self.cash, self.debt = self.cash - settled, self.debt - settled
+        for s in self.symbols:
+            row = self.book.get((s, day))
+            if row is None:
+                self.absent[s] += (self.place(s), day) in self.trading
                 continue
-            now, end = self.rates(bars, day, "open"), self.rates(bars, day, "close")
-            if not self.navs:
-                old = self.rates(bars, previous or day, "close")
-            else:
-                long = sum(q / self.factor[s] * last[s] * old[money(s)] for s, q in self.shares.items() if q > 0)
-                span = (day - previous).days / 365 if previous else 0.0
-                self.paid["financing"] = max(0.0, long - nav) * self.financing * span
-                for s, q in self.shares.items():
-                    if q < 0:
-                        rate = self.terms.get(s, {}).get("borrow_rate")
-                        rate = self.market(s)[1].borrow_rate if rate is None else rate
-                        self.paid["borrow"] += -q / self.factor[s] * last[s] * old[money(s)] * rate * span  # type: ignore[operator]
-                self.debt += self.paid["financing"] + self.paid["borrow"]
-            settled = min(self.debt, self.cash)
-            self.cash, self.debt = self.cash - settled, self.debt - settled
-            for s in symbols:  # a dividend or split turns into more shares
-                row = today[s]
-                if row:
-                    if s in self.factor:
-                        ratio = row["adj_factor"] / self.factor[s]
-                        if self.shares.get(s):
-                            self.shares[s] *= ratio
-                        if s in self.goal:
-                            self.goal[s] *= ratio
-                    self.factor[s], absent[s] = row["adj_factor"], 0
-                elif (market_of(s) if not self.only else "", day) in trading:
-                    absent[s] += 1
-            quoted = {s: self.quote(s, day) for s in symbols}
-            reference = {s: last[s] / self.factor[s] * old[money(s)] if s in last else None for s in symbols}
-            due = [d for d in wanted if (previous is None or d >= previous) and d < day]
-            value = nav
-            if due and self.how.sizing == "fill":
-                value = self.cash - self.debt
-                for s in symbols:
-                    at = quoted[s] if quoted[s] is not None else (last[s] / self.factor[s] if s in last else None)
-                    reference[s] = None if at is None else at * now[money(s)]
-                    value += self.shares.get(s, 0.0) * (reference[s] or 0.0)
-            gone = [s for s in symbols if self.shares.get(s) and absent[s] >= self.wait]
-            for s in gone:
-                price = last[s] / self.factor[s] * (1 - self.haircut if self.shares[s] > 0 else 1)
-                self.fills.append((day, s, -self.shares[s], -self.shares[s], price, 0.0, 0.0, 0.0, 0.0, None))
-                self.cash += self.shares.pop(s) * price * now[money(s)]
-                self.waiting.discard(s)
-            if due:
-                goals = wanted[max(due)]
-                live = [s for s in symbols if s not in gone and (goals.get(s, 0.0) != 0 or self.shares.get(s))]
-                self.waiting = set()
-                self.goal = {}
-                for s in live:
-                    if goals.get(s, 0.0) == 0:
-                        self.goal[s] = 0.0
-                    elif reference[s] is not None:
-                        self.goal[s] = goals[s] * value / reference[s]  # type: ignore[operator]
-            else:
-                live = [s for s in symbols if s in self.waiting and s not in gone]
-            closed = [s for s in live if (market_of(s) if not self.only else "", day) not in trading]
-            self.waiting = set(closed)
-            live = [s for s in live if s not in closed]
-            key = {
-                s: (self.goal[s] - self.shares.get(s, 0.0)) * reference[s] if s in self.goal and reference[s] else math.inf for s in live
-            }
-            for s in sorted(live, key=lambda s: (key[s], s)):
-                self.order(s, day, quoted[s], today[s], now[money(s)])
-            for s, row in today.items():
-                if row and not row["suspended"]:
-                    last[s] = row["close"] * row["adj_factor"]
-            nav = self.cash - self.debt + sum(q * last[s] / self.factor[s] * end[money(s)] for s, q in self.shares.items() if q)
-            self.navs.append(nav)
-            self.cash_path.append(self.cash - self.debt)
-            self.charges.append(self.paid)
-            previous, old = day, end
+            ratio = row["adj_factor"] / self.factor.get(s, row["adj_factor"])
+            if self.shares.get(s):
+                self.shares[s] *= ratio
+            if s in self.goal:
+                self.goal[s] *= ratio
+            self.factor[s], self.absent[s] = row["adj_factor"], 0
+
+    def settle(self, day: date, now: dict[str, float]) -> list[str]:
+        """Close what has been absent too long at its last close, less the haircut; return the names."""
+        gone = [s for s in self.symbols if self.shares.get(s) and self.absent[s] >= self.wait]
+        for s in gone:
+            price = self.last[s] / self.factor[s] * (1 - self.haircut if self.shares[s] > 0 else 1)
+            self.fills.append((day, s, -self.shares[s], -self.shares[s], price, 0.0, 0.0, 0.0, 0.0, None))
+            self.cash += self.shares.pop(s) * price * now[self.money(s)]
+            self.waiting.discard(s)
+        return gone
+
+    def aim(self, goals: dict[str, float], gone: list[str], value: float, before: dict[str, float | None]) -> list[str]:
+        """Turn weights into numbers of shares; return the names that are to be worked."""
+        live = [s for s in self.symbols if s not in gone and (goals.get(s, 0.0) != 0 or self.shares.get(s))]
+        self.goal = {}
+        for s in live:
+            at = before[s]
+            if goals.get(s, 0.0) == 0:
+                self.goal[s] = 0.0
+            elif at is not None:
+                self.goal[s] = goals[s] * value / at
+        return live
 
     def quote(self, s: str, day: date) -> float | None:
         row = self.traded(s, day)
@@ -362,23 +389,19 @@ class Ledger:
             return None
         return max(min(row["amount"] / row["volume"], row["high"]), row["low"])  # type: ignore[operator,type-var]
 
+    def note(
+        self, s: str, day: date, rate: float, asked: float, done: float = 0.0, price: float | None = None,
+        fees: Sequence[float] = (0.0, 0.0, 0.0), slip: float = 0.0, why: str | None = None,
+    ) -> None:  # fmt: skip
+        """Write an order down, and what it paid."""
+        self.fills.append((day, s, asked, done, price, *fees, slip, why))
+        for name, amount in zip(("commission", "stamp_duty", "transfer_fee", "slippage"), (*fees, slip), strict=True):
+            self.paid[name] += amount * rate
+        if self.how.blocked == "wait" and why in ("limit_up", "limit_down", "suspended", "t_plus_1", "adv_cap"):
+            self.waiting.add(s)
+
     def order(self, s: str, day: date, quoted: float | None, row: dict[str, float] | None, rate: float) -> None:
         held = self.shares.get(s, 0.0)
-
-        def note(
-            asked: float,
-            done: float = 0.0,
-            price: float | None = None,
-            fees: Sequence[float] = (0.0, 0.0, 0.0),
-            slip: float = 0.0,
-            why: str | None = None,
-        ) -> None:
-            self.fills.append((day, s, asked, done, price, *fees, slip, why))
-            for name, amount in zip(("commission", "stamp_duty", "transfer_fee", "slippage"), (*fees, slip), strict=True):
-                self.paid[name] += amount * rate
-            if self.how.blocked == "wait" and why in ("limit_up", "limit_down", "suspended", "t_plus_1", "adv_cap"):
-                self.waiting.add(s)
-
         if s not in self.goal:
             self.fills.append((day, s, 0.0, 0.0, None, 0.0, 0.0, 0.0, 0.0, "suspended"))
             return
@@ -387,58 +410,66 @@ class Ledger:
         if abs(wish) <= 1e-9 * max(1.0, abs(held)):
             return
         if quoted is None or row is None:
-            return note(wish, why="suspended")
+            return self.note(s, day, rate, wish, why="suspended")
         banned = goal < 0 and not self.may_be_short(s)
         asked = abs(wish) if goal == 0 or banned else self.round_lots(s, abs(wish))
         if asked == 0:
-            return note(wish, why="lot")
-        limits = self.market(s)[0].price_limits
-        up = row["limit_up"] if limits and row["limit_up"] is not None else math.inf
-        down = row["limit_down"] if limits and row["limit_down"] is not None else 0.0
-        best, worst = (row["low"], row["high"]) if self.how.fill == "vwap" else (quoted, quoted)
+            return self.note(s, day, rate, wish, why="lot")
         cap = None
         if self.how.participation is not None:
             volume = self.daily_volume(s, day) if self.how.volume == "trailing" else row["volume"]
             cap = None if volume is None else self.how.participation * volume
-        done, why = asked, None
-        die = self.how.blocked == "die"
         if wish > 0:
-            if best >= up:
-                return note(asked, why="limit_up")
-            if cap is not None and done > cap:
-                done, why = self.round_lots(s, cap), "adv_cap"
+            return self.buy(s, day, quoted, row, rate, asked, cap)
+        return self.sell(s, day, quoted, row, rate, asked, cap, banned)
 
-            def total(q: float) -> float:
-                at = self.price(s, day, q, quoted, False)
-                return (q * at + sum(self.fee(s, day, q, at, False))) * rate
+    def buy(
+        self, s: str, day: date, quoted: float, row: dict[str, float], rate: float, asked: float, cap: float | None
+    ) -> None:  # fmt: skip
+        limited = self.market(s)[0].price_limits and row["limit_up"] is not None
+        if limited and (row["low"] if self.how.fill == "vwap" else quoted) >= row["limit_up"]:
+            return self.note(s, day, rate, asked, why="limit_up")
+        done, why = asked, None
+        if cap is not None and done > cap:
+            done, why = self.round_lots(s, cap), "adv_cap"
 
-            if total(done) > self.cash:
-                why, step = "cash", self.lot(s)[1]
-                low, high = 0, math.floor(done / step + max(1e-9, 1e-12 * done / step)) + 1
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    low, high = (middle, high) if total(middle * step) <= self.cash else (low, middle)
-                done = self.round_lots(s, low * step)
-            if done == 0 or (why and die):
-                return note(asked, why=why)
-            price = self.price(s, day, done, quoted, False)
-            fees = self.fee(s, day, done, price, False)
-            self.cash -= (done * price + sum(fees)) * rate
-            self.shares[s] = 0.0 if goal == 0 and why is None else held + done
-            return note(asked, done, price, fees, done * (price - quoted), why)
-        everything = goal == 0
+        def total(q: float) -> float:
+            at = self.price(s, day, q, quoted, False)
+            return (q * at + sum(self.fee(s, day, q, at, False))) * rate
+
+        if total(done) > self.cash:
+            why, step = "cash", self.lot(s)[1]
+            low, high = 0, math.floor(done / step + max(1e-9, 1e-12 * done / step)) + 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if total(middle * step) <= self.cash else (low, middle)
+            done = self.round_lots(s, low * step)
+        if done == 0 or (why and self.how.blocked == "die"):
+            return self.note(s, day, rate, asked, why=why)
+        price = self.price(s, day, done, quoted, False)
+        fees = self.fee(s, day, done, price, False)
+        self.cash -= (done * price + sum(fees)) * rate
+        self.shares[s] = 0.0 if self.goal[s] == 0 and why is None else self.shares.get(s, 0.0) + done
+        return self.note(s, day, rate, asked, done, price, fees, done * (price - quoted), why)
+
+    def sell(
+        self, s: str, day: date, quoted: float, row: dict[str, float], rate: float, asked: float, cap: float | None, banned: bool
+    ) -> None:  # fmt: skip
+        held = self.shares.get(s, 0.0)
+        done, why, everything = asked, None, self.goal[s] == 0
         if banned:
             done, why, everything = max(held, 0.0), "no_short", True
-        if done > 0 and worst <= down:
+        limited = self.market(s)[0].price_limits and row["limit_down"] is not None
+        if done > 0 and limited and (row["high"] if self.how.fill == "vwap" else quoted) <= row["limit_down"]:
             done, why = 0.0, "limit_down"
         if cap is not None and done > cap:
             done, why, everything = self.round_lots(s, cap), "adv_cap", False
-        if done == 0 or (why and die):
-            return note(-asked, why=why)
+        if done == 0 or (why and self.how.blocked == "die"):
+            return self.note(s, day, rate, -asked, why=why)
         price = self.price(s, day, done, quoted, True)
         fees = self.fee(s, day, done, price, True)
         if sum(fees) > done * price:
-            return note(-asked, why="cash")
+            return self.note(s, day, rate, -asked, why="cash")
         self.cash += (done * price - sum(fees)) * rate
         self.shares[s] = 0.0 if everything else held - done
-        return note(-asked, -done, price, fees, done * (quoted - price), why)
+        return self.note(s, day, rate, -asked, -done, price, fees, done * (quoted - price), why)

@@ -150,3 +150,11 @@ def test_what_could_not_be_done_is_refused_before_anything_is_written(tmp_path, 
     done = CliRunner().invoke(app, [*words, "--signal", "tone@1", "--home", str(tmp_path / "h")])
     assert isinstance(done.exception, UsageError) and says in str(done.exception)
     assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize("command", ["backtest", "evaluate", "sweep"])
+def test_a_home_that_does_not_exist_is_bad_usage_and_is_not_made(tmp_path, command):
+    nowhere = tmp_path / "nowhere"
+    done = CliRunner().invoke(app, [command, "--signal", "tone@1", *SPAN, "--home", str(nowhere)])
+    assert isinstance(done.exception, UsageError) and "no home folder" in str(done.exception)
+    assert not nowhere.exists()

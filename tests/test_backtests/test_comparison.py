@@ -1,17 +1,24 @@
 """Several runs side by side, and the verdict in words."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
-from trading_market import result
+from trading_market import bars, result, weights
 
 from backtests.capacity import Capacity
 from backtests.comparison import compare, comparison_section
+from backtests.costs import costs
+from backtests.holdings import Unpriced
 from backtests.metrics import performance
 from backtests.robustness import robustness
 from backtests.schemas import METRICS
+from backtests.sweep import deflated, grid, sweep
+from backtests.tables import machine_value
+from backtests.trading_sections import backtest_sections, judged_section, sweep_section
 from backtests.trials import Search
-from backtests.verdict import headline, highlights
+from backtests.verdict import headline, highlights, one_interval, sweep_headline
 from research.errors import UsageError
 
 
@@ -102,3 +109,63 @@ def test_checks_and_capacity_are_said_in_words():
     assert f"stays above zero in {held} of {rows.height} checks" in text
     assert "Not made: news 1 hour later." in text and "of 5 draws do as well" in text
     assert "With 2,000,000 USD half of the Sharpe ratio is gone" in text and "with 5,000,000 all of it" in text
+
+
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        ([0.3, -0.1, 0.2], "At every capital from 1,000 to 100,000 USD impact, the participation cap and minimum fees take more than half"),
+        ([0.9, 0.9, 0.8], "Capital from 1,000 to 100,000 USD was tried: the Sharpe ratio does not fall below half"),
+        ([None, None, None], "At every capital tried impact"),
+    ],
+)
+def test_a_capacity_without_a_crossing_is_said_too(ratios, said):
+    curve = pl.DataFrame({"capital": [1e3, 1e4, 1e5], "sharpe": pl.Series(ratios, dtype=pl.Float64)})
+    found = Capacity(curve, 1.0, None, 1.5e4, 0.1, 1.0, "USD", "")
+    assert said in headline(judged(0.9), Search(1, 1.0, 0.0, "all"), None, found)
+    nothing = Capacity(curve, -0.2, None, None, 0.1, 1.0, "USD", "")
+    assert "capital" not in headline(judged(0.9), Search(1, 1.0, 0.0, "all"), None, nothing)
+
+
+def test_one_ratio_has_one_interval():
+    ran, _ = result()
+    own = ran.metrics.filter(pl.col("metric") == "sharpe").row(0, named=True)
+    came = judged(0.7, own["value"])
+    found = one_interval(came, ran.metrics)
+    rows = {row["metric"]: row for row in found.iter_rows(named=True)}
+    assert rows["sharpe"] == own and rows["deflated_sharpe"]["value"] == 0.7
+    assert rows["sharpe_period"]["ci_low"] is None and found.height == came.height
+    search = Search(3, 3.0, 0.02, "all")
+    low = f"{own['ci_low']:.2f}".replace("-", "−")
+    assert f"(95\u00a0%: {low} to" in headline(found, search)
+    assert highlights(found, search)[-1].detail == backtest_sections(ran)[0].highlights[1].detail
+    table = judged_section(found, search).tables[0][1]
+    year = table.filter(pl.col("figure") == "Sharpe ratio of a year").row(0, named=True)
+    assert machine_value(year["ci_low"]) == own["ci_low"] and year["how"] == own["method"]
+    other = judged(0.7, own["value"] + 0.1)
+    assert one_interval(other, ran.metrics).equals(other), "returns of something else keep their own"
+
+
+def test_one_trial_takes_nothing_off():
+    search = Search(1, 1.0, 0.0, "all")
+    assert [each.label for each in highlights(judged(0.9, hurdle=0.0), search)] == ["Deflated Sharpe ratio", "Sharpe ratio"]
+    assert "1 distinct trial." in judged_section(judged(0.9, hurdle=0.0), search).text
+    assert "2 distinct trials." in judged_section(judged(0.9), Search(2, 2.0, 0.1, "all")).text
+
+
+def test_what_stands_at_an_old_price_is_in_the_verdict():
+    search = Search(1, 1.0, 0.0, "all")
+    text = headline(judged(0.9), search, stale=Unpriced(date(2026, 2, 12), 38, 0.68))
+    assert "On 2026-02-12 68% of net asset value stood in 38 names without a trade" in text
+    assert "stood in" not in headline(judged(0.9), search, stale=Unpriced(date(2026, 2, 12), 1, 0.04))
+
+
+def test_a_sweep_says_how_many_variants_and_how_many_trials():
+    found = sweep(lambda seed: weights("us", seed), grid(seed=[1, 2]), bars(), market="us", costs=costs("us"))
+    text = sweep_headline(deflated(found, Search(40, 40.0, found.search.spread, "all")))
+    assert "The best of 2 variants" in text and "after 40 distinct trials" in text
+    best = found.best
+    ends = [f"{best['sharpe'] + sign * 1.959964 * best['std_error']:.2f}".replace("-", "−") for sign in (-1, 1)]
+    assert f"(95\u00a0%: {ends[0]} to {ends[1]})" in text
+    section = sweep_section(found)
+    assert [each.value for each in section.highlights][:1] == ["2"] and "2 distinct trials" in section.highlights[0].detail

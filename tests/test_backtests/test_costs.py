@@ -24,6 +24,13 @@ from research.errors import UsageError
         ("us", "levy_sell", date(2025, 6, 2), 0.0),
         ("us", "levy_buy", date(2025, 6, 2), 0.0),
         ("us", "share_fee_sell", date(2024, 2, 1), 0.000166),
+        ("us", "share_fee_sell", date(2026, 9, 30), 0.000195),
+        ("us", "share_fee_sell", date(2026, 10, 1), 0.0),
+        ("us", "share_fee_sell", date(2027, 1, 4), 0.000195),
+        ("us", "levy_sell", date(2022, 5, 13), 5.1e-6),
+        ("us", "levy_sell", date(2022, 5, 16), 22.9e-6),
+        ("us", "levy_sell", date(2026, 4, 2), 0.0),
+        ("us", "levy_sell", date(2026, 4, 6), 20.6e-6),
     ],
 )
 def test_schedules(market: str, schedule: str, day: date, rate: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from trading_market import result
 
 from backtests.costs import costs
-from backtests.holdings import daily_pnl, round_trips, session_remainder
+from backtests.holdings import daily_pnl, round_trips, session_remainder, unpriced
 from backtests.schemas import WEIGHTS
 from backtests.simulation import run
 from research.schemas import BARS
@@ -103,3 +103,30 @@ def test_a_run_without_fills_earned_nothing():
     pnl = daily_pnl(ran, bars)
     assert pnl.is_empty() and round_trips(pnl).is_empty()
     assert session_remainder(ran, pnl)["remainder"].abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("last_bar", "suspended", "after", "names"), [(14, False, 5, 0), (4, False, 5, 1), (4, True, 5, 1), (4, False, 12, 0)]
+)
+def test_what_stands_at_an_old_price_is_counted(last_bar, suspended, after, names):
+    from research.calendar import sessions
+
+    days = sessions("XNYS", "2024-01-02", "2024-01-31")["session"].to_list()[:15]
+    rows = []
+    for symbol, end in (("AAA", 14), ("BBB", last_bar)):
+        for k, day in enumerate(days):
+            if k > end and not suspended:
+                continue
+            rows.append(
+                {
+                    "symbol": symbol, "session": day, "open": 10.0, "close": 10.0, "adj_factor": 1.0, "volume": 0.0 if k > end else 1e6,
+                    "suspended": k > end, "currency": "USD", "available_at": datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
+                    "source": "test",
+                }
+            )  # fmt: skip
+    bars = BARS.frame(rows)
+    weights = WEIGHTS.frame([{"session": days[0], "symbol": symbol, "weight": share} for symbol, share in (("AAA", 0.25), ("BBB", 0.5))])
+    ran = run(weights, bars, market="us", costs=costs("us").scaled(0), cash=100_000.0)
+    found = unpriced(ran, daily_pnl(ran, bars), bars, after)
+    assert (found.session, found.names) == (days[-1], names)
+    assert found.share == pytest.approx(0.5 * names)

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import statsmodels.api as sm
 
-from backtests.metrics import PERIODS, performance
+from backtests.metrics import PERIODS, performance, sharpe_error
 from backtests.schemas import METRICS, PORTFOLIO
 from research.errors import UsageError
 
@@ -104,3 +104,22 @@ def test_seed_and_market_are_all_that_matters_besides_the_data() -> None:
     assert dict(PERIODS) == {"cn": 243, "hk": 246, "us": 252, "crypto": 365}
     with pytest.raises(UsageError, match="expected one of"):
         performance(frame, market="jp")
+
+
+def test_the_error_of_a_sharpe_ratio_by_the_delta_method() -> None:
+    """Lo (2002): the long-run covariance of first and second moments, pushed through mu / sqrt(m2 - mu^2)."""
+    rng = np.random.default_rng(5)
+    noise = rng.standard_t(5, 400) / 100
+    net = 0.0005 + noise + 0.3 * np.concatenate([[0], noise[:-1]])
+    n, lags = len(net), int(4 * (len(net) / 100) ** (2 / 9))
+    moments = np.column_stack([net, net**2]) - [net.mean(), (net**2).mean()]
+    covariance = moments.T @ moments / n
+    for lag in range(1, lags + 1):
+        shifted = moments[lag:].T @ moments[:-lag] / n
+        covariance += (1 - lag / (lags + 1)) * (shifted + shifted.T)
+    mean, variance = net.mean(), net.var()
+    gradient = np.array([1 / variance**0.5 + mean**2 / variance**1.5, -mean / (2 * variance**1.5)])
+    assert sharpe_error(net) == pytest.approx(float(np.sqrt(gradient @ covariance @ gradient / n)), rel=0.003), "n against n - 1"
+    m = table(portfolio(net))["sharpe"]
+    assert m["std_error"] == pytest.approx(sharpe_error(net) * math.sqrt(252), rel=1e-12)
+    assert sharpe_error(np.array([0.01])) is None and sharpe_error(np.full(9, 0.01)) is None

@@ -44,6 +44,7 @@ HEADLINES = {
     "script": (f"</script><script>{OWNED}</script><img src=x onerror=\"{OWNED}\">", f"javascript:{OWNED}"),
     "override": ("Profit \u202egnp.exe rises \u2066hidden\u2069", "https://news.example/a?b=1&c=2"),
     "huge": ("W" * 20_000, "https://bank.example@evil.example/"),
+    "quotes": ('" data-label="x" onmouseover="' + OWNED + '" x="', "https://news.example/a?b=1&c=2"),
     "long": ("many words " * 400, "data:text/html,<script>1</script>"),
 }  # fmt: skip
 
@@ -61,6 +62,14 @@ frame.onload = function () { setTimeout(function () {
     var box = each.querySelector(".main-svg"); return box && box.getBoundingClientRect().width > 100; }).length;
   out.outside = Array.from(page.querySelectorAll(".figure, p, h1, h2, summary, .highlights > div")).filter(function (each) {
     return !each.closest(".table") && each.getBoundingClientRect().right > WIDTH + 1; }).map(function (each) { return each.outerHTML.slice(0, 200); });
+  page.querySelectorAll("details").forEach(function (each) { each.open = true; });
+  out.scrolled = Array.from(page.querySelectorAll(".table")).filter(function (each) {
+    return each.scrollWidth > each.clientWidth + 1; }).map(function (each) { return each.textContent.trim().slice(0, 60); });
+  out.unlabelled = Array.from(page.querySelectorAll("table.cards td:not(:first-child)")).filter(function (each) {
+    return !each.getAttribute("data-label"); }).length;
+  out.handlers = Array.from(page.querySelectorAll("*")).filter(function (each) {
+    return Array.from(each.attributes).some(function (one) { return /^on/.test(one.name); }); }).length;
+  out.stacked = frame.contentWindow.getComputedStyle(page.querySelector("table.cards tr:last-child")).display;
   out.links = Array.from(page.querySelectorAll("main td a")).map(function (each) {
     return [each.getAttribute("href"), each.getAttribute("rel"), each.getAttribute("target")]; });
   out.paper = frame.contentWindow.getComputedStyle(page.body).backgroundColor;
@@ -152,11 +161,13 @@ def seen(folder: Path, served: str, width: int, profile: Path, *, dark: bool = F
     return json.loads(unquote(unescape(found[1])))
 
 
-@pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)], ids=["phone, dark", "desk, light"])
+@pytest.mark.parametrize(("width", "dark"), [(375, True), (375, False), (1200, False)], ids=["phone, dark", "phone, light", "desk, light"])
 def test_a_whole_report_on_a_phone_and_on_a_desk(folder, served, tmp_path, width, dark):
     page = seen(folder, served, width, tmp_path / "profile", dark=dark)
     assert page["figures"] == page["drawn"] == 8
     assert page["wide"] <= width and page["outside"] == [], "nothing but tables may be wider than the page, and those scroll by themselves"
+    assert page["scrolled"] == [] or width > 600, "on a phone no table scrolls: its rows are stacked"
+    assert page["stacked"] == ("flex" if width < 600 else "table-row") and page["unlabelled"] == 0 and page["handlers"] == 0
     assert page["title"].startswith("</script>") and page["images"] == 0
     assert {tuple(link) for link in page["links"]} == {("https://news.example/a?b=1&c=2", "noopener noreferrer nofollow", "_blank")}
     light = [int(part) for part in re.findall(r"\d+", page["paper"])[:3]]

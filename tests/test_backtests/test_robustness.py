@@ -164,3 +164,20 @@ def test_a_check_on_too_few_sessions_says_so():
     short = run(ran.weights.filter(pl.col("session") < last), bars.filter(pl.col("session") <= last), market="us", costs=costs("us"))
     table = robustness(short, bars.filter(pl.col("session") <= last), draws=3, seed=1).table.filter(pl.col("metric") == "sharpe")
     assert table["value"].is_null().all() and table["note"].str.contains("fewer than 20 sessions|needs the news").all()
+
+
+def test_another_turnover_of_random_entries_is_noted(found):
+    ran, bars, made = found
+    rows = made.table.filter(pl.col("check") == "random entry, same turnover")
+    turnover = rows.filter(pl.col("metric") == "annual_turnover").row(0, named=True)
+    assert abs(turnover["value"] / turnover["base"] - 1) < 0.1 and set(rows["note"]) == {""}
+    # half of the names are held in the first half only, and do not trade after it: begun later they cannot be bought
+    middle = bars["session"].unique().sort()[45]
+    early = pl.col("session") <= middle
+    gone = bars.filter((pl.col("symbol") < "TTE") | early)
+    weights = ran.weights.filter(early == (pl.col("symbol") >= "TTE"))
+    cut = run(weights, gone, market="us", costs=costs("us"))
+    noted = robustness(cut, gone, draws=40, seed=3).table.filter(pl.col("check") == "random entry, same turnover")
+    other = noted.filter(pl.col("metric") == "annual_turnover").row(0, named=True)
+    assert other["value"] < 0.9 * other["base"]
+    assert set(noted["note"]) == {"not the same turnover: at some time names could not be traded"}

@@ -80,6 +80,12 @@ def test_the_limit_rows_say_what_the_limits_of_the_bars_are_computed_with() -> N
         ("hk", "2800.HK", date(2020, 5, 29), 25.0, 0.05),
         ("hk", "2800.HK", date(2020, 6, 1), 25.0, 0.02),
         ("hk", "2800.HK", date(2026, 1, 2), 25.0, 0.02),
+        ("hk", "2800.HK", date(2026, 8, 3), 9.0, 0.005),
+        ("hk", "2800.HK", date(2026, 8, 3), 6000.0, 1.0),
+        ("hk", "0700.HK", date(2026, 7, 31), 5.0, 0.01),
+        ("hk", "0700.HK", date(2026, 8, 3), 5.0, 0.005),
+        ("hk", "0700.HK", date(2026, 8, 3), 0.3, 0.005),
+        ("hk", "0700.HK", date(2026, 8, 3), 0.2, 0.001),
         ("cn", "600519.SS", date(2024, 1, 2), 1700.0, 0.01),
         ("cn", "510300.SS", date(2024, 1, 2), 3.5, 0.001),
         ("us", "NVDA", date(2024, 1, 2), 130.0, 0.01),
@@ -89,6 +95,18 @@ def test_the_limit_rows_say_what_the_limits_of_the_bars_are_computed_with() -> N
 )
 def test_ticks_by_price_and_day(market: str, symbol: str, day: date, price: float, tick: float) -> None:
     assert rules_of(market).tick(symbol, day, price) == tick
+
+
+@pytest.mark.parametrize(
+    ("price", "tick"),
+    [
+        (0.25, 0.001), (0.255, 0.005), (10.0, 0.005), (10.01, 0.01), (20.0, 0.01), (20.02, 0.02), (50.0, 0.02), (50.05, 0.05),
+        (100.0, 0.05), (100.1, 0.1), (200.0, 0.1), (200.2, 0.2), (500.0, 0.2), (500.5, 0.5), (1000.0, 0.5), (1001.0, 1.0),
+        (2000.0, 1.0), (2002.0, 2.0), (5000.0, 2.0), (5005.0, 5.0), (9995.0, 5.0),
+    ],
+)  # fmt: skip
+def test_a_band_of_the_hong_kong_schedule_holds_its_upper_end(price: float, tick: float) -> None:
+    assert rules_of("hk").tick("0005.HK", date(2026, 9, 1), price) == tick
 
 
 def test_an_unknown_market_is_named() -> None:

@@ -1,6 +1,6 @@
 """The tables a report on a backtest shows, against sums by hand."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -68,6 +68,23 @@ def test_rolling_sharpe_by_hand():
     mean = sum(net[2:]) / 4
     sigma = (sum((value - mean) ** 2 for value in net[2:]) / 3) ** 0.5
     assert found[:3] == (None, None, None) and found[5] == pytest.approx(mean / sigma * 252**0.5)
+
+
+@pytest.mark.parametrize(("n", "window"), [(30, 20), (60, 30), (126, 63), (500, 63)])
+def test_the_window_of_a_rolling_ratio_fits_the_result(n, window):
+    days = [date(2020, 1, 1) + timedelta(days=k) for k in range(n)]
+    figure = rolling_sharpe(portfolio([(day, 0.001 * ((k * 7) % 5 - 2)) for k, day in enumerate(days)]), "us")
+    assert figure.layout.title.text == f"Sharpe ratio of the last {window} sessions"
+    values = figure.data[0].y
+    assert values[window - 2] is None and values[window - 1] is not None
+
+
+def test_how_a_table_is_set():
+    shape = lambda *columns: laid_out("", pl.DataFrame(dict(columns)))["shape"]  # noqa: E731
+    assert shape(("a", ["x"]), ("b", [1.0])) == "narrow"
+    assert shape(("a", ["x"]), ("b", ["word " * 20])) == "cards"
+    assert shape(*[(f"c{k}", [k]) for k in range(6)]) == "cards"
+    assert shape(*[(f"c{k}", [k]) for k in range(12)]) == "cards wide"
 
 
 def test_positions_come_with_the_headlines_behind_them():
