@@ -23,7 +23,6 @@ from backtests.quantiles import quantile_returns
 from backtests.rules import rules_of
 from backtests.simulation import Backtest, run
 from backtests.simulation_inputs import checked
-from backtests.symbol_codes import in_order
 from backtests.weights import quantile_weights
 from research.bar_report import listing_days
 from research.calendar import MARKETS, known_span
@@ -31,6 +30,7 @@ from research.calendar import sessions as calendar_sessions
 from research.errors import EstimationError, UsageError
 from research.prices import with_limits
 from research.schemas import BARS, INSTANT
+from research.table import in_order
 from research.treatments import spans
 from signals.pointintime import LEAD, calendar_of
 from signals.publish import history, of_equities

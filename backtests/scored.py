@@ -11,9 +11,9 @@ import polars as pl
 from backtests.inference import MeanEstimate
 from backtests.labels import ForwardReturns, Labels
 from backtests.schemas import LABELS
-from backtests.symbol_codes import in_order
 from research.errors import UsageError
 from research.schemas import Table
+from research.table import in_order
 from signals.schemas import SIGNALS
 
 __all__ = [

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["coded", "in_order", "run_starts"]
+__all__ = ["coded", "run_starts"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -45,24 +45,6 @@ def run_starts(values: npt.NDArray[np.int32]) -> Ints:
     [0, 2, 3]
     """
     return np.flatnonzero(np.append(True, values[1:] != values[:-1])) if len(values) else np.empty(0, np.int64)
-
-
-def in_order(frame: pl.DataFrame, *columns: str, strictly: bool = False) -> bool:
-    """Return whether rows rise by the columns, the first deciding first; ``strictly``: no two rows are equal in all of them.
-
-    A null is in no order. One pass of comparisons with the row before, where a sort, or a search for doubled keys, copies the rows.
-
-    >>> frame = pl.DataFrame({"a": [1, 1, 2], "b": ["x", "y", "x"]})
-    >>> in_order(frame, "a", "b", strictly=True), in_order(frame, "a"), in_order(frame, "b", "a")
-    (True, True, False)
-    """
-    if frame.height < 2:
-        return not any(frame.select(columns).null_count().row(0))
-    rises = pl.lit(not strictly)
-    for name in reversed(columns):
-        now, before = pl.col(name).slice(1), pl.col(name).slice(0, pl.len() - 1)
-        rises = (now > before) | ((now == before) & rises)
-    return bool(frame.select(rises.all(ignore_nulls=False)).item())
 
 
 def _hashed(column: pl.Series) -> tuple[list[str], Ints]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from backtests.schemas import WEIGHTS
-from backtests.symbol_codes import in_order
 from research.errors import SchemaError, UsageError
+from research.table import in_order
 from signals.transforms import sessions_at_once
 
 __all__ = ["proportional_weights", "quantile_weights", "rank_weights"]
