@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backtests.evaluation import Evaluation
     from backtests.evidence import Evidence
     from backtests.execution import Execution
+    from backtests.trials import Trial
     from research.store import Store
 
 __all__ = [
@@ -71,6 +72,10 @@ def backtest(
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *aligned(found.ic.summary)])
     say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores.head(1)["horizon"][0])))
     say(aligned(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
+    usual = {"fill": "open", "blocked": "shrink", "participation": None, "max_weight": None, "liquidity": False}
+    special: dict[str, object] = {k: v for k, v in taken.items() if v != usual[k]}
+    if not report:  # looked at is tried
+        _record(store, _tried(found, start, end, quantiles, cash, special))
     if out is not None:
         settings = {"market": market, "signal": signal, "start": start, "end": end, "quantiles": quantiles, "cash": cash}
         _write_tables(found, out, {**settings, **taken})
@@ -79,8 +84,7 @@ def backtest(
         from backtests.sections import coverage_section
         from backtests.trading_report import trading_report
 
-        usual = {"fill": "open", "blocked": "shrink", "participation": None, "max_weight": None, "liquidity": False}
-        judged = record_and_judge(store, found, start, end, quantiles, cash, {k: v for k, v in taken.items() if v != usual[k]})
+        judged = record_and_judge(store, found, start, end, quantiles, cash, special)
         documents = store.read("documents")
         made = trading_report(found, documents, judged, study=_study(found, documents, benchmark), draws=draws, seed=seed)
         told = {
@@ -133,7 +137,7 @@ def sweep(
         )  # fmt: skip
     added = sweeps.record_all(store, tried, evaluated_at=datetime.now(UTC))
     # what else the ledger holds was tried as well
-    found = sweeps.deflated(found, search_of(store.read(TRIALS)))
+    found = sweeps.deflated(found, search_of(store.read(TRIALS).filter(market=market), tried=max(tried, key=_length)))
     shown = found.table.sort("sharpe", descending=True, nulls_last=True).head(10)
     say(aligned(shown.select(*found.parameters, "sharpe", "std_error", "deflated", "annual_return", "annual_turnover")))
     if chosen is not None:
@@ -247,18 +251,45 @@ def record_and_judge(
 ) -> Evaluation:
     """Put a backtest into the ledger of trials, with what else was ``chosen``, and return its evaluation against that ledger."""
     from backtests import evaluation
-    from backtests.trials import TRIAL_RETURNS, TRIALS, record
+    from backtests.trials import TRIAL_RETURNS, TRIALS
 
-    returns = found.backtest.portfolio.select("session", "net_return")
-    config = {"start": start, "end": end, "quantiles": quantiles, **({} if cash == _CASH else {"cash": cash}), **(chosen or {})}
     judged = evaluation.evaluate(
-        found.scores, found.ahead, market=found.market, quantiles=quantiles, returns=returns, config=config
+        found.scores, found.ahead, market=found.market, quantiles=quantiles, returns=_net(found),
+        config=_config(start, end, quantiles, cash, chosen),
     )  # fmt: skip
-    recorded = record(store, judged.trial, evaluated_at=datetime.now(UTC))
+    _record(store, judged.trial)
+    return evaluation.judged_among(judged, store.read(TRIALS), store.read(TRIAL_RETURNS))
+
+
+def _length(tried: Trial) -> int:
+    return cast("int", tried.row["n"])
+
+
+def _net(found: Evidence) -> pl.DataFrame:
+    return found.backtest.portfolio.select("session", "net_return")
+
+
+def _config(start: str, end: str, quantiles: int, cash: float, chosen: dict[str, object] | None) -> dict[str, object]:
+    return {"start": start, "end": end, "quantiles": quantiles, **({} if cash == _CASH else {"cash": cash}), **(chosen or {})}
+
+
+def _tried(found: Evidence, start: str, end: str, quantiles: int, cash: float, chosen: dict[str, object]) -> Trial:
+    """Return the trial of a backtest that nobody judges further."""
+    from backtests.evaluation import trial_of
+
+    return trial_of(
+        found.scores, found.ahead, found.ic, market=found.market, quantiles=quantiles, returns=_net(found),
+        config=_config(start, end, quantiles, cash, chosen),
+    )[0]  # fmt: skip
+
+
+def _record(store: Store, tried: Trial) -> None:
+    from backtests.trials import record
+
+    recorded = record(store, tried, evaluated_at=datetime.now(UTC))
     say(f"trials       {recorded.n_trials:>8,} in the ledger of {store.home}")
     if recorded.note is not None:
         say(f"note: {recorded.note}")
-    return evaluation.judged_among(judged, store.read(TRIALS), store.read(TRIAL_RETURNS))
 
 
 def manifest(store: Any, **settings: str) -> dict[str, str]:

@@ -138,6 +138,10 @@ def evaluate(
     Every evaluated variant is put into a ledger, and the Sharpe ratios are deflated by how many there are.
     """
     if news is not None:
+        if report or signal is not None or start is not None or end is not None:
+            raise UsageError(
+                "--news came with --report, --signal, --start or --end; expected --out DIR, which gets the reports of a protocol."
+            )
         _evaluate_news(news, [*(bars or []), *(files or [])], protocol, out)
         return
     if signal is None or start is None or end is None or files:

@@ -136,34 +136,13 @@ def evaluate(
     UsageError
         For several signals, an unknown horizon, or a configuration that is not JSON.
     """
-    plain = scores_of(scores)
-    ends = [part["session"].slice(k, 1) for part in by_horizon(plain, labels) for k in (0, -1)]
-    labelled = pl.concat([pl.Series("session", [], dtype=pl.Date), *ends])
-    signal = str(scores.head(1)["signal"][0]) if scores.height else ""
-    if labelled.is_empty():
-        raise EstimationError(
-            f"None of the {scores.height} scores of {signal or 'the signal'} has one of the {labels.height} labels; expected scores and "
-            "labels of the same sessions and symbols."
-        )
-    chosen = _horizon(scores, labels, horizon)
     ic = information_coefficient(scores, labels)
-    series = spread_returns(scores, labels, horizon=chosen, quantiles=quantiles, cost=cost) if returns is None else returns.sort("session")
-    period = chosen if returns is None else 1
-    here = ic.summary.filter(pl.col("horizon") == chosen)
-    tried = trial(
-        series,
-        signal=signal,
-        market=market,
-        start=labelled.min(),  # type: ignore[arg-type]
-        end=labelled.max(),  # type: ignore[arg-type]
-        horizon=chosen,
-        config={**(config or {}), "quantiles": quantiles, "cost": cost, "returns": "spread" if returns is None else "given"},
-        period=period,
-        mean_ic=here["mean_ic"][0],
-        ic_p_value=here["p_value"][0],
-    )
+    tried, series = trial_of(
+        scores, labels, ic, market=market, horizon=horizon, quantiles=quantiles, cost=cost, returns=returns, config=config
+    )  # fmt: skip
+    chosen, period = cast("int", tried.row["horizon"]), cast("int", tried.row["period"])
     alone = Evaluation(
-        signal=signal,
+        signal=cast("str", tried.row["signal"]),
         market=market,
         horizon=chosen,
         ic=ic,
@@ -181,11 +160,50 @@ def evaluate(
     return alone if trials is None else judged_among(alone, trials, trial_returns, counting=counting)
 
 
+def trial_of(
+    scores: pl.DataFrame, labels: Labels, ic: InformationCoefficient, *, market: str, horizon: int | None = None, quantiles: int = 5,
+    cost: float = 0.0, returns: pl.DataFrame | None = None, config: Mapping[str, object] | None = None,
+) -> tuple[Trial, pl.DataFrame]:  # fmt: skip
+    """Return what goes into the ledger for a signal, and its returns; arguments and errors as of :func:`evaluate`.
+
+    ``ic`` is the :func:`backtests.predictive.information_coefficient` of both.
+    """
+    plain = scores_of(scores)
+    ends = [part["session"].slice(k, 1) for part in by_horizon(plain, labels) for k in (0, -1)]
+    labelled = pl.concat([pl.Series("session", [], dtype=pl.Date), *ends])
+    signal = str(scores.head(1)["signal"][0]) if scores.height else ""
+    if labelled.is_empty():
+        raise EstimationError(
+            f"None of the {scores.height} scores of {signal or 'the signal'} has one of the {labels.height} labels; expected scores and "
+            "labels of the same sessions and symbols."
+        )
+    chosen = _horizon(scores, labels, horizon)
+    series = spread_returns(scores, labels, horizon=chosen, quantiles=quantiles, cost=cost) if returns is None else returns.sort("session")
+    period = chosen if returns is None else 1
+    here = ic.summary.filter(pl.col("horizon") == chosen)
+    tried = trial(
+        series,
+        signal=signal,
+        market=market,
+        start=labelled.min(),  # type: ignore[arg-type]
+        end=labelled.max(),  # type: ignore[arg-type]
+        horizon=chosen,
+        config={**(config or {}), "quantiles": quantiles, "cost": cost, "returns": "spread" if returns is None else "given"},
+        period=period,
+        mean_ic=here["mean_ic"][0],
+        ic_p_value=here["p_value"][0],
+    )
+    return tried, series
+
+
 def judged_among(
     found: Evaluation, trials: pl.DataFrame, trial_returns: pl.DataFrame | None = None, *, counting: Counting = "all"
 ) -> Evaluation:
-    """Return an evaluation against a ledger of trials: the Sharpe ratio is deflated by the search; arguments as of :func:`evaluate`."""
-    search = search_of(trials, trial_returns, tried=found.trial, counting=counting)
+    """Return an evaluation against a ledger of trials: the Sharpe ratio is deflated by the search; arguments as of :func:`evaluate`.
+
+    Trials of other markets are another search.
+    """
+    search = search_of(trials.filter(pl.col("market") == found.market), trial_returns, tried=found.trial, counting=counting)
     period = cast("int", found.trial.row["period"])
     return replace(found, search=search, performance=_performance(found.returns["net_return"], period, search, PERIODS.get(found.market)))
 
@@ -239,6 +257,8 @@ def _performance(returns: pl.Series, period: int, search: Search | None, session
         hurdle = expected_maximum_sharpe(search.effective, spread)
         known = "1 distinct trial" if search.n_trials == 1 else f"{search.n_trials} distinct trials"
         tried = f"{known} in the ledger, counted as {search.effective:.1f} ({search.counting})"
+        if search.n_short:
+            tried += f"; {search.n_short} of less than half the sessions left out of the spread"
         rows += [
             row("expected_maximum_sharpe", hurdle, f"Sharpe ratio of {span} the best has without skill; {tried}"),
             row("deflated_sharpe", deflated_sharpe(ratio, search.effective, spread), f"probability of a true ratio above zero; {tried}"),

@@ -107,12 +107,16 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How far was searched: distinct trials, what number of independent ones they are worth, spread of their Sharpe ratios of a session."""
+    """How far was searched: distinct trials, what number of independent ones they are worth, spread of their Sharpe ratios of a session.
+
+    ``n_short`` of them are too short to say anything about that spread.
+    """
 
     n_trials: int
     effective: float
     spread: float
     counting: Counting
+    n_short: int = 0
 
 
 def trial_id(signal: str, market: str, start: date, end: date, horizon: int, config: Mapping[str, object]) -> str:
@@ -215,13 +219,22 @@ def search_of(
         A trial that may not be in the ledger yet; it counts once.
     counting
         ``all``: each trial is one; else as :func:`effective_trials`.
+
+    Notes
+    -----
+    The spread stands for that of ratios without skill over as many sessions as the trial that is judged has. A ratio of a few sessions is
+    wide of any truth, and one of them would set a hurdle that nothing passes: trials of less than half the sessions of ``tried`` (without
+    it of the longest) count among the trials, and not in the spread.
     """
-    ledger = TRIALS.validate(trials).select("trial_id", "sharpe", *_SAME)
+    ledger = TRIALS.validate(trials).select("trial_id", "sharpe", "n", *_SAME)
     if tried is not None:
         own = pl.DataFrame([{name: tried.row[name] for name in ledger.columns}], schema=ledger.schema)
         ledger = pl.concat([own, ledger.filter(pl.col("trial_id") != tried.trial_id)])
-    ledger = distinct(ledger)
-    sharpe = (ledger["sharpe"] / ledger["period"].cast(pl.Float64).sqrt()).drop_nulls().to_numpy()
+    length = pl.col("n") * pl.col("period")
+    least = length.max() if tried is None else pl.lit(tried.row["n"]) * pl.lit(tried.row["period"])
+    ledger = distinct(ledger).with_columns(_long=length >= least / 2)
+    long = ledger.filter("_long").drop_nulls("sharpe")
+    sharpe = (long["sharpe"] / long["period"].cast(pl.Float64).sqrt()).to_numpy()
     effective = float(max(1, ledger.height))
     if counting != "all" and ledger.height > 1:
         if returns is None:
@@ -229,7 +242,8 @@ def search_of(
         if tried is not None:
             returns = pl.concat([returns.filter(pl.col("trial_id") != tried.trial_id), tried.returns])
         effective = effective_trials(returns_matrix(ledger, returns)[1], counting)
-    return Search(ledger.height, effective, float(sharpe.std(ddof=1)) if len(sharpe) > 1 else 0.0, counting)
+    spread = float(sharpe.std(ddof=1)) if len(sharpe) > 1 else 0.0
+    return Search(ledger.height, effective, spread, counting, int((~ledger["_long"]).sum()))
 
 
 def effective_trials(returns: Floats, counting: Counting = "average_correlation") -> float:

@@ -83,18 +83,33 @@ def generate(store: Store, name: str, asof: datetime | str, *, now: datetime, mi
     -------
     Run
         With no written tables when a finished run for the same signal, instant and markets is stored already. A session that was
-        decided before, at another instant, keeps its rows: ``note`` says so, and the run's record.
+        decided before, at another instant, keeps its rows: ``note`` says so, and the run's record; so it does of an ``asof`` that lies
+        ahead of ``now``.
+
+    Raises
+    ------
+    DataError
+        When the home holds no news at all.
     """
     cut, chosen, view = as_instant(asof), signal_of(store, name), store.at()
     run_id, config = _identity(chosen, cut, mics)
     done = store.read(RUNS).filter(pl.col("run_id") == run_id)
     if done.height:
         return Run(run_id, store.read(SIGNALS).filter(pl.col("run_id") == run_id), ())
+    if not {"mentions", "events"} & set(view.versions()):
+        raise DataError(
+            f"Home {store.home} holds no news to decide by; expected mentions: run `tidings ingest PATH --home {store.home}` first."
+        )
     scores = _decided(view, chosen, cut, mics, run_id)
     before = store.read(SIGNALS).filter((pl.col("signal") == name) & (pl.col("asof") != cut))
     taken = scores.join(before, on=SIGNALS.key, how="semi")
     signals_written = store.append(SIGNALS, scores.join(taken, on=SIGNALS.key, how="anti", maintain_order="left"))
-    note = _kept(taken, before)
+    ahead = (
+        None
+        if cut <= now
+        else f"{cut.isoformat()} had not come at {now.isoformat()}: news that arrives in between is not in this run, and the run stays."
+    )
+    note = " ".join(filter(None, (_kept(taken, before), ahead))) or None
     record = {
         "run_id": run_id, "command": " ".join(["signal", name, *mics]), "asof": cut,
         "started_at": now, "finished_at": now, "status": "done",

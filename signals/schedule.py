@@ -98,6 +98,9 @@ def _job(path: Path, number: int, table: Any, store: Store | None) -> Job:
     missing = [key for key in ("signal", "market", "since") if key not in table]
     if missing:
         raise UsageError(f"{where} has no {missing[0]}; expected signal, market and since.")
+    unknown = sorted(set(table) - {"signal", "market", "since", "lead_minutes"})
+    if unknown:
+        raise UsageError(f"{where} has {unknown[0]}; expected signal, market, since and, where it is not 30, lead_minutes.")
     if not isinstance(table["market"], str) or table["market"] not in MARKETS:
         raise UsageError(f"{where} has market {table['market']!r}; expected one of {', '.join(MARKETS)}.")
     if not isinstance(table["signal"], str):

@@ -114,8 +114,24 @@ def test_the_search_counts_this_trial_once():
         search_of(trials, counting="clusters")
 
 
+def test_a_short_trial_counts_and_does_not_set_the_hurdle():
+    """Four sessions of gains have a Sharpe ratio that no skill has over years: one such trial must not deflate all others for good."""
+    trials, _ = ledger(*(tried(k, half_life=float(k)) for k in range(1, 5)))
+    days = tried(1).returns["session"].head(4)
+    short = trial(
+        pl.DataFrame({"session": days, "net_return": [0.010, 0.011, 0.009, 0.010]}),
+        signal="tone@1", market="cn", start=days[0], end=days[-1], horizon=1, config={"short": True},
+    )  # fmt: skip
+    both = pl.concat([trials, short.table(NOW)])
+    found = search_of(both, tried=tried(1, half_life=1.0))
+    assert (found.n_trials, found.n_short) == (5, 1)
+    assert found.spread == pytest.approx(trials["sharpe"].to_numpy().std(ddof=1))
+    # judged itself, the short one is compared with all
+    assert search_of(both, tried=short).n_short == 0
+
+
 def test_sharpe_ratios_of_long_periods_are_those_of_a_session():
-    trials, _ = ledger(tried(1), tried(2, horizon=4, period=4))
+    trials, _ = ledger(tried(1, 160), tried(2, horizon=4, period=4))
     expected = [trials["sharpe"][0], trials["sharpe"][1] / 2]
     assert search_of(trials).spread == pytest.approx(np.std(expected, ddof=1))
 

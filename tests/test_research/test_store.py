@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from research.errors import SchemaError, StoreError, UsageError
 from research.schemas import BARS, INSTRUMENTS, QUARANTINE, SESSIONS, Column, Table, content_id
-from research.store import Store, as_instant
+from research.store import Store, as_instant, write_atomically
 from research.store_layout import in_key_order
 
 NOTES = Table(
@@ -168,3 +168,10 @@ def test_rows_come_in_the_order_of_the_key(rows):
     assert in_key_order(KEYED, frame.clone()).equals(expected)
     many = pl.concat([frame.with_columns(pl.col("a") + str(k)) for k in range(3)])
     assert in_key_order(KEYED, many.clone()).equals(many.sort("a", "b"))
+
+
+def test_a_text_written_at_once_has_the_rights_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("x")
+    write_atomically(tmp_path / "whole", "y")
+    assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "whole"]

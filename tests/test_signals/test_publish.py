@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from research.calendar import sessions
-from research.errors import UsageError
-from research.schemas import EVENTS, MENTIONS
+from research.errors import DataError, UsageError
+from research.schemas import EVENTS, INSTRUMENTS, MENTIONS
 from research.store import Store
 from signals.publish import generate, history
 from signals.schedule import due, next_due, read_jobs
@@ -144,4 +144,24 @@ def test_the_schedule_catches_up_in_order_and_then_rests(store, tmp_path):
 )
 def test_a_wrong_configuration_says_what_is_wrong(tmp_path, text, says):
     with pytest.raises(UsageError, match=says):
+        read_jobs(config(tmp_path, text))
+
+
+def test_a_home_without_news_decides_nothing_and_records_nothing(tmp_path):
+    """A recorded run is final: one of an empty home would be "nothing is due" when the news is there."""
+    store = Store(tmp_path / "home")
+    store.append(INSTRUMENTS, INSTRUMENTS.empty())
+    with pytest.raises(DataError, match="holds no news"):
+        generate(store, "tone@1", NOW, now=NOW)
+    assert store.read(RUNS).is_empty()
+
+
+def test_an_instant_that_has_not_come_is_said(store):
+    assert "had not come" in (generate(store, "tone@1", NOW, now=NOW - timedelta(hours=1)).note or "")
+    assert generate(store, "tone@1", NOW - timedelta(days=1), now=NOW).note is None
+
+
+def test_a_key_of_a_job_that_is_none_is_refused(tmp_path):
+    text = '[[job]]\nsignal = "tone@1"\nmarket = "cn"\nsince = 2024-01-01\nlead_minute = 60\n'
+    with pytest.raises(UsageError, match="has lead_minute;"):
         read_jobs(config(tmp_path, text))
