@@ -150,10 +150,16 @@ def sweep(
         from backtests.trading_sections import sweep_section
         from backtests.verdict import sweep_headline
 
-        settings = {"signal": signal, "market": market, "span": f"{start} … {end}", "variants": str(len(axes))}
+        settings = {
+            "signal": signal, "market": market, "span": f"{start} … {end}", "variants": str(len(axes)),
+            "half-lives, sessions": ", ".join(f"{each:g}" for each in sorted({cast("float", axis["half_life"]) for axis in axes})),
+            "quantiles": ", ".join(str(each) for each in sorted({cast("int", axis["quantiles"]) for axis in axes})),
+            "chosen anew": "no" if choose_every is None else f"every {choose_every} sessions, after {choose_after}",
+            "trials": str(found.search.n_trials),
+        }  # fmt: skip
         title = f"{signal} in market {market}: sweep"
         parts = [sweep_section(found), *([] if chosen is None else [choice_section(chosen)])]
-        write_report(path, *parts, title=title, verdict=sweep_headline(found), manifest=manifest(store, **settings))
+        write_report(path, *parts, title=title, verdict=sweep_headline(found, chosen), manifest=manifest(store, **settings))
         say(f"report       {path}")
 
 
@@ -180,6 +186,7 @@ def compare(
     if len(set(markets.values())) > 1:
         told = ", ".join(f"{name} in {market}" for name, market in markets.items())
         raise UsageError(f"The runs are of several markets ({told}); expected one: their sessions and currencies differ.")
+    settings = {name: json.loads((path / "run.json").read_text("utf-8")) for name, path in zip(names, runs, strict=True)}
     found = compared(portfolios, market=next(iter(markets.values())))
     say(aligned(found.metrics))
     say(aligned(found.differences))
@@ -187,8 +194,8 @@ def compare(
         from backtests.report import write_report
         from backtests.verdict import comparison_headline
 
-        folders = {name: str(folder) for name, folder in zip(names, runs, strict=True)}
-        write_report(path, comparison_section(found), title="Runs compared", verdict=comparison_headline(found), manifest=folders)
+        folders = {name: str(folder.resolve()) for name, folder in zip(names, runs, strict=True)}
+        write_report(path, comparison_section(found, settings), title="Runs compared", verdict=comparison_headline(found), manifest=folders)
         say(f"report       {path}")
 
 

@@ -95,15 +95,40 @@ def compare(runs: Mapping[str, pl.DataFrame], *, market: str) -> Comparison:
     )
 
 
-def comparison_section(found: Comparison) -> Section:
-    """Return a comparison as one section."""
+def comparison_section(found: Comparison, settings: Mapping[str, Mapping[str, object]] | None = None) -> Section:
+    """Return a comparison as one section.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    settings
+        Run to what it was run with (the content of its ``run.json``): becomes a table, and the text names what differs.
+    """
     first = found.differences["against"][0]
     text = (
         f"{found.metrics['n'][0]:,} sessions that all runs share, net of costs. Differences are each run's mean return less that of "
         f"{first}, a year; their errors allow for returns that follow each other (Newey-West)."
     )
-    tables = (
+    tables = [
         ("Runs", percent(found.metrics, *_FRACTIONS)),
         ("Differences", percent(found.differences, "annual_difference", "std_error")),
-    )
+    ]
+    if settings:
+        rows = {run: {key: _said(value) for key, value in settings.get(run, {}).items()} for run in found.metrics["run"]}
+        keys = [key for key in dict.fromkeys(key for row in rows.values() for key in row) if key != "run"]
+        differ = [key.replace("_", " ") for key in keys if len({row.get(key) for row in rows.values()}) > 1]
+        text += f"\n\nThe runs differ in {', '.join(differ)}." if differ else "\n\nThe runs have the same settings."
+        columns = {key: [row.get(key) for row in rows.values()] for key in keys}
+        tables.append(("Settings", pl.DataFrame({"run": list(rows), **columns}, schema=dict.fromkeys(("run", *keys), pl.String))))
     return Section("Side by side", text, figures=(compared_nav(found.nav),), tables=tables)
+
+
+def _said(value: object) -> str | None:
+    """Write a setting: yes and no, whole numbers with separators."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return f"{value:,.0f}" if whole else str(value)

@@ -12,7 +12,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from research import documents, stories
 from research.errors import SourceError, TidingsError
 from research.schemas import DOCUMENTS
 from research.sources import Rejected, archives
-from research.sources.bars import canonical_symbol, collect
+from research.sources.bars import Bars, canonical_symbol, collect
 from research.sources.reader import decode
 
 __all__ = ["DatedNews", "columns_of", "own_prices", "read_news"]
@@ -33,9 +33,14 @@ _LABELS = ("label", "target", "y", "class")
 _NO_LABEL = ("", "nan", "none", "null", "na", "n/a")
 _CHINESE = r"[\u{3400}-\u{9fff}]"
 _CODE = r"^\^?[A-Z0-9][A-Z0-9.\-=]{0,11}$"
+#: the number of a row in its file, as :func:`research.sources.archives.table` calls it: a column of the file that is called so is not read
+_ROW = "row"
 _PRICE = re.compile(r"^(day|date|open|close)_?(\d{1,2})$")
 #: rows looked at to recognise a column, and the share of them that has to fit
 _LOOKED_AT, _SHARE = 500, 0.8
+#: mean length of a column that is a body, a Chinese character counted twice: names and places are shorter
+_BODY = 20
+_KIND = re.compile(r"\.(?:(parquet|pq)|(jsonl?|ndjson)|(csv|tsv))(?:\.gz)?$", re.IGNORECASE)
 #: documents compared for their stories at a time; bytes unpacked at most
 _BATCH, _LARGEST = 10_000, 4 * 2**30
 
@@ -58,7 +63,7 @@ class DatedNews:
     zone
         IANA zone that times without an offset were read in.
     n_rows, quarantine
-        Rows of the file, and the ``quarantine`` table of those that could not be used.
+        Rows of the file, and the ``quarantine`` table of those that could not be used, with the prices beside the news that are none.
     """
 
     documents: pl.DataFrame
@@ -87,16 +92,18 @@ def read_news(path: Path, *, zone: str | None = None, name: str = "news") -> Dat
     SourceError
         When the file cannot be read, or has no column of instants or of texts.
     """
-    frame, rejected = _table(path)
-    chosen = columns_of(frame, path)
+    frame, rejected, chosen = _table(path)
     written = pl.any_horizontal(pl.col(chosen[f]).cast(pl.String).str.contains(_CHINESE) for f in ("headline", "body") if f in chosen)
     chinese = frame.select(written.fill_null(False).mean()).item()
     zone = zone or ("Asia/Shanghai" if chinese > 0.5 else "UTC")
     rows = _rows(frame, chosen)
+    frame = frame.drop(_ROW)
     fields: dict[str, str] = {
         f: f for f in ("headline", "body", "url", "source", "kind", "published_at", "first_seen_at") if f in rows.columns
     }
-    articles, more = archives.from_frame(rows, source=None if "source" in chosen else name, columns=fields, zone=zone)
+    articles, more = archives.from_frame(
+        rows, source=None if "source" in chosen else name, columns=fields, zone=zone, numbers=rows[_ROW].to_list()
+    )
     dated, undated = documents.dated(articles)
     told = _with_stories(dated)
     links = rows.select("url", "_url", "_about", "_label").join(told.select("url", "doc_id"), on="url", how="inner")
@@ -110,14 +117,16 @@ def read_news(path: Path, *, zone: str | None = None, name: str = "news") -> Dat
     if told.is_empty():
         why = aside["reason"][0] if aside.height else "it has no rows"
         raise SourceError(f"{path} gave no dated document of {frame.height} rows ({why}); expected dated texts.")
-    prices = own_prices(frame, chosen, name)
-    return DatedNews(told, about, prices, chosen, zone, frame.height, aside)
+    beside = _beside(frame, chosen, name)
+    aside = aside if beside is None else pl.concat([aside, beside.quarantine])
+    return DatedNews(told, about, None if beside is None else beside.bars, chosen, zone, frame.height + len(rejected), aside)
 
 
 def columns_of(frame: pl.DataFrame, path: Path | str = "The file") -> dict[str, str]:
     """Return field -> column: ``headline``, ``body``, ``published_at``, ``first_seen_at``, ``symbols``, ``label``, ``source``, ``url``.
 
-    Known names come first; an instant, a text and a symbol without a known name are found by what the values look like.
+    Known names come first; an instant, a text and a symbol without a known name are found by what the values look like. Beside a headline
+    the longest other column of text is the body.
 
     Raises
     ------
@@ -153,11 +162,23 @@ def columns_of(frame: pl.DataFrame, path: Path | str = "The file") -> dict[str, 
         if not lengths or max(lengths.values()) < 10:
             raise SourceError(f"{path} has columns {', '.join(frame.columns)}; expected one of texts, such as title or body.")
         chosen["body"] = max(sorted(lengths), key=lambda name: lengths[name])
+    if "headline" in chosen and "body" not in chosen:
+        # A body may be where the headline is not, and nowhere in the rows looked at.
+        bare = frame.filter(pl.col(chosen["headline"]).cast(pl.String, strict=False).fill_null("").str.strip_chars() == "")
+        head = pl.concat([head, bare.head(_LOOKED_AT)])
+        found = _longest(head, chosen["headline"], [name for name in left if name not in chosen.values()])
+        if found is not None:
+            chosen["body"] = found
     return chosen
 
 
 def own_prices(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> pl.DataFrame | None:
     """Return the ``bars`` of columns such as ``day1, open1, close1`` and a symbol; ``None`` where the file has none."""
+    beside = _beside(frame, chosen, source)
+    return None if beside is None else beside.bars
+
+
+def _beside(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> Bars | None:
     sides = {match.groups(): name for name in frame.columns if (match := _PRICE.match(name.strip().lower()))}
     days = sorted({int(k) for side, k in sides if side in ("day", "date") and ("open", k) in sides and ("close", k) in sides})
     if not days or "symbols" not in chosen:
@@ -177,21 +198,52 @@ def own_prices(frame: pl.DataFrame, chosen: Mapping[str, str], source: str) -> p
             )
         )
     rows = pl.concat(parts).drop_nulls().unique(["symbol", "session"], keep="first", maintain_order=True).sort("symbol", "session")
-    return collect(rows.with_columns(source=pl.lit(source)), source=source).bars if rows.height else None
+    return collect(rows.with_columns(source=pl.lit(source)), source=source) if rows.height else None
 
 
-def _table(path: Path) -> tuple[pl.DataFrame, list[Rejected]]:
+def _table(path: Path) -> tuple[pl.DataFrame, list[Rejected], dict[str, str]]:
+    """Return the rows with their numbers in the file (``_ROW``), those that cannot be read, and :func:`columns_of`."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error}); expected a file of dated news: check the path.") from None
     if data[:2] == b"\x1f\x8b":
         data = _unpacked(data, path)
-    frame, rejected = archives.table(data, None if data[:4] == b"PAR1" else decode(data), path.stem)
-    frame = frame.drop("row")
+    try:
+        text = None if data[:4] == b"PAR1" else decode(data)
+        frame, rejected = archives.table(data, text, path.stem)
+    except (SourceError, RecursionError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, str(error)) from None
+    other = _other_kind(path, text)
     if frame.is_empty():
+        if other or rejected:
+            raise _unreadable(path, other or rejected[0].reason)
         raise SourceError(f"{path} has no rows; expected dated news: name another file.")
-    return frame, list(rejected)
+    try:
+        return frame, list(rejected), columns_of(frame.drop(_ROW), path)
+    except SourceError:
+        if other:
+            raise _unreadable(path, other) from None
+        raise
+
+
+def _other_kind(path: Path, text: str | None) -> str:
+    """Return how a file differs from what its name says it is; empty where it does not."""
+    named = _KIND.search(path.name)
+    if named and named[1] and text is not None:
+        return "it does not begin as a Parquet file does"
+    if named and named[2] and text is not None and text.lstrip()[:1] not in ("{", "["):
+        return "it does not begin with an object or an array"
+    return ""
+
+
+def _unreadable(path: Path, cause: str) -> SourceError:
+    """Return the sentence for a file that is no table, with the first line of the cause without what that expected."""
+    named = _KIND.search(path.name)
+    kind = next((k for k, came in zip(("Parquet", "JSON", "CSV"), named.groups(), strict=True) if came), "news") if named else "news"
+    what = next(iter(cause.splitlines()), "").split("; expected")[0].rstrip(".")
+    what = re.sub(r"^The .* cannot be read \((.*)\)$", r"\1", what)
+    return SourceError(f"{path} cannot be read as {kind} ({what}); expected Parquet, CSV or JSON lines.")
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
@@ -212,13 +264,16 @@ def _rows(frame: pl.DataFrame, chosen: Mapping[str, str]) -> pl.DataFrame:
     label = pl.col(chosen["label"]).cast(pl.String, strict=False) if "label" in chosen else pl.lit(None, dtype=pl.String)
     label = pl.when(~label.str.strip_chars().str.to_lowercase().is_in(_NO_LABEL)).then(label)
     own = pl.col(chosen["url"]).cast(pl.String, strict=False) if "url" in chosen else pl.lit(None, dtype=pl.String)
-    rows = frame.select(*(pl.col(chosen[f]).alias(f) for f in fields if f != "url"), symbols, _label=label, _url=own)
-    by = [f for f in fields if f not in ("url", "kind")]
+    texts = [pl.col(chosen[f]).cast(pl.String, strict=False).fill_null("").str.strip_chars() for f in ("headline", "body") if f in fields]
+    # Rows without a text say nothing alike: each is set aside by itself, so that all are counted.
+    alone = pl.when(pl.all_horizontal(text == "" for text in texts)).then(pl.col(_ROW))
+    rows = frame.select(*(pl.col(chosen[f]).alias(f) for f in fields if f != "url"), symbols, _ROW, _label=label, _url=own, _alone=alone)
+    by = [*(f for f in fields if f not in ("url", "kind")), "_alone"]
     rows = rows.group_by(by, maintain_order=True).agg(
         *(pl.col(f).first() for f in fields if f == "kind"),
         pl.col("_about").list.explode(keep_nulls=False, empty_as_null=False).unique(maintain_order=True),
-        pl.col("_label").first(), pl.col("_url").first(),
-    )  # fmt: skip
+        pl.col("_label").first(), pl.col("_url").first(), pl.col(_ROW).first(),
+    ).drop("_alone")  # fmt: skip
     if "headline" in fields and "body" in fields:
         same = pl.col("body").cast(pl.String).str.strip_chars() == pl.col("headline").cast(pl.String).str.strip_chars()
         rows = rows.with_columns(body=pl.when(same).then(pl.lit("")).otherwise(pl.col("body").cast(pl.String)))
@@ -257,6 +312,24 @@ def _with_stories(dated: pl.DataFrame) -> pl.DataFrame:
         parts.append(told)
         known = pl.concat([near, told.select(known.columns)])
     return pl.concat(parts) if parts else ordered.with_columns(story_id=pl.lit(""), novelty=pl.lit(0.0))
+
+
+def _longest(head: pl.DataFrame, headline: str, names: Sequence[str]) -> str | None:
+    """Return the column of running text with the longest values: no instants, lists, links or codes, and as varied as the headlines."""
+    titles, lengths = head[headline].cast(pl.String, strict=False), {}
+    for name in sorted(names):
+        if head.schema[name] != pl.String or _share(head, name, _is_instant(head, name)) >= _SHARE:
+            continue
+        values = head[name].str.strip_chars()
+        told = (values != "").fill_null(False)
+        known = values.filter(told)
+        running: pl.Series = known.str.contains(rf"\s|{_CHINESE}") & ~known.str.contains(r"^(?:[\[{]|\w+://)")
+        if not known.len() or int(running.sum()) < _SHARE * known.len() or 2 * known.n_unique() < titles.filter(told).n_unique():
+            continue
+        length = (known.str.len_chars() + known.str.count_matches(_CHINESE)).mean()
+        if isinstance(length, float) and length >= _BODY:
+            lengths[name] = length
+    return max(lengths, key=lambda name: lengths[name]) if lengths else None
 
 
 def _is_instant(head: pl.DataFrame, name: str) -> pl.Series:

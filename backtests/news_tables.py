@@ -6,6 +6,8 @@ whole text, where it does not name them). Where it does not, :func:`research.ann
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,21 @@ __all__ = ["Tables", "bars_of", "tables_of"]
 
 _ANNOTATOR = "file@1"
 _KEY = ["symbol", "session"]
+#: what the reasons of set-aside rows of news and of bars have in common, and how such rows are counted
+_REASONS = (
+    (r"is no JSON object|could not be read as JSON", "could not be read as JSON"),
+    (r"^Row \d+ is a ", "could not be read as JSON objects"),
+    (r"^Row \d+ has \d+ fields", "with more or fewer fields than the header"),
+    (r"neither headline nor body", "without text"),
+    (r"set aside: its kind is", "of an unknown kind"),
+    (r"set aside: its first-seen time is", "with a first-seen time that cannot be read"),
+    (r"came with .* and no seen time", "without a time that can be read"),
+    (r" has a (volume|amount) of ", "with a {} that is negative or infinite"),
+    (r" has a (\w+) of ", "with a price or factor ({}) that is not positive or is infinite"),
+    (r"^The file has a second bar", "that are a second bar of their session"),
+    (r" has no (close|symbol|readable date)", "without a {}"),
+    (r"^The symbol .* is no code", "with a symbol that is no code"),
+)
 #: kinds of instrument that cannot be bought as a share can
 _UNTRADED = ("index", "rate", "fx")
 
@@ -46,7 +63,7 @@ class Tables:
     labels
         The file's own labels: ``doc_id, symbol, label``.
     notes
-        What was chosen.
+        What was chosen, and how many rows were left out for which reason.
     """
 
     documents: pl.DataFrame
@@ -89,6 +106,7 @@ def tables_of(news: DatedNews, bars: Sequence[Path], *, progress: Callable[[int]
     notes = [
         f"{news.documents.height:,} documents of {news.n_rows:,} rows; times without an offset read in {news.zone}; "
         f"{held['doc_id'].n_unique():,} of them name one of {held['symbol'].n_unique():,} symbols with bars ({wanted.len():,} are named)",
+        *([f"set aside of the news: {_counted(news.quarantine)}"] if news.quarantine.height else []),
         *notes,
     ]
     labels = news.about.drop_nulls("label").filter(pl.col("symbol").is_in(symbols.implode()))
@@ -131,7 +149,23 @@ def _loaded(path: Path) -> tuple[pl.DataFrame, pl.DataFrame, str]:
         return BARS.empty(), news.prices, f"{path.name}: opens and closes beside its news"
     names, aside = read.bars["symbol"].n_unique(), read.quarantine.height
     note = f"{path.name}: {read.bars.height:,} bars of {names:,} symbols, {aside:,} rows set aside"
+    if aside:
+        note = f"{note}: {_counted(read.quarantine)}"
     return read.bars.select(*BARS.schema), BARS.empty(), note
+
+
+def _counted(quarantine: pl.DataFrame) -> str:
+    """Return how many rows were set aside for which reason, the most frequent first."""
+    counts = Counter(_reason(reason) for reason in quarantine["reason"])
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{n:,} {'row' if n == 1 else 'rows'} {reason}" for reason, n in ordered)
+
+
+def _reason(reason: str) -> str:
+    for pattern, said in _REASONS:
+        if match := re.search(pattern, reason):
+            return said.format(*match.groups())
+    return "for another reason"
 
 
 def _given(news: DatedNews, read: pl.DataFrame) -> pl.DataFrame:

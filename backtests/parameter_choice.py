@@ -19,22 +19,26 @@ import polars as pl
 
 from backtests.costs import Costs
 from backtests.execution import Execution
-from backtests.metrics import PERIODS
-from backtests.report import Section
+from backtests.metrics import PERIODS, performance
+from backtests.report import Highlight, Section
 from backtests.rules import Rules
-from backtests.schemas import WEIGHTS
+from backtests.schemas import PORTFOLIO, WEIGHTS
 from backtests.simulation import Backtest, run
 from backtests.sweep import Sweep, sweep
-from backtests.tables import percent
+from backtests.tables import INTERVAL, figures, percent
 from backtests.trading_plots import compared_nav
 from research.errors import UsageError
 
-__all__ = ["ParameterChoice", "choice_section", "choose_forward"]
+__all__ = ["ParameterChoice", "choice_metrics", "choice_section", "choose_forward"]
 
 Floats = npt.NDArray[np.float64]
 
 #: fewest sessions a choice is made on
 _LEAST = 20
+
+#: what a report calls the two lines
+_CHOSEN, _HINDSIGHT = "chosen walking forward", "best in hindsight"
+_FRACTIONS = ("annual_return", "annual_volatility")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,26 +130,73 @@ def choose_forward(
     return ParameterChoice(result, pl.DataFrame(rows, infer_schema_length=None), found)
 
 
+def choice_metrics(chosen: ParameterChoice) -> pl.DataFrame:
+    """Return what was earned: a row for the choices, and one for the variant that is best in hindsight, over the same sessions.
+
+    Returns
+    -------
+    ``run``, ``n`` sessions, ``sharpe`` (a year) with the ends of its 95 % interval ``sharpe_low, sharpe_high``, ``annual_return`` and
+    ``annual_volatility`` (fractions); null where returns do not vary.
+    """
+    rows = []
+    for name, metrics in (
+        (_CHOSEN, chosen.result.metrics),
+        (_HINDSIGHT, performance(_hindsight(chosen), market=chosen.found.market)),
+    ):
+        found = {row["metric"]: row for row in metrics.iter_rows(named=True)}
+        ratio = found["sharpe"]
+        rows.append(
+            (name, ratio["n"], ratio["value"], ratio["ci_low"], ratio["ci_high"], *(found[m]["value"] for m in _FRACTIONS)),
+        )
+    schema = {"run": pl.String, "n": pl.Int64, **dict.fromkeys(("sharpe", "sharpe_low", "sharpe_high", *_FRACTIONS), pl.Float64)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def choice_section(chosen: ParameterChoice) -> Section:
-    """Return the choices as a table, and the result beside the variant that was best in hindsight."""
-    best = chosen.found.best
-    hindsight = chosen.found.returns.filter(pl.col("variant") == best["variant"]).select("session", "net_return")
-    lines = (("chosen walking forward", chosen.result.portfolio), ("best in hindsight", hindsight))
-    start = chosen.result.portfolio["session"].min()
-    nav = pl.concat(
-        [
-            frame.sort("session")
-            .filter(pl.col("session") >= start)
-            .select(pl.lit(name).alias("run"), "session", nav=(1 + pl.col("net_return")).cum_prod())
-            for name, frame in lines
-        ]
-    )
+    """Return the choices as a table, and the result beside the variant that was best in hindsight: its Sharpe ratio, years and line."""
+    lines = ((_CHOSEN, chosen.result.portfolio), (_HINDSIGHT, _hindsight(chosen)))
+    net = pl.concat([frame.sort("session").select(pl.lit(name).alias("run"), "session", "net_return") for name, frame in lines])
+    nav = net.select("run", "session", nav=(1 + pl.col("net_return")).cum_prod().over("run"))
+    years = (
+        net.group_by(pl.col("session").dt.year().cast(pl.String).alias("year"), "run", maintain_order=True)
+        .agg(net_return=(1 + pl.col("net_return")).product() - 1)
+        .pivot("run", index="year", values="net_return")
+        .sort("year")
+    )  # fmt: skip
+    told = choice_metrics(chosen)
+    low, ratio, high = (figures(told[name], lambda value: f"{value:.2f}") for name in ("sharpe_low", "sharpe", "sharpe_high"))
+    ends = [
+        None if a["value"] is None else {"low": a["value"], "high": b["value"], "text": f"{a['text']} … {b['text']}"}
+        for a, b in zip(low, high, strict=True)
+    ]
+    earned = told.select("run", "n", ratio, pl.Series("95 % interval", ends, dtype=INTERVAL), *_FRACTIONS)
+    highlights = [
+        Highlight(f"Sharpe ratio, {name}", cell["text"] or "–", "" if end is None else f"95\u00a0%: {end['text']}")
+        for name, cell, end in zip(told["run"], ratio, ends, strict=True)
+    ]
     text = (
         "At each date the variant with the highest Sharpe ratio of the sessions before was chosen and held until the next. The other line "
-        "is the variant that turned out best over all sessions: nobody could have known it, and the distance is what choosing costs."
+        "is the variant that turned out best over all sessions: nobody could have known it, and the distance is what choosing costs. Both "
+        "are over the sessions from the first choice on."
     )
-    table = percent(chosen.choices, "next_return", digits=1)
-    return Section("Parameters chosen walking forward", text, figures=(compared_nav(nav),), tables=(("Choices", table),))
+    tables = (
+        ("What was earned", percent(earned, *_FRACTIONS)),
+        ("Net return by year", percent(years, _CHOSEN, _HINDSIGHT, digits=1)),
+        ("Choices", percent(chosen.choices, "next_return", digits=1)),
+    )
+    return Section("Parameters chosen walking forward", text, figures=(compared_nav(nav),), tables=tables, highlights=highlights)
+
+
+def _hindsight(chosen: ParameterChoice) -> pl.DataFrame:
+    """Return the net returns of the variant with the highest Sharpe ratio of all sessions, over those of the choices, as a ``portfolio``.
+
+    A sweep keeps net returns alone: costs, turnover and exposure are set to zero and mean nothing.
+    """
+    own = chosen.found.returns.filter(pl.col("variant") == chosen.found.best["variant"])
+    cut = own.join(chosen.result.portfolio.select("session"), on="session", how="semi").sort("session")
+    zero = (pl.lit(0.0).alias(name) for name in ("cost", "turnover", "gross_exposure", "net_exposure"))
+    whole = cut.with_columns(*zero, gross_return="net_return", nav=(1 + pl.col("net_return")).cum_prod())
+    return whole.select(list(PORTFOLIO.schema))
 
 
 def _best(past: Floats) -> tuple[int, float | None]:

@@ -6,6 +6,7 @@ that have news and a return, so that one protocol serves any file; or they begin
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 _MARKETS = ("cn", "hk", "us")
+#: settings that are shares of the training rows or texts
+_SHARES = ("leaf_share", "article_share")
 _SHAPE: Mapping[str, Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {
         "decision": {"lead_minutes": (int, float), "cross_section": (int,), "most_delay": (int,)},
@@ -136,6 +139,7 @@ def read_protocol(path: Path) -> Protocol:
     horizons = said["horizon"]
     for name, value, least in (
         *((f"horizon of {market}", h, 1) for market, h in horizons.items()),
+        ("seed", said["seed"], 0),
         ("cross_section", said["decision"]["cross_section"], 3),
         ("most_delay", said["decision"]["most_delay"], 0),
         ("draws", said["placebo"]["draws"], 1),
@@ -144,6 +148,21 @@ def read_protocol(path: Path) -> Protocol:
     ):
         if value < least:
             raise UsageError(f"{path} has {name} = {value}; expected at least {least}.")
+    if horizons["cn"] < 2:
+        raise UsageError(
+            f"{path} has horizon of cn = {horizons['cn']}; expected at least 2, "
+            "as mainland shares cannot be sold on the day they are bought."
+        )
+    # A decision after the open it trades at could not have been made; a day is longer than any night.
+    if not 0 <= said["decision"]["lead_minutes"] <= 24 * 60:
+        raise UsageError(f"{path} has lead_minutes = {said['decision']['lead_minutes']}; expected minutes before the open, from 0 to 1440.")
+    unknown = [market for market in said["portfolio"]["long_only"] if market not in list(horizons)]
+    if unknown:
+        raise UsageError(f"{path} has long_only with {unknown[0]!r}; expected markets of [horizon]: {', '.join(horizons)}.")
+    if not 0 <= said["accuracy"]["move"] < math.inf:
+        raise UsageError(f"{path} has move = {said['accuracy']['move']}; expected a return of 0 or more, such as 0.005.")
+    if not all(isinstance(name, str) for name in said["model"]["features"]):
+        raise UsageError(f"{path} has features = {said['model']['features']!r}; expected a list of names.")
     if not 0 < said["portfolio"]["most_weight"] <= 1:
         raise UsageError(f"{path} has most_weight = {said['portfolio']['most_weight']}; expected a share above 0, 1 at most.")
     variants = tuple(_variant(path, number, table) for number, table in enumerate(said["variant"], 1))
@@ -188,7 +207,8 @@ def _windows(path: Path, came: Mapping[str, Any]) -> tuple[tuple[float, float], 
         if days[0] >= days[1]:
             raise UsageError(f"{path} has validation_from = {days[0]} and test_from = {days[1]}; expected the test to begin later.")
         return (0.0, 0.0), (days[0], days[1])
-    if min(came.values()) <= 0 or sum(came.values()) >= 1:
+    # Written so that NaN, which compares as false, is refused too.
+    if not (all(share > 0 for share in came.values()) and sum(came.values()) < 1):
         raise UsageError(
             f"{path} has train = {came['train']} and validation = {came['validation']}; expected shares above 0 with a sum below 1."
         )
@@ -221,11 +241,28 @@ def _variant(path: Path, number: int, table: Any) -> Variant:
         )
     for name, value in settings.items():
         default = KINDS[kind][name]
-        if default is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-            raise UsageError(f"{where} has {name} = {value!r}; expected a number above 0, such as {default}.")
-        if default is None and (not isinstance(value, str if name == "feature" else list) or not value):
+        if default is not None:
+            _number(where, name, value, default)
+        elif not _names(value, one=name == "feature"):
             raise UsageError(f"{where} has {name} = {value!r}; expected {'a name' if name == 'feature' else 'a list of names'}.")
     return Variant(table["name"], kind, MappingProxyType(settings))
+
+
+def _number(where: str, name: str, value: Any, default: float) -> None:
+    whole = isinstance(default, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
+        raise UsageError(f"{where} has {name} = {value!r}; expected a {'whole ' if whole else ''}number above 0, such as {default}.")
+    if name in _SHARES and value > 1:
+        raise UsageError(f"{where} has {name} = {value!r}; expected a share above 0, 1 at most, such as {default}.")
+    if name == "leaves" and value < 2:
+        raise UsageError(f"{where} has leaves = {value!r}; expected at least 2.")
+
+
+def _names(value: Any, *, one: bool) -> bool:
+    """Return whether the value is a name, or a list of some."""
+    if one:
+        return isinstance(value, str) and value != ""
+    return isinstance(value, list) and value != [] and all(isinstance(name, str) and name for name in value)
 
 
 def _plain(value: Any) -> str:

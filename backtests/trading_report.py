@@ -91,13 +91,13 @@ def trading_report(
     verdict = "There is no verdict: no ledger of trials was given."
     if judged is not None:
         performance = one_interval(judged.performance, result.metrics)
-        verdict = headline(performance, judged.search, checked, carried, stale)
+        verdict = headline(performance, judged.search, checked, carried, stale, cash=result.cash)
         opening.append(judged_section(performance, judged.search))
     sections = [
         *opening,
         *traded,
         robustness_section(checked),
-        capacity_section(carried),
+        capacity_section(carried, result.cash),
         attribution_section(split, exposure, regime_attribution(result, market), result.base or result.costs.currency, additive=additive),
         trades_section(split, documents),
         ordering,

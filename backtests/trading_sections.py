@@ -167,17 +167,17 @@ def robustness_section(found: Robustness) -> Section:
     frame = frame.with_columns(_decimals(frame[name]) for name in ("value", "result", "low", "high"))
     returns = found.table.filter(pl.col("metric") == "annual_return").select("check", "value", pl.col("base").alias("result"), "n")
     text = (
-        "Each line changes one thing. Of chance there are many draws: the median, the range that holds 95 % of them, and the share at "
-        "least as good as the result (p value). Random entry begins the same targets at another session; shuffled signals give each "
-        "session's targets to other names, which trades more: compare it before costs. "
+        "Each line changes one thing. Of chance there are many draws: the median, the range that holds 95 % of them, and the p value: "
+        "the share at least as good as the result, which counts as one of them. Random entry begins the same targets at another session; "
+        "shuffled signals give each session's targets to other names, which trades more: compare it before costs. "
         f"Seed {found.seed}."
     )
     tables = (("What becomes of the Sharpe ratio", frame), ("What becomes of the net return a year", percent(returns, "value", "result")))
     return Section("What it survives", text, figures=(found.plot(),), tables=tables)
 
 
-def capacity_section(found: Capacity) -> Section:
-    """Return the capacity curve in words, figure and table."""
+def capacity_section(found: Capacity, cash: float | None = None) -> Section:
+    """Return the capacity curve in words, figure and table; ``cash`` as of :func:`backtests.verdict.headline`."""
     rows = found.curve.select("capital", "annual_return", "sharpe", "annual_cost", "unfilled")
     points = (("Sharpe ratio halves at", found.half), ("Sharpe ratio is gone at", found.zero))
     # where half is never left, the capital at which a jagged curve crosses zero says nothing
@@ -185,7 +185,7 @@ def capacity_section(found: Capacity) -> Section:
     highlights = [Highlight(label, _amount(value), found.currency) for label, value in shown if value is not None]
     text = f"The same targets with more money behind them: {found.note}."
     if found.sharpe is not None and found.sharpe > 0:
-        text += f" {capacity_words(found)}"
+        text += f" {capacity_words(found, cash)}"
     table = percent(rows.with_columns(_whole(rows["capital"])), "annual_return", "annual_cost", "unfilled", digits=1)
     return Section(
         "How much money it carries", text, figures=(found.plot(),), tables=(("Capital and net result", table),), highlights=highlights

@@ -1,5 +1,7 @@
 """Several runs side by side, and the verdict in words."""
 
+import re
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -16,7 +18,7 @@ from backtests.robustness import robustness
 from backtests.schemas import METRICS
 from backtests.sweep import deflated, grid, sweep
 from backtests.tables import machine_value
-from backtests.trading_sections import backtest_sections, judged_section, sweep_section
+from backtests.trading_sections import backtest_sections, capacity_section, judged_section, sweep_section
 from backtests.trials import Search
 from backtests.verdict import headline, highlights, one_interval, sweep_headline
 from research.errors import UsageError
@@ -58,8 +60,24 @@ def test_runs_that_cannot_be_compared_are_refused():
         compare({"a": portfolio, "b": portfolio}, market="mars")
 
 
-def judged(deflated: float | None, sharpe: float = 1.0, hurdle: float = 0.02) -> pl.DataFrame:
-    rows = [("sharpe_period", sharpe / 252**0.5, None, None), ("sharpe", sharpe, sharpe - 1.2, sharpe + 1.2)]
+def test_a_comparison_shows_what_each_run_was_run_with():
+    portfolio = result()[0].portfolio
+    found = compare({"a": portfolio, "b": portfolio}, market="us")
+    told = {
+        "a": {"market": "us", "quantiles": 3, "cash": 1e7, "liquidity": True, "run": "x"},
+        "b": {"market": "us", "quantiles": 5, "cash": 1e7, "max_weight": 0.1},
+    }
+    section = comparison_section(found, told)
+    caption, table = section.tables[2]
+    assert caption == "Settings" and table.columns == ["run", "market", "quantiles", "cash", "liquidity", "max_weight"]
+    assert table.rows() == [("a", "us", "3", "10,000,000", "yes", None), ("b", "us", "5", "10,000,000", None, "0.1")]
+    assert section.text.endswith("The runs differ in quantiles, liquidity, max weight.")
+    same = comparison_section(found, {"a": told["a"], "b": told["a"]})
+    assert same.text.endswith("The runs have the same settings.")
+
+
+def judged(deflated: float | None, sharpe: float = 1.0, hurdle: float = 0.02, half: float = 1.2) -> pl.DataFrame:
+    rows = [("sharpe_period", sharpe / 252**0.5, None, None), ("sharpe", sharpe, sharpe - half, sharpe + half)]
     if deflated is not None:
         rows += [("expected_maximum_sharpe", hurdle, None, None), ("deflated_sharpe", deflated, None, None)]
     return METRICS.frame(
@@ -73,8 +91,11 @@ def judged(deflated: float | None, sharpe: float = 1.0, hurdle: float = 0.02) ->
 @pytest.mark.parametrize(
     ("deflated", "sharpe", "word"),
     [
-        (0.97, 1.0, "It holds up"),
-        (0.7, 1.0, "It may be luck"),
+        (0.97, 1.6, "It holds up: "),  # 1.6 - 1.2 - 0.02 sqrt(252) = 0.08
+        (0.97, 1.5, "It may be luck, since the interval of what the search leaves holds zero: "),  # 1.5 - 1.2 - 0.32 = -0.02
+        (0.97, 1.2, "It may be luck, since the interval of the ratio holds zero: "),
+        (0.97, 1.0, "It may be luck, since the interval of the ratio holds zero: "),
+        (0.7, 1.0, "It may be luck: "),
         (0.2, 1.0, "It is what luck alone would give"),
         (0.1, -0.4, "It lost money"),
     ],
@@ -89,6 +110,48 @@ def test_the_verdict_begins_with_the_deflated_ratio_and_its_interval(deflated, s
     assert f"leaves {minus(left)} (95\u00a0%: {minus(left - 1.2)} to {minus(left + 1.2)})" in text
     first, second, third = highlights(judged(deflated, sharpe), search)
     assert (first.value, second.value, third.value) == (f"{deflated:.2f}", minus(left), minus(sharpe))
+
+
+def test_one_trial_holds_up_by_the_interval_of_the_ratio_alone():
+    one = Search(1, 1.0, 0.0, "all")
+    assert headline(judged(0.96, 1.3, hurdle=0.0), one).startswith("It holds up: deflated")
+    assert headline(judged(0.96, 1.1, hurdle=0.0), one).startswith("It may be luck, since the interval of the ratio holds zero")
+    unknown = judged(0.96, 1.3, hurdle=0.0).with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("ci_low", "ci_high"))
+    assert headline(unknown, one).startswith("It may be luck, since the ratio has no interval")
+
+
+def test_draws_are_counted_as_they_are():
+    # p = (1 + k) / (1 + n): 1/4, 2/4, 1/201, 1/2001
+    cases = [(3, 0.25, "0 of 3 draws do as well, p = 0.25."), (3, 0.5, "1 of 3 draws does as well, p = 0.50.")]
+    cases += [(200, 1 / 201, "0 of 200 draws do as well, p = 0.005."), (2000, 1 / 2001, "0 of 2,000 draws do as well, p < 0.001.")]
+    cases += [(200, 51 / 201, "50 of 200 draws do as well, p = 0.25."), (1, 1.0, "1 of 1 draw does as well, p = 1.00.")]
+    ran, bars = result()
+    checked = robustness(ran, bars, draws=0)
+    for n, p, said in cases:
+        row = {"check": "shuffled signals", "metric": "sharpe", "value": 0.1, "base": 1.0, "n": n, "p_value": p, "note": ""}
+        table = pl.concat([checked.table, pl.DataFrame([row], schema_overrides=checked.table.schema)], how="diagonal")
+        text = headline(judged(0.9), Search(2, 2.0, 0.1, "all"), replace(checked, table=table))
+        assert f"Shuffled signals: {said}" in text
+
+
+@pytest.mark.parametrize(
+    ("cash", "left"),
+    [
+        (1e3, None), (1e5, "0.60"), (1e4, None), (10**4.5, "0.75"), (1e6, "−0.20"),
+        (1e7, None), (1e2, None),  # where impact has eaten all there is no ratio, and below the curve nothing is known
+    ],
+)  # fmt: skip
+def test_what_size_leaves_at_the_capital_tested(cash, left):
+    curve = pl.DataFrame({"capital": [1e3, 1e4, 1e5, 1e6, 1e7], "sharpe": [1.0, 0.9, 0.6, -0.2, None]})
+    curve = curve.with_columns(annual_return=0.1, annual_cost=0.1, unfilled=0.0)
+    found = Capacity(curve, 1.0, 2e5, 6e5, 0.1, 1.0, "USD", "")
+    text = headline(judged(0.9), Search(1, 1.0, 0.0, "all"), None, found, cash=cash)
+    said = "impact, the participation cap and minimum fees leave a Sharpe ratio of"
+    assert (said in text) == (left is not None)
+    if left is not None:
+        assert f"At the {cash:,.0f} USD tested, {said} {left} of 1.00." in text
+        assert f"{said} {left} of 1.00." in capacity_section(found, cash).text
+    assert said not in capacity_section(found).text
 
 
 def test_without_a_ledger_the_verdict_says_so():
@@ -107,7 +170,7 @@ def test_checks_and_capacity_are_said_in_words():
     rows = checked.table.filter((pl.col("metric") == "sharpe") & pl.col("p_value").is_null() & pl.col("value").is_not_null())
     held = rows.filter(pl.col("value") > 0).height
     assert f"stays above zero in {held} of {rows.height} checks" in text
-    assert "Not made: news 1 hour later." in text and "of 5 draws do as well" in text
+    assert "Not made: news 1 hour later." in text and re.search(r"\b[0-5] of 5 draws (do|does) as well, p = [01]\.\d\d\.", text)
     assert "With 2,000,000 USD half of the Sharpe ratio is gone" in text and "with 5,000,000 all of it" in text
 
 

@@ -155,3 +155,41 @@ def test_a_study_of_nothing_but_ties_says_so(tmp_path):
     found = row(market, "always_up@1")
     assert found["ic"] is None and found["net_return"] < 0 and found["gross_return"] == 0
     assert verdict(market).startswith("Market us: ")
+
+
+def test_what_was_set_aside_is_counted_by_reason_in_the_report(tmp_path):
+    told, bars = posts(0.0, n_days=32)
+    lines = [json.dumps({"symbol": s, "created_at": at.isoformat(), "text": text}) for s, at, text in told.rows()]
+    blank = json.dumps({"symbol": "AAPL", "created_at": "2023-12-01T15:00:00+00:00", "text": " "})
+    undated = json.dumps({"symbol": "AAPL", "created_at": "soon", "text": "said the people of the office team"})
+    (tmp_path / "n.jsonl").write_text("\n".join([*lines, *[blank] * 8, '{"symbol": ', "{no", "7", undated]), encoding="utf-8")
+    day = bars["session"].unique().sort()[3]
+    marred = pl.when((pl.col("session") == day) & pl.col("symbol").is_in(SYMBOLS[:2]))
+    bars = bars.with_columns(volume=marred.then(-1.0).otherwise("volume"))
+    other = (pl.col("session") == day) & (pl.col("symbol") == SYMBOLS[2])
+    bars.with_columns(close=pl.when(other).then(0.0).otherwise("close")).write_parquet(tmp_path / "b.parquet")
+    (tmp_path / "p.toml").write_text(SMALL, encoding="utf-8")
+    found = study_news(tmp_path / "n.jsonl", [tmp_path / "b.parquet"], read_protocol(tmp_path / "p.toml"), Store(tmp_path / "l"), now=NOW)
+    write_study(found, tmp_path)
+    notes = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["notes"]
+    n = 32 * len(SYMBOLS)
+    assert notes[0].startswith(f"{n} documents of {n + 12} rows; ")
+    said = "set aside of the news: 8 rows without text, 2 rows could not be read as JSON, 1 row could not be read as JSON objects, "
+    assert notes[1] == said + "1 row without a time that can be read"
+    aside = "3 rows set aside: 2 rows with a volume that is negative or infinite, 1 row with a price or factor (close) that is not positive or is infinite"
+    assert notes[2] == f"b.parquet: {n - 3} bars of {len(SYMBOLS)} symbols, {aside}"
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert all(f"- {note}\n" in text for note in notes[1:3])
+
+
+def test_prices_beside_the_news_that_are_none_are_counted(tmp_path):
+    from backtests.news_tables import tables_of
+
+    told, bars = posts(0.0, n_days=12)
+    told = told.with_columns(
+        day1=(pl.col("created_at").dt.date() + pl.duration(days=1)).cast(pl.String), open1=pl.lit(10.0), close1=pl.lit(11.0)
+    )
+    told.with_columns(open1=pl.when(pl.int_range(pl.len()) < 2).then(-1.0).otherwise("open1")).write_parquet(tmp_path / "n.parquet")
+    bars.write_parquet(tmp_path / "b.parquet")
+    notes = tables_of(read_news(tmp_path / "n.parquet"), [tmp_path / "b.parquet"]).notes
+    assert "set aside of the news: 2 rows with a price or factor (open) that is not positive or is infinite" in notes

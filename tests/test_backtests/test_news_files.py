@@ -107,3 +107,81 @@ def test_an_absent_file_is_named():
 def test_a_csv_is_read_as_well(tmp_path):
     found = read_news(written(tmp_path, frame(ticker=["AAPL", "MSFT", "AAPL"]), "news.csv"))
     assert found.documents.height == 3 and sorted(found.about["symbol"]) == ["AAPL", "AAPL", "MSFT"]
+
+
+BODIES = ["The maker of arms said it will ship them by May.", "", "Shops were shut, and no figures were due before Friday."]
+
+
+@pytest.mark.parametrize("name", ["desc", "lead paragraph", "导语"])
+def test_beside_a_headline_the_longest_other_text_is_the_body(tmp_path, name):
+    others = {
+        "byline": ["Ann Lee, Bob Ray and Cy Day of the desk"] * 3, "last_update": ["2024-03-07 14:00:00 and counting"] * 3,
+        "picture": ["https://example.com/a very long address of a picture.png"] * 3, "tags": ['["arms and robots", "orders and factories"]'] * 3,
+        "id": ["0123456789abcdef0123456789abcdef"] * 3, "section": ["arms", "rivals", "quiet days"], "n": [1, 2, 3],
+    }  # fmt: skip
+    table = frame(ticker=["AAPL", "MSFT", "AAPL"], **others, **{name: BODIES})
+    assert columns_of(table)["body"] == name
+    found = read_news(written(tmp_path, table))
+    assert dict(found.documents.select("headline", "body").rows()) == dict(zip(TITLES, BODIES, strict=True))
+    assert "body" not in columns_of(table.drop(name))
+    # A body under a known name is the body, however long another text is.
+    assert columns_of(table.with_columns(summary=pl.Series(TITLES).str.to_uppercase()))["body"] == "summary"
+
+
+def test_a_row_without_a_headline_is_read_by_its_body(tmp_path):
+    table = frame(ticker=["AAPL", "MSFT", "AAPL"], desc=BODIES).with_columns(title=pl.Series([None, TITLES[1], "  "]))
+    found = read_news(written(tmp_path, table))
+    assert sorted(found.documents.select("headline", "body").rows()) == sorted([("", BODIES[0]), (TITLES[1], ""), ("", BODIES[2])])
+    assert found.about.height == 3 and found.quarantine.is_empty()
+
+
+def test_a_body_that_only_rows_without_a_headline_have_is_found_in_a_long_file():
+    n = 5_000
+    titles = pl.Series([f"Acme Robotics opens its store number {i}" for i in range(n)])
+    bare = pl.int_range(pl.len()) == 4_321
+    table = pl.DataFrame({"published_at": ["2024-03-05 14:00:00"] * n, "title": titles}).with_columns(
+        title=pl.when(~bare).then("title"), desc=pl.when(bare).then(pl.lit(BODIES[0]))
+    )
+    assert columns_of(table)["body"] == "desc"
+
+
+def test_rows_without_text_are_set_aside_one_by_one_with_their_numbers(tmp_path):
+    table = pl.concat([frame(ticker=["AAPL"] * 3), frame(ticker=["AAPL"] * 3).with_columns(title=pl.lit(""))])
+    table = table.with_columns(published_at=pl.lit("2024-03-05 14:00:00"))
+    found = read_news(written(tmp_path, table))
+    assert found.n_rows == 6 and found.documents.height == 3
+    assert sorted(found.quarantine["reason"].str.extract(r"^(Row \d+) was set aside: it has neither")) == ["Row 4", "Row 5", "Row 6"]
+
+
+JUNK = bytes(range(256)) * 20
+LINES = b"this is no table\nnor is this\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("n.parquet", JUNK, r"n\.parquet cannot be read as Parquet \("),
+        ("n.parquet", b"one line of text", r"n\.parquet cannot be read as Parquet \(it does not begin as a Parquet file does"),
+        ("n.parquet", LINES, r"n\.parquet cannot be read as Parquet \(it does not begin as a Parquet file does"),
+        ("n.parquet", b"PAR1" + JUNK, r"n\.parquet cannot be read as Parquet \("),
+        ("n.pq", b"", r"n\.pq cannot be read as Parquet \(The file is empty"),
+        ("n.xlsx", b"PK\x03\x04" + JUNK, r"n\.xlsx cannot be read as news \(The file is "),
+        ("n.csv", JUNK, r"n\.csv cannot be read as CSV \("),
+        ("n.jsonl", LINES, r"n\.jsonl cannot be read as JSON \(it does not begin with an object or an array"),
+        ("n.jsonl", b"{broken\n{too\n", r"n\.jsonl cannot be read as JSON \(Line 1 is no JSON object"),
+        ("n.json", b"[1, 2]", r"n\.json cannot be read as JSON \(Row 1 is a int"),
+        ("n.json", b"[{", r"n\.json cannot be read as JSON \("),
+        ("n.json", b"[" * 100_000, r"n\.json cannot be read as JSON \("),
+    ],
+)
+def test_a_file_that_is_no_table_ends_in_a_sentence(tmp_path, name, data, says):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SourceError, match=says + r".*\); expected Parquet, CSV or JSON lines\.$") as raised:
+        read_news(tmp_path / name)
+    assert "\n" not in str(raised.value) and str(raised.value).count("; expected") == 1
+
+
+def test_a_table_under_another_name_is_still_a_table(tmp_path):
+    table = frame(ticker=["AAPL", "MSFT", "AAPL"])
+    table.write_csv(tmp_path / "n.parquet")
+    assert read_news(tmp_path / "n.parquet").documents.height == 3

@@ -1,5 +1,7 @@
 """Parameters chosen walking forward: no choice knows what came after it, and what was chosen is one plain backtest."""
 
+import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -8,11 +10,14 @@ import pytest
 from trading_market import bars, calendar, scores, weights
 
 from backtests.costs import costs
-from backtests.parameter_choice import choice_section, choose_forward
+from backtests.metrics import sharpe_error
+from backtests.parameter_choice import choice_metrics, choice_section, choose_forward
 from backtests.report import write_report
-from backtests.schemas import WEIGHTS
+from backtests.schemas import PORTFOLIO, WEIGHTS
 from backtests.simulation import run
 from backtests.sweep import grid
+from backtests.tables import machine_value
+from backtests.verdict import sweep_headline
 from backtests.weights import quantile_weights
 from research.errors import UsageError
 from research.schemas import BARS
@@ -125,8 +130,87 @@ def test_the_section_shows_choices_and_hindsight(tmp_path) -> None:
     found = choose_forward(make, grid(seed=[1, 2], quantiles=[2]), bars(), every=10, least=30, **CALL)
     section = choice_section(found)
     assert [trace.name for trace in section.figures[0].data] == ["chosen walking forward", "best in hindsight"]
-    assert section.tables[0][1].height == found.choices.height
+    assert [caption for caption, _ in section.tables] == ["What was earned", "Net return by year", "Choices"]
+    assert section.tables[2][1].height == found.choices.height
     assert write_report(tmp_path / "c.html", section).stat().st_size < 6_000_000
+
+
+def test_what_was_chosen_stands_in_every_report_beside_hindsight(tmp_path) -> None:
+    found = choose_forward(make, grid(seed=[1, 2, 3], quantiles=[2, 4]), bars(), every=10, least=30, **CALL)
+    own = found.result.portfolio["net_return"].to_numpy()
+    days = found.result.portfolio["session"]
+    best = found.found.table.sort("sharpe", descending=True)["variant"][0]
+    late = found.found.returns.filter((pl.col("variant") == best) & pl.col("session").is_in(days.implode())).sort("session")
+    told = choice_metrics(found)
+    assert told["run"].to_list() == ["chosen walking forward", "best in hindsight"] and told["n"].to_list() == [len(days)] * 2
+    for row, net in zip(told.to_dicts(), (own, late["net_return"].to_numpy()), strict=True):
+        error = sharpe_error(net)
+        assert error is not None
+        ratio = net.mean() / net.std(ddof=1) * 252**0.5
+        assert row["sharpe"] == pytest.approx(ratio)
+        assert row["sharpe_low"] == pytest.approx(ratio - 1.959964 * error * 252**0.5)
+        assert row["sharpe_high"] == pytest.approx(ratio + 1.959964 * error * 252**0.5)
+        assert row["annual_return"] == pytest.approx(np.prod(1 + net) ** (252 / len(net)) - 1)
+        assert row["annual_volatility"] == pytest.approx(net.std(ddof=1) * 252**0.5)
+
+    shown = [f"{value:.2f}".replace("-", "−") for value in told.select("sharpe", "sharpe_low", "sharpe_high").row(0)]
+    hindsight = f"{told['sharpe'][1]:.2f}".replace("-", "−")
+    verdict = sweep_headline(found.found, found)
+    forward, looked_back = verdict.split("\n\n")
+    assert forward == (
+        f"Chosen walking forward: Sharpe ratio {shown[0]} a year (95\u00a0%: {shown[1]} to {shown[2]}); "
+        f"the best in hindsight has {hindsight} over the same {len(days)} sessions."
+    )
+    assert looked_back == sweep_headline(found.found)
+    section = choice_section(found)
+    assert [each.value for each in section.highlights] == [shown[0], hindsight]
+    years = section.tables[1][1]
+    assert years["year"].to_list() == ["2024"]
+    assert machine_value(years["chosen walking forward"][0]) == pytest.approx(np.prod(1 + own) - 1)
+    written = write_report(tmp_path / "c.md", section, verdict=verdict).read_text("utf-8")
+    assert f"| chosen walking forward | {len(days)} | {shown[0]} | {shown[1]} … {shown[2]} |" in written
+    machine = json.loads(write_report(tmp_path / "c.json", section).read_text("utf-8"))["sections"][0]["tables"][0]
+    assert machine["columns"] == ["run", "n", "sharpe", "95 % interval", "annual_return", "annual_volatility"]
+    row = told.row(0, named=True)
+    assert machine["rows"][0] == [
+        "chosen walking forward", len(days), row["sharpe"], [row["sharpe_low"], row["sharpe_high"]], row["annual_return"],
+        row["annual_volatility"],
+    ]  # fmt: skip
+
+
+def test_years_of_the_two_lines_are_compounded_apart() -> None:
+    first, second = date(2023, 12, 29), date(2024, 1, 2)
+    net = {first: (0.1, 0.2), second: (-0.5, 0.0), date(2024, 1, 3): (0.5, 0.1)}
+    rows = [(day, own, 0.0, own, 0.0, 1.0, 1.0, 1.0) for day, (own, _) in net.items()]
+    found = choose_forward(make, grid(seed=[1, 2], quantiles=[2]), bars(), every=10, least=30, **CALL)
+    found = replace(
+        found,
+        result=replace(found.result, portfolio=pl.DataFrame(rows, schema=PORTFOLIO.schema, orient="row")),
+        found=replace(
+            found.found,
+            returns=pl.DataFrame(
+                {"variant": found.found.best["variant"], "session": list(net), "net_return": [b for _, b in net.values()]}
+            ),
+        ),
+    )
+    years = choice_section(found).tables[1][1]
+    assert years["year"].to_list() == ["2023", "2024"]
+    assert [machine_value(cell) for cell in years["chosen walking forward"]] == pytest.approx([0.1, 0.5 * 1.5 - 1])
+    assert [machine_value(cell) for cell in years["best in hindsight"]] == pytest.approx([0.2, 0.1])
+
+
+def test_nothing_held_has_no_ratio() -> None:
+    priced, days = flat_bars(60)
+
+    def none(name: str) -> pl.DataFrame:
+        return WEIGHTS.frame([{"session": days[0], "symbol": name, "weight": 0.0}])
+
+    found = choose_forward(none, grid(name=["AAA", "BBB"]), priced, market="us", costs=costs("us"), every=10, least=20)
+    assert choice_metrics(found)["sharpe"].to_list() == [None, None]
+    assert [each.value for each in choice_section(found).highlights] == ["–", "–"]
+    assert "None of the 2 variants has a Sharpe ratio" in sweep_headline(found.found, found)
+    moved = choose_forward(make, grid(seed=[1], quantiles=[2]), bars(), least=30, **CALL)
+    assert sweep_headline(moved.found, found).startswith("Chosen walking forward: no Sharpe ratio, the returns do not vary.")
 
 
 def test_counts_that_make_no_sense_are_refused() -> None:
