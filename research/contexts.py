@@ -34,6 +34,11 @@ _SHARE_MOVES = re.compile(
     r"^(?:[AHB]股|港股|(?:今日|午后|早盘|尾盘|盘中|盘[前后]|收盘|一度|也|则|均|跟|大|收|微|续|上|下|由涨停|触及)*(?:[涨跌](?:[逾近幅约]|\d|停)|涨停|跌停|封板|封死?[涨跌]停))"
 )
 _SECTOR_NAMES = frozenset({"机器人", "太阳能", "农产品", "电子城", "新能源", "国际医学", "生物谷", "数据港", "新产业", "珠海港", "汽车街"})
+#: Snap fell 27%: a word with a capital does that only as a share
+_FIGURE_RIGHT = re.compile(
+    r"^\s(?:(?:shares|stock)\s)?(?:rose|fell|gained|jumped|surged|slumped|plunged|dropped|slid|climbed|tumbled|advanced|declined|soared|sank|lost|added|shed)"
+    r"\s(?:more\sthan\s|as\smuch\sas\s|about\s|nearly\s)?\d"
+)
 _CHINESE = re.compile(r"[一-鿿]")
 _ARM = re.compile(r"^(?:期货|基金|信托|理财)")
 _FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
@@ -139,6 +144,8 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
     # Latin letters amid Chinese are no ordinary word
     amid = came.isascii() and not left.endswith("(") and bool(_CHINESE.search(left[-2:] + right[:2]))
     if amid and ((ticker and len(came) > 3) or (official and len(came) > 4 and came[0].isupper() and what.mic in listings.NEW_YORK)):
+        return True
+    if official and came[0].isupper() and _FIGURE_RIGHT.match(right):
         return True
     if roles.corporate_cue(right) or ((amid or not came.isascii()) and roles.move_cue("", right)):
         return True

@@ -22,7 +22,7 @@ from research.publication import Publication, publication
 __all__ = ["DateSpan", "Publication", "find", "publication", "session_of"]
 
 _CLOSING = re.compile(
-    r"收盘|收市|报收|收[涨跌高低平于报市盤漲]|隔夜|昨[夜晚]"
+    r"(?<!临近)(?<!接近)收盘(?!前)|(?<!临近)收市|报收|收[涨跌高低平于报盤漲]|隔夜|昨[夜晚]"
     r"|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b",
     re.IGNORECASE,
 )
@@ -45,6 +45,10 @@ _AS_FUTURES = frozenset({"DX-Y.NYB"})
 _LOOSEST = timedelta(days=3)
 #: a text that tells the close this long before it carries the time of its first version; one that tells the opening, that of its draft
 _WINDING_UP, _CALLED = timedelta(minutes=60), timedelta(minutes=40)
+#: the same of a market that opens after noon in China, where its close of the day before is no news any more; and of an opening whose day
+#: the text names
+_WINDING_UP_ABROAD, _CALLED_BY_DAY = timedelta(minutes=120), timedelta(hours=2)
+_WEEKDAY = re.compile(r"(?:周|星期|礼拜)[一二三四五六日天]|day\b", re.IGNORECASE)
 _OPENING = re.compile(r"开盘|[高低]开|\bopen(?:ed|s)\b")
 #: a market that opens before noon of the text's own zone shares its days
 _NOON = time(12)
@@ -145,9 +149,13 @@ def _exchange_session(
     elif closing:
         ceiling = days.closed(written)
         if latest == earliest and not _OVERNIGHT.search(clue):
-            ceiling = max(ceiling, _told_early(days, latest, day, spoken))
+            ceiling = max(ceiling, _told_early(days, latest, day, spoken, clue))
     else:
-        opened = latest + _CALLED if latest == earliest and _OPENING.search(clue) else earliest
+        opened = earliest
+        if latest == earliest and day is not None and days.at(days.opened(latest) + 1) == day:
+            opened = latest + _CALLED_BY_DAY
+        elif latest == earliest and _OPENING.search(clue):
+            opened = latest + _CALLED
         ceiling = max(days.closed(written), days.opened(opened))
     if day is None:
         return days.at(ceiling) if latest - earliest < _LOOSEST else None
@@ -167,15 +175,16 @@ def _exchange_session(
     return days.at(min(wanted, ceiling))
 
 
-def _told_early(days: _Days, written: datetime, day: date | None, spoken: ZoneInfo) -> int:
-    """Return the session whose close is told though it is not over: in its last hour, or where the text names the day."""
+def _told_early(days: _Days, written: datetime, day: date | None, spoken: ZoneInfo, clue: str) -> int:
+    """Return the session whose close is told though it is not over: in its last hours, or where the text names the day."""
     running = days.opened(written)
     session = days.at(running)
     if session is None or days.closed(written) >= running:
         return running
     opens = days.opens[running].astimezone(spoken)
-    named = day == session == opens.date() and opens.time() < _NOON
-    return running if named or days.closed(written + _WINDING_UP) >= running else running - 1
+    named = day == session == opens.date() and (opens.time() < _NOON or bool(_WEEKDAY.search(clue)))
+    early = _WINDING_UP_ABROAD if opens.astimezone(ZoneInfo(_BEIJING_ZONE)).time() >= _NOON else _WINDING_UP
+    return running if named or days.closed(written + early) >= running else running - 1
 
 
 def _night_session(day: date | None, clue: str, published_at: datetime, mic: str) -> date | None:

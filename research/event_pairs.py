@@ -32,7 +32,11 @@ _RIVAL = 0.3
 #: share of the log-odds of the sentence that reads most like a group that its likeliest subject gets, from which log-odds on
 _READ, _NEUTRAL = 0.25, -2.0
 #: log-odds of a further subject of a group
-_FURTHER = -0.5
+_FURTHER = -1.0
+#: relations to a company named before the sentence; those that depend on what else a sentence names; those that tell chosen ties apart
+_CARRIED = frozenset({"opener", "focus", "its"})
+_CHOOSABLE = frozenset({"clause", "sentence", "actor", "nobody"})
+_CONTEXTS = _CARRIED | _CHOOSABLE | {"topic"}
 
 
 @dataclass(slots=True)
@@ -77,21 +81,48 @@ def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], s
     ruled
         The pairs that the rules for short texts would select.
     """
-    told = [pair.confidence for pair in pairs]
-    peaks, sums = scores.max(axis=0, initial=0.0), scores.sum(axis=0)
+    told, beside = [pair.confidence for pair in pairs], _beside(pairs)
+    read = _of_texts(scores, {pair.group for pair in pairs})
+    highest = max((mention["relevance"] for mention in mentions.values()), default=0.0)
+    headless = not any(mention["in_headline"] for mention in mentions.values())
     moves = [tie for pair in pairs for tie in pair.ties if tie.relation == "move"]
     sizes, order = sorted({-round(tie.size, 6) for tie in moves}), sorted({tie.found.at for tie in moves})
     rows = []
-    for pair, own in zip(pairs, told, strict=True):
-        column = GROUPS.index(pair.group)
+    for pair, own, context in zip(pairs, told, beside, strict=True):
         others = [other for rival, other in zip(pairs, told, strict=True) if rival.group == pair.group and rival is not pair]
         row = {"chosen": own, "ruled": float((pair.group, pair.symbol) in ruled)}
         row["behind"] = max(0.0, max(others, default=0.0) - own)
         row["rivals"] = math.log1p(sum(other > _RIVAL for other in others))
-        row["text"] = _logit(float(peaks[column])) / 4
-        row["text:share"] = float(sums[column] / max(float(sums.sum()), 1e-6))
-        row["text:rank"] = 1.0 / (1 + int((sums > sums[column]).sum()))
-        rows.append(row | _of_ties(pair.ties) | _of_moves(pair.ties, sizes, order) | _of_subject(pair, mentions))
+        subject = _of_subject(pair, mentions.get(pair.symbol or ""), highest, headless=headless)
+        rows.append(row | read[pair.group] | context | _of_ties(pair.ties) | _of_moves(pair.ties, sizes, order) | subject)
+    return rows
+
+
+def _beside(pairs: Sequence[Pair]) -> list[dict[str, float]]:
+    """Return for each pair the strongest tie by what else its words could belong to.
+
+    A topic where another company was just named (``topic:away``) or not, a name alone in its clause or one of many, a company named
+    before in a sentence with names of its own or bare.
+    """
+    sharing: dict[tuple[str, int], list[tuple[int, Tie]]] = {}
+    for index, pair in enumerate(pairs):
+        for tie in pair.ties:
+            if tie.relation in _CONTEXTS:
+                sharing.setdefault((tie.found.name, tie.found.start), []).append((index, tie))
+    rows: list[dict[str, float]] = [{} for _ in pairs]
+    for ties in sharing.values():
+        relations = [tie.relation for _, tie in ties]
+        named = "clause" in relations or "sentence" in relations
+        context = {
+            "topic": "away" if _CARRIED.intersection(relations) else "near",
+            "clause": "many" if relations.count("clause") > 1 else "one",
+            "sentence": "clause" if "clause" in relations else "bare",
+        }
+        for index, tie in ties:
+            key = f"{tie.relation}:{context.get(tie.relation, 'named' if named else 'bare')}"
+            key += ":body" * (tie.relation == "topic" and tie.place == "body")
+            key += ":chosen" * (tie.chosen and tie.relation in _CHOOSABLE)
+            rows[index][key] = max(rows[index].get(key, 0.0), tie.strength)
     return rows
 
 
@@ -126,20 +157,30 @@ def _of_moves(ties: Sequence[Tie], sizes: Sequence[float], order: Sequence[int])
     }
 
 
-def _of_subject(pair: Pair, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return how much the article is about the subject of a pair."""
+def _of_texts(scores: Scores, groups: Set[str]) -> dict[str, dict[str, float]]:
+    """Return how much the article reads like each group: its likeliest sentence, its share and rank in all sentences together."""
+    peaks, sums = scores.max(axis=0, initial=0.0).tolist(), scores.sum(axis=0).tolist()
+    total = max(sum(sums), 1e-6)
+    rows = {}
+    for group in groups:
+        column = GROUPS.index(group)
+        rank = 1 + sum(other > sums[column] for other in sums)
+        rows[group] = {"text": _logit(peaks[column]) / 4, "text:share": sums[column] / total, "text:rank": 1.0 / rank}
+    return rows
+
+
+def _of_subject(pair: Pair, mention: Mapping[str, Any] | None, highest: float, *, headless: bool) -> dict[str, float]:
+    """Return how much the article is about the subject of a pair; ``highest`` is the greatest relevance of all mentions."""
     company = pair.group in event_subjects.COMPANY
     if pair.symbol is None:
-        headless = not any(mention["in_headline"] for mention in mentions.values())
         return {"null": 1.0, "null:company": float(company), "null:headless": float(headless)}
-    mention = mentions.get(pair.symbol)
     if mention is None:
         return {}
     instrument = bool(event_subjects.NO_COMPANY.match(pair.symbol))
     return {
         "headline": float(mention["in_headline"]),
         "relevance": float(mention["relevance"]),
-        "top": float(mention["relevance"] >= max(m["relevance"] for m in mentions.values())),
+        "top": float(mention["relevance"] >= highest),
         "mentions": math.log1p(mention["n_mentions"]),
         "instrument": float(instrument),
         "misfit": float(instrument and company),

@@ -49,6 +49,8 @@ _PRODUCT = re.compile(r"(?:相关|概念|现货)?(?:ETF|基金|概念|板块|矿
 _PRONOUN = re.compile(
     r"公司|该[股行集]|集团|本行|其|\b(?:the (?:company|firm|group|bank|maker|retailer|chipmaker)|it|its|it's)\b", re.IGNORECASE
 )
+#: opens a clause about the company named last
+_ITS = re.compile(r"(?:而|但|同时|此外|不过|并且|且)?(?:其(?![中他余实次])|该(?:公司|行|股|集团|企业|机构|平台|车企|药企|银行|基金))")
 #: an exchange in the place where shares are listed is no actor: 向港交所递交, 登陆纳斯达克
 _VENUES = frozenset({"0388.HK", "NDAQ", "ICE", "CME", "^IXIC", "LSEG.L", "8697.T"})
 _LISTS = re.compile(r"^[^,。;]{0,6}(?:上市|递|挂牌|主板|IPO|聆讯|招股|披露|信息|公告|提交|交易)|^$")
@@ -258,13 +260,21 @@ def subject(
 
 
 def options(
-    plain: str, hit: Hit, sentence: Sentence, inside: Sequence[Span], topic: str | None, earlier: Sequence[Span], chosen: str | None
+    plain: str,
+    hit: Hit,
+    sentence: Sentence,
+    inside: Sequence[Span],
+    topic: str | None,
+    earlier: Sequence[Span],
+    chosen: str | None,
+    headed: Sequence[str] = (),
 ) -> dict[str | None, str]:
     """Return every subject the event at ``hit`` may belong to and how it is tied to the words, the likeliest (``chosen``) first.
 
-    See :func:`subject` for the arguments; ``earlier`` are the names before the sentence. Relations: ``clause`` and ``sentence`` (named
-    before the words), ``after``, ``headline`` (any name of the headline the words stand in), ``topic``, ``opener`` (the first company of
-    the last sentence that names one) and ``focus`` (the company named last), ``actor`` (somebody without a symbol), ``market``, ``nobody``.
+    See :func:`subject` for the arguments; ``earlier`` are the names before the sentence, ``headed`` the instruments of the headline.
+    Relations: ``clause`` and ``sentence`` (named before the words), ``after``, ``headline`` (any name of the headline the words stand in),
+    ``topic``, ``opener`` (the first company of the last sentence that names one) and ``focus`` (the company named last; ``its`` where a
+    pronoun opens the sentence or clause), ``title`` (named in the headline), ``actor`` (somebody without a symbol), ``market``, ``nobody``.
     """
     own = [s for s in inside if not _PRODUCT.match(plain, s.end)]
     clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
@@ -282,9 +292,13 @@ def options(
     near = [s for s in earlier[-8:] if sentence.start - s.end <= _FOCUS and not NO_COMPANY.match(s.symbol)]
     if near:
         stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
-        opener = next(s for s in near if s.start > stop)
-        ties.setdefault(opener.symbol or None, "opener" if opener.symbol else "actor")
-        ties.setdefault(near[-1].symbol or None, "focus" if near[-1].symbol else "actor")
+        opener, latest = next(s for s in near if s.start > stop), near[-1]
+        its = any(_ITS.match(plain, start, hit.end) for start in (sentence.start, clause + 1) if start >= sentence.start)
+        first_named = "its" if its and opener.symbol == latest.symbol else "opener"
+        ties.setdefault(opener.symbol or None, first_named if opener.symbol else "actor")
+        ties.setdefault(latest.symbol or None, ("its" if its else "focus") if latest.symbol else "actor")
+    for symbol in headed:
+        ties.setdefault(symbol, "title")
     if hit.kind.market:
         ties[None] = "market"
     ties.setdefault(None, "nobody")

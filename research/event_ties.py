@@ -98,7 +98,8 @@ def ties(
         if not headed and (topic is None or any(span.role == "company" and span.start < parts[0].end for span in unlisted)):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
-    lead = lead_end(parts)
+    lead, line = lead_end(parts), plain.find("\n")
+    titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
     settled: set[tuple[str, str | None, int]] = set()
@@ -126,7 +127,8 @@ def ties(
             passing = unknown and group not in _OF_ANYBODY  # a company the master does not know, in passing
             sure *= _NOBODY if unknown else _UNNAMED
         part = place_of(sentence, lead)
-        for option, relation in event_subjects.options(plain, hit, sentence, inside, topic, subjects[:earlier], symbol).items():
+        options = event_subjects.options(plain, hit, sentence, inside, topic, subjects[:earlier], symbol, titled)
+        for option, relation in options.items():
             if (kind.name, option, sentence.start) in settled:
                 continue  # one sentence says a thing of somebody once
             settled.add((kind.name, option, sentence.start))

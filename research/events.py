@@ -6,7 +6,7 @@
 4. A short text lists what it says: :func:`select` keeps the surest of each group and subject. An article tells background as well:
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject, and the likely ones are kept.
 
-Confidence of an event of an article is that probability, at least 0.2. In a short text, or an English one, it is the trust in its place
+Confidence of an event of an article is that probability, at least 0.15. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
 - salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;
@@ -39,9 +39,9 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@4"
+ANNOTATOR = "events@5"
 #: least confidence of an event of a short text, least probability of one of an article
-_FLOOR, _LISTED = 0.3, 0.2
+_FLOOR, _LISTED = 0.3, 0.15
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
@@ -130,14 +130,19 @@ def _pairs(
     document: Mapping[str, Any], plain: str, parts: Sequence[Sentence], spans: Sequence[Span],
     mentions: Mapping[str, Mapping[str, Any]], scores: Scores | None,
 ) -> list[Pair]:  # fmt: skip
+    mentions = _acting(mentions, spans)
     quoted = {symbol for symbol, row in mentions.items() if row["role"] == "source"}
     issuer = _issuers(mentions)
-    heard = [replace(span, symbol=issuer.get(span.symbol, span.symbol)) for span in spans if span.symbol not in quoted]
+    heard = [
+        span if issuer.get(span.symbol, span.symbol) == span.symbol else replace(span, symbol=issuer[span.symbol])
+        for span in spans
+        if span.symbol not in quoted
+    ]
     company = _about_company(mentions)
     venues = {span.symbol for span in heard} - {span.symbol for span in event_subjects.heard(plain, heard, None)}
     topic = event_subjects.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in venues})
     typed = [
-        replace(tie, found=tie.found.weighed(_salience(tie.found, mentions, company=company)))
+        tie if (found := tie.found.weighed(_salience(tie.found, mentions, company=company))) is tie.found else replace(tie, found=found)
         for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)
     ]
     lead = lead_end(parts)
@@ -226,6 +231,16 @@ def _issuers(mentions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
         for surface in mention["surfaces"]:
             first.setdefault(surface, mention["symbol"])
     return {mention["symbol"]: first[mention["surfaces"][0]] for mention in ranked if mention["surfaces"]}
+
+
+def _acting(mentions: Mapping[str, Mapping[str, Any]], spans: Sequence[Span]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the mentions; a name of the headline that the text quotes at no more than every second place is no mere source."""
+    suspects = [symbol for symbol, row in mentions.items() if row["role"] == "source" and row["in_headline"]]
+    if not suspects:
+        return mentions
+    said = Counter((span.symbol, span.role == "source") for span in spans)
+    acting = {symbol for symbol in suspects if said[symbol, False] >= said[symbol, True]}
+    return {symbol: {**row, "role": "subject"} if symbol in acting else row for symbol, row in mentions.items()}
 
 
 def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -29,7 +29,7 @@ import re
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,8 @@ from research.calendar import mic_of
 from research.cleaning import plain
 from research.contexts import Instrument
 from research.mentions import ANNOTATOR, mentions
-from research.names import Name, fits, fold, former_tickers, in_person, of_row, quoters, spelling, words
+from research.names import Name, fits, fold, in_person, of_row, quoters, spelling, words
+from research.namings import Naming, renamed, with_codes
 from research.schemas import INSTRUMENTS
 from research.treated import Treated
 from research.venues import Neighbour, Place
@@ -71,17 +72,6 @@ _NEAR = 80
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
 _ST_MARK = re.compile(r"(?:\*ST|S\*ST|ST|XD|XR|DR)$")
-_OPENING = re.compile(r"\s?\(?$")
-_LEGAL_FORM = re.compile(r"(?:集团)?(?:股份有限公司|有限责任公司|有限公司|公司)?\s?\(?$")  # between a name and its code
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    start: int
-    end: int
-    names: tuple[Name, ...]  # the instruments it may mean; never empty
-    code: str | None = None  # symbol a code beside it says it is
-    usual: str | None = None  # symbol a code says the same name is elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +148,8 @@ class Linker:
         read = codes.find(text)
         if read:
             named = {n.symbol for s in chosen for n in s.names}
-            read = [_renamed(c, published_at.date(), named) for c in read]
-        found = _with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
+            read = [renamed(c, published_at.date(), named) for c in read]
+        found = with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
         resolved = self._resolved(found, text, headline, language, published_at)
         kept = self._sure(resolved, text)
         return self._roles(self._implied(kept, text), text, headline)
@@ -168,9 +158,9 @@ class Linker:
         """Return what is known of a symbol; of one only its code names, what the code shows."""
         return self._instruments.get(symbol) or Instrument(mic_of(symbol), "etf" if codes.is_fund(symbol) else "equity", None)
 
-    def _chosen(self, text: str, day: date) -> list[_Span]:
+    def _chosen(self, text: str, day: date) -> list[Naming]:
         """Return the leftmost longest names that fit, without those inside a longer blocking word."""
-        candidates: list[_Span] = []
+        candidates: list[Naming] = []
         blocked: list[tuple[int, int]] = []
         persons = "·" in text or "・" in text or "•" in text
         broken: set[int] = set()  # positions inside a common word, where no short name may begin or end
@@ -184,15 +174,15 @@ class Linker:
                 continue
             fitting = tuple(n for n in names if n.first <= day <= n.last and fits(text, start, end, n.text))
             if fitting and not (persons and in_person(text, start, end)):
-                candidates.append(_Span(start, end, fitting))
+                candidates.append(Naming(start, end, fitting))
         if "ST" in text or "XD" in text or "XR" in text or "DR" in text:
-            candidates += [_Span(start, end, (name,)) for start, end, name in self._treated.find(text, day)]
+            candidates += [Naming(start, end, (name,)) for start, end, name in self._treated.find(text, day)]
         candidates.sort(key=lambda s: (s.start, -s.end))
         blocked.sort()
-        chosen: list[_Span] = []
+        chosen: list[Naming] = []
         reach, position = 0, 0
         for span in candidates:
-            if span.start < reach or (span.end - span.start <= 3 and (span.start in broken or span.end in broken)):
+            if span.start < reach or self._broken(span, broken):
                 continue
             while position < len(blocked) and blocked[position][1] <= span.start:
                 position += 1
@@ -202,7 +192,12 @@ class Linker:
             reach = span.end
         return chosen
 
-    def _part_of_latin_name(self, span: _Span, text: str) -> bool:
+    def _broken(self, span: Naming, broken: Set[int]) -> bool:
+        """Return whether an edge of a short name falls inside a common word; 特斯拉美股 speaks of no 拉美: a company is read first."""
+        whole = span.end - span.start == 3 and self._instruments[span.names[0].symbol].asset_class == "equity"
+        return span.end - span.start <= 3 and (span.start in broken or (not whole and span.end in broken))
+
+    def _part_of_latin_name(self, span: Naming, text: str) -> bool:
         """Return whether a Latin word in Chinese text belongs to a longer Latin name: Bill Pulte, Uranium Energy."""
         came = text[span.start : span.end]
         if not came.isascii() or " " in came:
@@ -210,7 +205,9 @@ class Linker:
         company = self._instruments[span.names[0].symbol].asset_class in ("equity", "etf")
         return bool(_LATIN_LEFT.search(text, max(0, span.start - 3), span.start) or (not company and _LATIN_RIGHT.match(text, span.end)))
 
-    def _resolved(self, found: Sequence[_Span], text: str, headline: int, language: str, published_at: datetime) -> list[tuple[str, _Span]]:
+    def _resolved(
+        self, found: Sequence[Naming], text: str, headline: int, language: str, published_at: datetime
+    ) -> list[tuple[str, Naming]]:
         """Return each span with the symbol it means; shares whose listing is plain help to place those named beside them."""
         plain_ones = [(s, self._what(s.code or s.names[0].symbol)) for s in found if s.code or len({n.symbol for n in s.names}) == 1]
         beside = [
@@ -218,7 +215,7 @@ class Linker:
             for s, what in plain_ones
             if what.asset_class == "equity" and what.quoter is None and (where := venues.region(what.mic))
         ]
-        out: list[tuple[str, _Span, bool]] = []
+        out: list[tuple[str, Naming, bool]] = []
         meant: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for span in found:
             place = Place(text, span.start, span.end, headline, published_at, language)
@@ -227,12 +224,13 @@ class Linker:
             if told and where:
                 insort(beside, Neighbour(span.start, span.end, where), key=lambda n: n.start)
                 meant[_listings(span)].append(symbol)
-            out.append((symbol, span, told))
+            own = None if told else self._of_hong_kong(span)
+            out.append((own or symbol, span, told or own is not None))
         # a naming that nothing beside it settles means what most of the others do
         usual = {names: Counter(symbols).most_common(1)[0][0] for names, symbols in meant.items()}
         return [(symbol if told or span.code else usual.get(_listings(span), symbol), span) for symbol, span, told in out]
 
-    def _resolve(self, span: _Span, place: Place, beside: Sequence[Neighbour]) -> tuple[str, bool]:
+    def _resolve(self, span: Naming, place: Place, beside: Sequence[Neighbour]) -> tuple[str, bool]:
         """Return the symbol a span means, and whether the text told which of several listings."""
         text = place.text
         if span.code is not None:
@@ -249,7 +247,7 @@ class Linker:
             return currency, False
         onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
         if onshore and len(onshore) < len(symbols):
-            if listings.domestic(text, span.start):
+            if listings.domestic(text, span.start, span.end):
                 return onshore[0], False
             symbols -= {*onshore}
         official = {n.symbol for n in span.names if n.official}
@@ -266,7 +264,15 @@ class Linker:
         meant, told = venues.chosen(place, sorted(set(regions.values())), beside, usual=usual)
         return min(symbols, key=lambda s: (regions[s] != meant, s != span.usual, s not in official, s)), told
 
-    def _sure(self, resolved: Sequence[tuple[str, _Span]], text: str) -> list[tuple[str, int, int]]:
+    def _of_hong_kong(self, span: Naming) -> str | None:
+        """Return the share in Hong Kong that a name official there alone means: 万科企业, 中国石油股份."""
+        symbols = {n.symbol for n in span.names}
+        official = {n.symbol for n in span.names if n.official}
+        mics = {self._what(s).mic for s in symbols}
+        own = next(iter(official)) if len(official) == 1 and len(symbols) > 1 and mics & {*_MAINLAND} else None
+        return own if own is not None and self._what(own).mic == "XHKG" else None
+
+    def _sure(self, resolved: Sequence[tuple[str, Naming]], text: str) -> list[tuple[str, int, int]]:
         """Return the spans that count: sure ones, and names that need context where they have it."""
         doubtful = [
             s.code is None and symbol != _AGENCY and all(n.needs_context for n in s.names if n.symbol == symbol) for symbol, s in resolved
@@ -296,13 +302,13 @@ class Linker:
             out.append((symbol, mark.start() if mark else span.start, span.end))
         return out
 
-    def _settled(self, symbol: str, span: _Span, text: str, company: int) -> bool:
+    def _settled(self, symbol: str, span: Naming, text: str, company: int) -> bool:
         official = any(n.official for n in span.names if n.symbol == symbol)
         ticker = text[span.start : span.end] == symbol
         what = self._what(symbol)
         return contexts.settled(what, text, span.start, span.end, official=official, ticker=ticker, company=company)
 
-    def _enumerated(self, a: tuple[str, _Span], b: tuple[str, _Span], text: str) -> bool:
+    def _enumerated(self, a: tuple[str, Naming], b: tuple[str, Naming], text: str) -> bool:
         """Return whether two neighbours of one kind stand in an enumeration: 拓斯达、机器人."""
         what = self._what(b[0])
         if self._what(a[0]).asset_class != what.asset_class:
@@ -321,7 +327,7 @@ class Linker:
             if second and self._what(self._twins[symbol]).mic in second[0] and end + second[1] not in taken:
                 out.append((self._twins[symbol], end + second[1], end + second[2]))
                 taken.add(end + second[1])
-        for mics, start, end in listings.bare(text) if "H股" in text else ():
+        for mics, start, end in listings.bare(text):
             meant = next((s for s, at, until in reversed(kept) if until <= start and start - at <= _NEAR), None)
             own = meant if meant is None or self._what(meant).mic in mics else self._twins.get(meant)
             if own is not None and self._what(own).mic in mics and start not in taken:
@@ -349,51 +355,17 @@ class Linker:
         return out[::-1]
 
 
-def _listings(span: _Span) -> tuple[str, ...]:
+def _listings(span: Naming) -> tuple[str, ...]:
     return tuple(sorted({n.symbol for n in span.names}))
 
 
-def _inside(span: _Span, blocked: Sequence[tuple[int, int]], position: int) -> bool:
+def _inside(span: Naming, blocked: Sequence[tuple[int, int]], position: int) -> bool:
     for start, end in blocked[position:]:
         if start > span.start:
             return False
         if end >= span.end and end - start > span.end - span.start:
             return True
     return False
-
-
-def _with_codes(found: list[_Span], found_codes: Sequence[codes.Code], text: str) -> list[_Span]:
-    """Let a code settle the name right before it and its like elsewhere, and count as a span of its own where it stands alone."""
-    if not found_codes:
-        return found
-    out = list(found)
-    ends = {s.end: i for i, s in enumerate(out)}
-    beside: list[tuple[int, int]] = []
-    settled: dict[tuple[Name, ...], str | None] = {}
-    taken = {position for s in out for position in range(s.start, s.end)}
-    for code in found_codes:
-        index = ends.get(_OPENING.search(text, max(0, code.start - 2), code.start).start())  # type: ignore[union-attr]
-        if index is None:
-            index = ends.get(_LEGAL_FORM.search(text, max(0, code.start - 12), code.start).start())  # type: ignore[union-attr]
-        if index is not None and (code.sure or code.symbol in {n.symbol for n in out[index].names}):
-            names = out[index].names
-            out[index] = _Span(out[index].start, out[index].end, names, code.symbol)
-            settled[names] = code.symbol if settled.get(names, code.symbol) == code.symbol else None
-            beside.append((code.start, code.end))
-        elif code.sure and taken.isdisjoint(range(code.start, code.end)):
-            name = Name(code.symbol, code.symbol, False, date.min, date.max, True)
-            bare = text[code.start] == "("
-            out.append(_Span(code.start + bare, code.end - (bare and text[code.end - 1] == ")"), (name,), code.symbol))
-    # the ticker in 阿里巴巴(BABA) is the code of that name, not another naming
-    free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in beside)]
-    free = [s if s.code else replace(s, usual=settled.get(s.names)) for s in free]
-    return sorted(free, key=lambda s: s.start)
-
-
-def _renamed(code: codes.Code, day: date, named: Set[str]) -> codes.Code:
-    """Return a code under its issuer's ticker of now: by day, or where the text names that issuer (巴里克黄金(GOLD.N))."""
-    symbol, last = former_tickers().get(code.symbol, (code.symbol, date.min))
-    return replace(code, symbol=symbol) if day <= last or symbol in named else code
 
 
 def _earlier(day: date, span: timedelta) -> date:

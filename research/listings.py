@@ -47,8 +47,9 @@ _MAINLAND_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|�
 _SHANGHAI_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|两市|上交所|深交所")
 
 _MAINLAND_FUTURES = re.compile(
-    r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|夜盘(?:期货)?(?:收盘|开盘)|期货夜盘"
+    r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|(?<!美股)夜盘|沪[金银铜铝锌铅镍锡]"
 )
+_MAIN_CONTRACT = re.compile(r"(?:期货)?主力")
 _FUTURES_ABROAD = re.compile(r"外盘|纽约|COMEX|NYMEX|WTI|布伦特|布油|美油|国际|现货|伦敦|LME|ICE|美股|美元")
 _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
@@ -78,11 +79,14 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     "美股": NEW_YORK,
     "ADR": NEW_YORK,
 }
-#: A股 at the head of a clause is the market
+#: A股 at the head of a clause is the market, unless the H share was just told of; 美股盘前跌2% speaks of a share
 _BARE = re.compile(
-    r"(?:(?:该股|公司|其)(?P<own>)|(?<=[,;]))(?P<share>(?(own)[AH]|H)股)"
-    r"(?=(?:盘[前中后]|今日|昨日|午后|早盘|午间|收盘|一度|则|也|亦|同步|大幅)*(?:[涨跌升挫]|[高低]开|收[涨跌高低]|走[高低]))"
+    r"(?:(?:该股|公司|其)(?:在|隔夜|[今昨][日天夜晚])?(?P<own>)|(?<=[,;]))"
+    r"(?P<share>(?(own)(?:[AH港美]股|ADR)|(?:[AH]股|美股(?=盘[前后]))))"
+    r"(?=(?:盘[前中后]|今日|昨日|午后|早盘|午间|收盘|一度|则|也|亦|仍|再|同步|大幅|[小微大])*(?:[涨跌升挫]|[高低]开|收[涨跌高低]|走[高低]))"
 )
+_AFTER = 24
+_AFTER_H = re.compile(r"(?<=股|司|,)H股[^,。;]{1,14}%,\Z")
 _COUNTRY_LEFT = re.compile(
     r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国)(?:的)?(?:指标|基准)?$"
     r"|(?:Australian?|Germany?|Japan(?:ese)?|Britain|British|U\.K\.|\bUK|Ital(?:y|ian)|France|French|Spain|Spanish|Gree(?:ce|k)|Canad(?:a|ian)"
@@ -129,9 +133,14 @@ def named(left: str, right: str) -> tuple[str, ...]:
     return next(mics for group, mics in markets.items() if match.groupdict().get(group))
 
 
-def domestic(text: str, start: int) -> bool:
-    """Return whether the paragraph before ``start`` last speaks of the mainland's futures rather than of those abroad."""
+def domestic(text: str, start: int, end: int) -> bool:
+    """Return whether a commodity named from ``start`` to ``end`` is the mainland's contract.
+
+    What follows says so (白银主力合约), else the paragraph before, which speaks last of the mainland's futures rather than of those abroad.
+    """
     left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
+    if _MAIN_CONTRACT.match(text, end) and not _FUTURES_ABROAD.search(re.split(r"[,;。]", left)[-1]):
+        return True
     return _last(_MAINLAND_FUTURES, left) > _last(_FUTURES_ABROAD, left)
 
 
@@ -146,6 +155,15 @@ def rank(hong_kong: bool, new_york: bool) -> Mapping[str, int]:
     markets = [NEW_YORK, ("XHKG",), MAINLAND] if new_york else [MAINLAND, NEW_YORK, ("XHKG",)]
     ordered = [("XHKG",), *[m for m in markets if m != ("XHKG",)]] if hong_kong else markets
     return {mic: place for place, group in enumerate(ordered) for mic in group}
+
+
+_SECOND_WORDS = ("H股", "A股", "港股", "美股", "ADR", "listed", "Hong Kong ")
+#: "its Hong Kong shares", "the company's U.S.-listed shares"
+_BARE_EN = re.compile(
+    r"\b(?:its|their|the\s(?:\w+\s)?company's)\s(?:(?P<hong_kong>Hong\sKong)|U\.?S\.?|American|New\sYork)[-\s](?:listed\s|traded\s)?"
+    r"(?:shares|stock|depositary\sreceipts|ADRs)\b",
+    re.IGNORECASE,
+)
 
 
 def bond(left: str, right: str) -> bool:
@@ -229,7 +247,16 @@ def bare(text: str) -> list[tuple[tuple[str, ...], int, int]]:
     >>> bare("甲低开2%;H股跌5%"), bare("甲H股跌5%,A股收涨"), bare("该股A股涨3%")
     ([(('XHKG',), 6, 8)], [], [(('XSHG', 'XSHE', 'BJSE'), 2, 4)])
     """
-    return [(_LISTED[m["share"]], m.start("share"), m.end("share")) for m in _BARE.finditer(text)]
+    if not any(word in text for word in _SECOND_WORDS):
+        return []
+    found = [
+        (_LISTED[m["share"]], m.start("share"), m.end("share"))
+        for m in _BARE.finditer(text)
+        if m["own"] is not None or m["share"] != "A股" or _AFTER_H.search(text, max(0, m.start() - _AFTER), m.start())
+    ]
+    if "listed" in text or "Hong Kong " in text:
+        found += [(("XHKG",) if m["hong_kong"] else NEW_YORK, m.start(), m.end()) for m in _BARE_EN.finditer(text)]
+    return found
 
 
 def other_rate(left: str) -> bool:

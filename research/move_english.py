@@ -20,6 +20,10 @@ _EN_OWN = re.compile(
     r"(?:shares?|stock(?:\sprice)?|adrs?|depositary\sreceipts)\b(?!\s(?:market|exchange|index|buyback|sale|split|offering))",
     re.IGNORECASE,
 )
+#: "Acme, which slid 5% on Wednesday after a report, recovered 2%": an aside about the name before it; "they had closed 5% lower"
+_EN_ASIDE = re.compile(r"\A(?:\s[(][^()]*[)])?,\s(?:which|who|whose)\s")
+_EN_THEY = re.compile(r"[;,.]\s(?:but\s|and\s|while\s|though\s)?(?:they|it)(?:\s(?:had|has|have|was|were|is|are))?\s\Z", re.IGNORECASE)
+_PARTICIPLE = re.compile(r"(?:closing|ending|finishing|settling)\b")
 _EN_OBJECT = re.compile(r"\b(?:in|with|by|from|of|against|to|for|over|buy|acquire|and)\s(?:the\s)?\Z", re.IGNORECASE)
 _EN_GOES_ON = re.compile(r"\b(?:and|but|then|while|to)\b")
 #: the words between "a 5% drop in" and the name; what follows the name
@@ -56,10 +60,15 @@ def subject(
         return [(owner.symbol, owner.surface, owner.start)]
     if nearest.start < last_end:
         # "Nvidia fell 2% and was down 3% for the week": the same subject goes on.
-        said = _EN_GOES_ON.sub("", plain[last_end : expression.start])
+        between = plain[last_end : expression.start]
+        if last is not None and (_EN_THEY.search(between) or (_EN_ASIDE.match(plain[nearest.end : last_end]) and between.endswith(", "))):
+            return last
+        said = _EN_GOES_ON.sub("", between)
         return last if last is not None and not EN_FILLER.sub("", said) else None
     gap = re.sub(r"^,[^,%\d]{1,60},|\([^()%]*\)", " ", plain[nearest.end : expression.start])
     rest = EN_FILLER.sub("", gap)
+    if _PARTICIPLE.match(plain, expression.start) and plain[: expression.start].endswith(", ") and not EN_REFUSED.search(gap):
+        return group(plain, local, expression)
     if rest and (EN_REFUSED.search(gap) or not (re.search(r"\b(?:shares?|stock)\b", gap, re.IGNORECASE) and len(gap) <= 60)):
         return None
     return group(plain, local, expression)

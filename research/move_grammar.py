@@ -66,7 +66,7 @@ OF_CURRENCY = frozenset(["升值", "贬值"])
 _EN_UP = _any(
     "rose rises rise rising risen gained gains gain gaining jumped jumps jump jumping surged surges surge surging climbed climbs climb "
     "climbing soared soars soar soaring rallied rallies rally rallying advanced advances advance added adds leapt leaps spiked spikes "
-    "popped pops skyrocketed skyrockets rocketed rebounded rebounds bounced roared galloped vaulted up higher"
+    "popped pops skyrocketed skyrockets rocketed rebounded rebounds bounced roared galloped vaulted leaped recovered recouped up higher"
 )
 _EN_DOWN = _any(
     "fell falls fall falling fallen dropped drops drop dropping slid slides slide sliding slipped slips slip slipping sank sinks sink "
@@ -82,7 +82,8 @@ PERCENT_SIGN = re.compile(r"%|个点|0cm|per\s?cent|[一二两三四五六七八
 _MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"
 _POINTS = rf"(?:{NUMBER}(?:个?点|{_MONEY})(?:/[盎司桶吨克股]+)?[,或、\s(]*(?:涨幅|跌幅|升幅|幅度)?)?"
 _REACH = _any(
-    "了 去 掉 出 幅 度 已 均 都 也 亦 则 同样 已经 分别 依次 各 仅 只有 只 不足 不到 为 达到 达 扩大至 扩大到 收窄至 收窄到 至 一度"
+    "了 去 掉 出 幅 度 已 均 都 也 亦 则 同样 已经 分别 依次 各 仅 只有 只 不足 不到 为 在 达到 达 触及 触达 "
+    "扩大至 扩大到 收窄至 收窄到 回落至 回落到 缩小至 缩小到 缩窄至 仍有 仍达 仍 至 一度"
 )
 #: "跌幅最小,仅0.3%"
 _RANK = r"(?:(?<=幅)(?:最[大小高深]|居[前首]|垫底),)?"
@@ -117,7 +118,7 @@ _ONE = re.compile(rf"[-+−]?({NUMBER}|\.\d+){PERCENT}")
 _EN_NUMBER = rf"(?:{NUMBER}|\.\d+)"
 _EN = re.compile(
     rf"\b(?P<verb>{_EN_UP}|{_EN_DOWN})"
-    rf"(?P<adverb>(?:\s+(?:sharply|further|modestly|slightly|early|{QUALIFIERS}|\d[\d,.]* points?,?(?: or)?))*)"
+    rf"(?P<adverb>(?:\s+(?:sharply|further|modestly|slightly|early|{QUALIFIERS}|\$?\d[\d,.]*(?:\s(?:points?|cents|pence))?,?(?:\sor)?))*)"
     rf"\s+(?P<values>{_EN_NUMBER}{PERCENT}(?:(?:,| and|, and) {_EN_NUMBER}{PERCENT})*)",
     re.IGNORECASE,
 )
@@ -129,7 +130,7 @@ _EN_NOUN = re.compile(
 )
 _EN_GAIN = re.compile(r"gain|rise|jump|rally|surge|advance|climb|rebound", re.IGNORECASE)
 _EN_AFTER = re.compile(
-    rf"\b(?:closed?s?|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed?|ing|es)|was|were|is|are|opened|edged|inched|ticked|crept|moved)(?P<adverb>(?:\s+{QUALIFIERS})*)"
+    rf"\b(?:clos(?:ed?|es|ing)|settl(?:ed|ing)|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed?|ing|es)|was|were|is|are|opened|edged|inched|ticked|crept|moved)(?P<adverb>(?:\s+{QUALIFIERS})*)"
     rf"\s+(?P<values>{_EN_NUMBER}{PERCENT})\s+(?P<verb>higher|lower|up|down)\b",
     re.IGNORECASE,
 )
@@ -139,18 +140,22 @@ _PLACE = r"(?:个?点|美元|港元|人民币|元|欧元|英镑|日元|美分|�
 FILLER = re.compile(
     _any(
         "(?:刚刚?)?(?:创下?)?(?:收盘|盘中|历史|年内|阶段)*新[高低]后 开盘后 盘[前后] 全[天日] 一天 一开盘 结算价 反倒 倒 微 余 只剩 "
-        "仅剩 录得 "
+        "仅剩 录得 即(?=$|[涨跌遭高低大暴]) 还(?=$|[涨跌大小收微暴]) 记者 半日 财报次日 闻讯 "
+        "(?:盘后)?交易结束 此后 其后 有所 [涨跌]幅(?=有所|进一步|[收扩]) "
         "(?:收盘)?拉升 回升 反弹 回落 跳水 翻[红绿] 的(?=$|最|单日|盘中|日内|当日) "
         "在?(?:纽约|纳斯达克|纽交所|伦敦|东京|首尔|台北|香港|巴黎|法兰克福|苏黎世|阿姆斯特丹|米兰|马德里|"
         "斯德哥尔摩|哥本哈根|多伦多|悉尼|孟买|欧洲|美国)(?:市场|股市|证交所|交易所|上市)?(?=$|"
         "[收涨跌升挫高低大暴一盘早尾午开报劲急微小下上]) "
-        "探底回升 触底反弹 冲高回落 高开高走 低开低走 高开低走 低开高走 延续[涨跌]势 窄幅 迅速 快速 盘初 绩后 最新 目前 当前 现(?!货) "
+        "探底回升 触底反弹 冲高回落 高开高走 低开低走 高开低走 低开高走 延续[涨跌]势 窄幅 迅速 快速 盘初 "
+        "(?:公布|发布)?财报后 绩后 前[天日](?!高|低) 最新 目前 当前 现(?!货) "
         "反而 同样 更是 甚至 倒是 依[然旧] 自[身己家] 它们? 其中? 代币 优先股 普通股 [小大中]盘股 次一?日 翌日 首日 当晚 凌晨 晚间 "
         "录得 创下 (?:常规|正式|正常)?交易时段 常规时段 24小时内? "
         "(?:纽约|伦敦|东京|亚[洲市太]|欧[洲市]|美[市国])(?:[尾早午夜]盘|时段|盘中|盘初) 仅 只 才 便 就 先 后 曾 竟 更 股价 股份 股票 "
-        "[A-D]类(?:普通股|股票?)? 同日 同期 早前 早些时候 当季 单季 此前(?=常规|正常|正式|收|盘) 起初 午前 逆势 "
+        "[A-D]类(?:普通股|股票?)? 同日 同期 早前 早些时候 当季 单季 此前(?=常规|正常|正式|收|盘|[亚欧美][洲盘市]|纽约|伦敦|一度) "
+        "起初 午前 逆势 "
         "价格 币价 期价 指数 期货 期铜 现货 主力 合约 连续 主连 综合 ADRs? ADS [HAB]股 美股 港股 台股 夜盘 日盘 亚盘 盘中 盘前 盘后 尾盘 "
-        "早盘 午盘 午后 开盘 收盘 收市后? 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 全线 "
+        "早盘 午盘 午后 白天 亚[盘市] 到了 进一步 一路(?:[涨跌]到)? 全[月年] 今晨 圣诞[日节] 上市(?=首日) "
+        "早盘 午盘 午后 开盘 收盘 收市后? 当即 截至 截止 发稿 一度 仍然? 继续 再度 再次 再 又 也 则 却 均 都 已经? 双双 齐齐? 集体 全线 "
         "普遍 多数 分别 依次 各 纷纷 日内 当日 当天 当周 今日 今天 昨日 昨天 昨夜 昨晚 今早 隔夜 一夜 一日 近日 "
         "(?:本周|上周|周|星期)[一二三四五六日天] 本周 上周 一周 全周 累计 年内 今年以来 今年 年初至今 以来 迄今 本月 日 最多 最大 "
         "最高 最深 单日 大幅 小幅 微幅 震荡 应声 随后 随即 短线 直线 强势 走势 走高 走强 走低 走弱 冲高 高开高走 低开低走 由涨转跌 "
@@ -167,6 +172,8 @@ EN_FILLER = re.compile(
         r"shares? stocks? stock\s+price share\s+price prices? index futures adrs? ads inc corp ltd plc co group holdings on in the an? "
         r"early late premarket pre-market after-hours afterhours after hours trading trade session today monday tuesday wednesday thursday "
         r"friday yesterday overnight morning afternoon which that had has have were was is are also both all each respectively closed "
+        r"crude oil bullion "
+        r"closing settled little\s+changed last recently of\s(?:smaller|small|large|big)[a-z\s-]{0,14}(?:stocks|companies|shares) "
         r"ended finished traded opened composite average at\s+one\s+point briefly meanwhile initially sharply to as its listed "
         r"hong\s+kong us u\.s\. new\s+york this week month year tech-heavy blue-chip broader small-cap pan-european listed edged inched "
         r"ticked nudged crept earlier later then now before reversed paring erasing intraday midday third second straight day running"
@@ -180,7 +187,8 @@ PREPOSITION = re.compile(
 )
 PRICE_NOUN = re.compile(r"(?:股价|该股|股份|股票|币价|金价|银价|铜价|油价|期价|价格|收盘价)[^,]{0,12}$")
 PRICE_ONLY = re.compile(
-    r"该[股行]|其股价|公司股价|公司[AH]股|该公司|股价|股票|币价|它|[前后]者|the stock|its shares|the shares|shares", re.IGNORECASE
+    r"该[股行]|该(?:指数|合约|币)|其股价|公司股价|公司[AH]股|该公司|股价|股票|币价|它|[前后]者|the stock|its shares|the shares|shares",
+    re.IGNORECASE,
 )
 OTHER_NOUN = re.compile(
     r"(?P<noun>[^\s,.:、()\"“”。;•]{1,24}?(?:指数|板块|概念股?|行业|ETF|股市|大盘|股指|全A|个股|类股|期货|合约))"
@@ -220,7 +228,7 @@ YEAR_ON_YEAR = re.compile(
     re.IGNORECASE,
 )
 HYPOTHETICAL = re.compile(
-    r"若|如果|假如|倘若|一旦|假设|料(?!理)|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|望|"
+    r"若|如果|假如|倘若|一旦|假设|料(?!理)|预计|预期将|预测|料将|或将|有望|可能|恐将|恐|需|目标价?|(?<!展)望|"
     r"\b(?:if|would|could|may|might|will|should|expects?|expected|forecasts?|predicts?|potential|sees?(?=\s[^,.]{1,30}\s(?:ris|fall|climb|gain|drop)ing))\b",
     re.IGNORECASE,
 )

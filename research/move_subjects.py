@@ -1,6 +1,7 @@
 """Whose move an expression is: the instrument of its clause, of the clauses and sentences before it, or a name without a symbol.
 
-Used by :mod:`research.moves`. A noun phrase that is no known instrument keeps a number from being given to a neighbour.
+Used by :mod:`research.moves`; :mod:`research.move_topics` looks beyond the sentence.
+A noun phrase that is no known instrument keeps a number from being given to a neighbour.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from research.move_grammar import (
 )
 from research.sentences import Sentence
 
-__all__ = ["Span", "Subject", "Topic", "from_context", "group", "joined", "subject", "unfilled", "without_asides"]
+__all__ = ["BOTH", "QUOTED", "SHARE", "Span", "Subject", "group", "joined", "only_price", "subject", "unfilled", "without_asides"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +43,26 @@ class Span:
 Subject = list[tuple[str | None, str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """What a sentence that names nothing goes on about: the instrument named last (``near``) and the share of the headline (``lead``).
-
-    ``gap`` is the number of sentences since ``near`` was named; ``apart`` tells whether a paragraph has ended since.
-    """
-
-    near: Span | None = None
-    lead: Span | None = None
-    gap: int = 0
-    apart: bool = False
-
-    def share(self) -> Span | None:
-        """Return the instrument that 该股 or 公司股价 means: the one named last, unless the text has moved on from it."""
-        return self.lead if self.lead is not None and self.apart and self.gap > 1 else self.near
-
-
 _OTHER_NAME = re.compile(
-    r"(?!AD[RS](?![A-Z])|(?:The|Its?|Shares|But|And|That|Their|Meanwhile|Still|Monday|Tuesday|Wednesday|Thursday|Friday)\b)[A-Z][A-Za-z]{2,}|ETF|基金|信托"
+    r"(?!AD[RS](?![A-Z])|OTC|(?:The|Its?|Shares|But|And|That|Their|Meanwhile|Still|Monday|Tuesday|Wednesday|Thursday|Friday)\b)[A-Z][A-Za-z]{2,}|ETF|基金|信托"
 )
-_PRONOUN = re.compile(r"它(?!们)|后者|该(?:股|行|公司|集团)")
+_PRONOUN = re.compile(r"它(?!们)|后者|该(?:股|行|公司|集团|指数|合约|币)")
 _MARKET_WORD = re.compile(r"[A台港美日韩欧]股")
 _CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
 _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力合约"})
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
+BOTH = re.compile(r"两(?:家|只|者|股|大)|二者|它们|双方")
 _ASIDE = re.compile(
-    r"(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击"
+    r"(?:公布|发布|披露|交出)[^,。]{0,8}(?:财报|业绩|季报|年报|指引|公告)[^,。]{0,3}之?后"
+    r"|(?:指引|展望|业绩|财报|[季年]报)[^,。\d%]{0,6}(?:疲[软弱]|(?:不及|未达|低于|逊于|超出?|优于|好于)(?:市场)?预期|强劲|亮眼|不佳|失望|平淡)(?=,)"
+    r"|(?:公布|发布|宣布|披露|传出|达成|推出|签署)[^,。\d%]{1,14}之?后"
+    r"|(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击|压力|威胁|担忧|预期|传闻|利[好空]|消息"
     r"|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期|逊色|疲[软弱]|不佳|欠佳|走弱|强劲|亮眼|失色|暗淡|低迷|乏力|好转)"
 )
 #: 甲因上调全年收入目标涨超11%: what was announced, right before the move
 _ANNOUNCED = re.compile(
     r"[因随](?:为|着)?[^,。]{0,6}?(?:上调|下调|上修|下修|调高|调低|公布|发布|宣布|预告|预警|披露|撤回|重申)[^,。]{1,16}?[再又则也]?$"
+    r"|因[^,。\d%]{1,12}(?<![利润入量率用本额价格数单])[再又则也]?$"
 )
 #: (盘后再涨17%): the trading that goes on, about the name whose number stands before the bracket
 _AFTERWARDS = re.compile(r"[(](?:但|而|其)?(?:随后)?(?:盘[前后中]|尾盘|夜盘|一度|此前|随后|收盘)")
@@ -84,7 +73,7 @@ _TRADE = re.compile(
 #: the other party of what a sentence tells of its first name: 甲已与乙达成协议,该股下跌
 _PARTY = re.compile(r"[与同和向对给被由将把]$")
 #: 报139美元,升2.5%
-_QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日元|欧元|元)?,?$")
+QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日元|欧元|元)?,?$")
 _FORMER = re.compile(r"前者")
 #: 瑞士市场指数SMI: an index and its initials
 _INITIALS = re.compile(r"\A[A-Z]{2,5}(?![A-Za-z])")
@@ -95,15 +84,17 @@ _PREDICATE = re.compile(
     r"(?:报|收|上涨|下跌|涨|跌|日内|明显|强势|翻[红绿]|由[涨跌]转|(?:也|则)?(?:表示|宣布|公布|披露|预计会|称[将会其]))"
 )
 _GOES_ON = re.compile(r"也|却|则|仍|还|已|成为|成了|在|继续|接过")
-#: 大涨7%!甲公司创新高; not 暴跌24%是错杀?
-_SHOUTED = re.compile(r"[!,。:; …|]|$")
-_LISTED_AS = re.compile(r"ADR|ADS|H股")
-#: a sentence that begins with a name of its own, though one no instrument is known for: 某某制药是个例外
-_OWN_SUBJECT = re.compile(
-    r"(?!公司|该|其|他|她|它|我们|这|此|因|受|由于|在|当|随|自|从|消息|财报|业绩|股价|市场|投资者|分析师|管理层|去年|今年|上周|本周|昨|今|但|而|不过|另外)"
-    r"[一-龥A-Za-z·]{2,12}?(?<![月日周年度])(?:是|为|有|则|也|称|表示|宣布|预计|计划|拥有)[^,]*,"
+#: what may lead in the name a clause is about: 而甲, 权重股甲, 零售商甲
+_LED_IN = re.compile(
+    r"(?:而|但|不过|然而|只有|唯有|仅|至于|反观|同为|同时|倒是|连)?(?:[一-龥]{1,8}(?:股|商|巨头|龙头|大厂|企业|公司|机构|平台|厂商|之王|一哥))?"
 )
-_SHARE = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
+#: 周四因为一通电话反弹3%: a day before the reason
+#: 31日收涨11%,8月1日回落3%
+_DAY = re.compile(r"\d日|[周期][一二三四五]|次日|[今昨][日天]")
+_HEAD_DAY = re.compile(r"(?:(?:\d{1,2}月)?\d{1,2}日|[上本]?(?:周|星期)[一二三四五六日天]|[今昨当][日天]|次日|翌日|却|则|也|又|还)*")
+#: 多次熔断后收跌14%: what went before the move of the clause before
+_THEREAFTER = re.compile(r"[^,]{1,12}[^今以此随]之?后")
+SHARE = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
 _GOODS = re.compile(r"(?<!股)(?<!收盘)价格?$|期货$|合约$")
 
 
@@ -148,13 +139,18 @@ def subject(
     reversed_ = _reversed(plain, expression, inside)
     if reversed_:
         return reversed_
-    if unfilled(opening) and not _only_price(opening) and not PREPOSITION.match(opening.strip()):
+    if len(expression.values) == 2 and BOTH.search(opening):
+        pair = list({s.symbol: s for s in reversed(before) if s.role != "source"}.values())[:2][::-1]
+        return [(s.symbol, s.surface, s.start) for s in pair] if len(pair) == 2 else None
+    after = last is not None and _THEREAFTER.fullmatch(opening.strip())
+    if unfilled(opening) and not only_price(opening) and not after and not PREPOSITION.match(_headed(opening)):
         return _named_otherwise(plain, max(clause[0], last_end), expression)
     if (
         expression.verb in WEAK
         and not PRICE_ONLY.search(opening)
         and not TRADED.search(opening)
-        and not _QUOTED.search(plain, sentence.start, clause[0])
+        and not QUOTED.search(plain, sentence.start, clause[0])
+        and not (last is not None and _DAY.search(opening))
     ):
         return None
     if last is not None and last_end <= clause[0] and not any(s.start >= last_end for s in before):
@@ -179,7 +175,7 @@ def _before_phrase(plain: str, local: Sequence[Span], expression: Expression, la
         gap = plain[span.end : expression.start]
         if span.start < last_end:
             return None
-        if span.role != "source" and PREPOSITION.match(gap.lstrip("的) ")) and _carries(gap, expression):
+        if span.role != "source" and PREPOSITION.match(_headed(gap)) and _carries(gap, expression):
             return [(span.symbol, span.surface, span.start)]
     return None
 
@@ -225,14 +221,14 @@ def joined(plain: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def _market(before: Span, span: Span, gap: str) -> bool:
-    return not gap and bool(_MARKET_WORD.fullmatch(span.surface) and _SHARE.fullmatch(before.symbol))
+    return not gap and bool(_MARKET_WORD.fullmatch(span.surface) and SHARE.fullmatch(before.symbol))
 
 
 def _crude(before: Span, span: Span, gap: str) -> bool:
     return {before.symbol, span.symbol} <= _CRUDE and span.surface in _BARE_CRUDE and bool(_CONTRACT.fullmatch(gap))
 
 
-def _only_price(opening: str) -> bool:
+def only_price(opening: str) -> bool:
     """Tell whether the opening of a clause says no more than that a price moved: 股价, 消息公布后公司股价; not 某公司 Vistry股价."""
     return bool(PRICE_ONLY.search(opening)) and not _OTHER_NAME.search(opening)
 
@@ -243,16 +239,25 @@ def _names_other(text: str) -> bool:
 
 def _carries(gap: str, expression: Expression) -> bool:
     """Tell whether a move behind ``gap`` still belongs to the instrument before the gap."""
-    rest = unfilled(gap)
+    rest = unfilled(without_asides(gap))
     if not rest:
         return True
     if REFUSED.search(without_asides(gap)):
         return False
-    if re.match(r"等(?:[^,]{0,18}(?:股|公司|企业|个股|成分股|巨头|品种|指数))?", gap) and len(rest) <= 18:
+    if (
+        re.match(r"(?:等|[两三四五六七八九十](?:家|只|大|者))(?:[^,]{0,18}(?:股|公司|企业|个股|成分股|巨头|品种|指数))?", gap)
+        and len(rest) <= 18
+    ):
         return True
     if expression.verb in WEAK:
         return bool(PRICE_NOUN.search(gap)) and len(rest) <= 12
-    return len(rest) <= 40 and (bool(PRICE_NOUN.search(gap)) or bool(PREPOSITION.match(gap.lstrip("的) "))))
+    return len(rest) <= 40 and (bool(PRICE_NOUN.search(gap)) or bool(PREPOSITION.match(_headed(gap))))
+
+
+def _headed(text: str) -> str:
+    """Return what follows the day at the head of ``text``."""
+    bare = text.lstrip("的) ")
+    return bare[_HEAD_DAY.match(bare).end() :]  # type: ignore[union-attr]
 
 
 def _of_goods(nearest: Span, gap: str) -> bool:
@@ -260,7 +265,7 @@ def _of_goods(nearest: Span, gap: str) -> bool:
     said = unfilled(gap)
     return (
         len(said) > 2
-        and bool(_SHARE.fullmatch(nearest.symbol))
+        and bool(SHARE.fullmatch(nearest.symbol))
         and bool(_GOODS.search(gap.strip()))
         and bool(unfilled(_GOODS.sub("", gap.strip())))
     )
@@ -310,7 +315,7 @@ def _earlier_clause(plain: str, pieces: Sequence[tuple[int, int]], clause: tuple
         opening = [
             s
             for s in own
-            if (not unfilled(plain[start : s.start]) or (s is own[0] and s is not named[0])) and not FRAME.search(plain[s.end : end])
+            if (_opens(plain[start : s.start]) or (s is own[0] and s is not named[0])) and not FRAME.search(plain[s.end : end])
         ]
         pick = opening[:1] or [s for s in own if _is_about(plain, start, s, end)][-1:]
         if pick:
@@ -319,35 +324,13 @@ def _earlier_clause(plain: str, pieces: Sequence[tuple[int, int]], clause: tuple
     return [(first.symbol, first.surface, first.start)]
 
 
+def _opens(before: str) -> bool:
+    """Tell whether a name behind ``before`` opens its clause: 权重股甲."""
+    return not unfilled(_LED_IN.sub("", before.strip(), count=1))
+
+
 def _is_about(plain: str, start: int, span: Span, end: int) -> bool:
     """Tell whether the clause ``start`` to ``end`` is about ``span``: a predicate follows, and the name is not the object of another."""
     if _PREDICATE.match(plain, span.end, end):
         return True
     return plain[start : span.start].endswith("的") and bool(_GOES_ON.match(plain, span.end, end))
-
-
-def from_context(
-    plain: str,
-    sentence: Sentence,
-    clause: tuple[int, int],
-    expression: Expression,
-    inside: Sequence[Span],
-    spans: Sequence[Span],
-    topic: Topic,
-) -> Subject | None:
-    """Return the subject of a move in a sentence that leaves it out."""
-    opening = plain[clause[0] : expression.start]
-    if sentence.headline and not inside and not unfilled(opening):
-        line = plain.find("\n")
-        above = [s for s in spans if s.start < (line if line >= 0 else len(plain)) and s.role != "source"]
-        if not _SHOUTED.match(plain, expression.end):
-            return None
-        return [(above[0].symbol, above[0].surface, sentence.start)] if above else None
-    said = plain[sentence.start : expression.start]
-    elided = _only_price(opening) or (not unfilled(opening) and (_only_price(said) or bool(_LISTED_AS.search(opening))))
-    if any(s.end <= expression.start for s in inside) or not elided or _OWN_SUBJECT.match(said):
-        return None
-    meant = topic.lead if "我们" in opening else topic.share()
-    if meant is None or meant.role == "source":
-        return None
-    return [(meant.symbol, meant.surface, clause[0])]

@@ -12,9 +12,10 @@ Growth rates, margins, prices of goods, forecasts and conditions are refused: a 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import takewhile
 
 from research import move_english
 from research.move_grammar import (
@@ -31,7 +32,8 @@ from research.move_grammar import (
     expressions,
 )
 from research.move_periods import DAY_WORD, PERIODS, last_day_word
-from research.move_subjects import Span, Subject, Topic, from_context, joined, subject, unfilled, without_asides
+from research.move_subjects import Span, Subject, joined, subject, unfilled, without_asides
+from research.move_topics import Topic, from_context
 from research.sentences import Sentence, clauses, within
 
 __all__ = ["Move", "Span", "find", "quoted"]
@@ -84,11 +86,22 @@ def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]
         inside = within(spans, sentence.start, sentence.end)
         text = plain[sentence.start : sentence.end]
         if PERCENT_SIGN.search(text) and CUE.search(text):
-            topic = Topic(near, lead, number - told, "\n" in plain[since : sentence.start])
+            topic = Topic(near, lead, number - told, "\n" in plain[since : sentence.start], _moved(found, sentences, number, plain))
             found += _in_sentence(plain, sentence, inside, spans, topic)
         if inside:
             near, told, since = next((s for s in inside if s.role != "source"), inside[0]), number, sentence.end
     return tuple(found)
+
+
+def _moved(found: Sequence[Move], sentences: Sequence[Sentence], number: int, plain: str) -> Span | None:
+    """Return what the sentence before ``number`` told the move of: behind a semicolon the first of its instruments, else its only one."""
+    before = sentences[number - 1] if number else None
+    if before is None or "\n" in plain[before.end - 1 : sentences[number].start]:
+        return None
+    told = [m for m in takewhile(lambda m: m.at >= before.start, reversed(found)) if m.symbol is not None][::-1]
+    if not told or (len({m.symbol for m in told}) > 1 and plain[before.end - 1] not in ";;"):
+        return None
+    return Span(told[0].symbol or "", told[0].subject, told[0].start, told[0].end)
 
 
 def quoted(move: Move) -> float:
@@ -116,18 +129,23 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
             whose = subject(plain, sentence, pieces, clause, expression, inside, last_subject, last_end)
         if whose is None:
             whose = from_context(plain, sentence, clause, expression, inside, spans, topic)
-        if whose is None or _refused(plain, sentence, clause, expression, whose) or _of_twin(plain, clause, expression, whose):
+        if (
+            whose is None
+            or _refused(plain, sentence, clause, expression, whose, last_end if whose is last_subject else 0)
+            or _of_twin(plain, clause, expression, whose)
+        ):
             last_end = expression.end
             continue
         basis = _basis(plain, sentence, clause, expression, last_end)
         # "甲本周跌1%,乙跌2%": the period of the first move goes on until a word for a day.
-        if not found and basis in _PERIOD_NAMES and whose[0][2] >= clause[0]:
+        headed = basis in _PERIOD_NAMES or (basis == "other" and _HEAD_PERIOD.match(plain, sentence.start))
+        if not found and headed and whose[0][2] >= clause[0]:
             period = basis
         elif (
             basis is None
             and period is not None
             and whose[0][2] >= clause[0]
-            and not DAY_WORD.search(plain, sentence.start, expression.start)
+            and not DAY_WORD.search(_BRACKETED.sub("", plain[sentence.start : expression.start]))
         ):
             basis = period
         found += _moves(plain, sentence, expression, whose, basis)
@@ -165,6 +183,8 @@ _EN_EARLIER = re.compile(
     re.IGNORECASE,
 )
 _EN_TAIL = 60
+#: ", which reports after the close,"
+_EN_ASIDE = re.compile(r",\s(?:which|who|whose)\s[^,]*,")
 #: "its stake in JPMorgan climbed 19%": what is held, not its price
 _HELD = re.compile(
     r"\b(?:stakes?|holdings?|positions?|bets?|investments?|exposure|sales|revenue|profit|orders)\s(?:in|on|of|to|at|from)\s(?:the\s)?\Z",
@@ -173,21 +193,40 @@ _HELD = re.compile(
 _AND = re.compile(r",?\s(?:and\s)?(?:the\s)?")
 _RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
 _CURRENCY = re.compile(r"=X$|-USD$|DX-Y\.NYB$")
+#: what has no share price
+_NO_SHARE = re.compile(r"^\^|=F$|=X$|-USD$|^[A-Z]+:")
+_SHARE_PRICE = re.compile(r"股价|该股|公司股")
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
 _DOLLAR_FIRST = re.compile(r"美元|USD|US dollar|dollar", re.IGNORECASE)
 _EQUITY = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
+#: 甲涨6.9%,港股今日收涨2.3%
+_LISTED_IN = re.compile(r",?(?:而|但|其|公司|该股)?(?:在|隔夜|[今昨][日天夜晚])?(?P<market>[AH港美]股|ADR)(?!三大|市场|指数|大盘|主要)")
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "A股": ("SS", "SZ", "BJ"),
+    "H股": ("HK",),
+    "港股": ("HK",),
+    "美股": ("",),
+    "ADR": ("",),
+}
 _WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
+#: 假期期间(10月1日至8日),
+_HEAD_PERIOD = re.compile(r"[^,%。]{0,12}(?:期间|以来|(?:天|日|周|个?月|年)(?:里|内|来|间))(?:\([^)]*\))?,")
+#: 股价在财报后上涨7%: some days since, unless one is named
+_REPORTED = re.compile(r"在财报后(?!累|已|至今)")
 _SETTLES = re.compile(r"[,(]?\s?(?:收于|报收|收报)")
 _BRACKETED = re.compile(r"[(][^()]*[)]")
 _RANGE = re.compile(r"(?:[至到~-]|—+)\d[\d.]*%")
+#: 上一次单日跌幅接近10%是在2024年9月3日: a measure for what follows
+_LAST_SEEN = re.compile(r",?还?(?:是在|[要得需须]追溯)")
 _THEN = re.compile(r"[就便即则需]|买入|卖出")
 
 
-def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, subject: Subject) -> bool:
+def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, subject: Subject, told: int) -> bool:
+    """Return whether ``expression`` is no move of ``subject``, whose last move in the sentence ended at ``told``."""
     start = max(sentence.start, min(subject[0][2], expression.start)) if len(subject) == 1 else clause[0]
     surface_end = subject[-1][2] + len(subject[-1][1]) if subject[-1][2] >= sentence.start else clause[0]
-    gap = plain[max(surface_end, sentence.start) : expression.start] if surface_end <= expression.start else ""
+    gap = plain[max(surface_end, sentence.start, told) : expression.start] if surface_end <= expression.start else ""
     tail = plain[expression.end : expression.end + 24]
     if expression.english:
         if _HELD.search(plain, sentence.start, max(sentence.start, subject[0][2])):
@@ -199,6 +238,8 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
         gap = local  # the clauses between tell what happened before: 已就租金达成一致,该股今天下跌2.9%
     between = local[len(subject[0][1]) :] if start >= clause[0] and len(subject) == 1 else gap
     if REFUSED.search(without_asides(between)) and not PRICE_NOUN.search(gap):
+        return True
+    if _SHARE_PRICE.search(local) and subject[0][0] and _NO_SHARE.search(subject[0][0]):
         return True
     if expression.verb in OF_CURRENCY and not (subject[0][0] and _CURRENCY.search(subject[0][0])):
         return True
@@ -212,6 +253,8 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
         return True  # 三家公司已下挫5%至7%
     if tail[:1] == "?" and not unfilled(local):
         return True  # 只跌15%?
+    if _LAST_SEEN.match(tail):
+        return True
     condition = re.search(r"若|如果|假如|倘若|一旦|假设", plain[sentence.start : expression.start])
     return bool(
         condition or HYPOTHETICAL.search(without_asides(gap)) or re.match(r"的(?:概率|可能|空间|目标|预期|关税|税率|股份|股权)", tail)
@@ -219,9 +262,13 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
 
 
 def _of_twin(plain: str, clause: tuple[int, int], expression: Expression, subject: Subject) -> bool:
-    """Return whether the clause says it is the H share that moves, though the name before it is the A share: 甲低开2%;H股跌5%."""
-    symbol, surface, _ = subject[0]
+    """Return whether the clause says it is another listing that moves than the one named before it: 甲低开2%;H股跌5%."""
+    symbol, surface, at = subject[0]
     opening = plain[clause[0] : expression.start]
+    market = _LISTED_IN.match(opening)
+    if symbol and market and at < clause[0] and _EQUITY.fullmatch(symbol):
+        suffix = symbol.rpartition(".")[2] if "." in symbol else ""
+        return suffix not in _SUFFIXES[market["market"]]
     return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
 
 
@@ -229,8 +276,11 @@ def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: 
     """Return the span of time nearest to a move: said in its own clause, else at the head of its sentence."""
     local = plain[max(clause[0], last_end) : expression.end]
     if expression.english:
+        local = _EN_ASIDE.sub(" ", local)
         tail = _EN_EARLIER.split(plain[expression.end : min(sentence.end, expression.end + _EN_TAIL)])[0]
         local += " " + tail
+    if DAY_WORD.search(plain, sentence.start, expression.start):
+        local = _REPORTED.sub("", local)
     *sure, (vague, cumulative) = PERIODS
     named = next((name for name, pattern in sure if pattern.search(local)), None)
     if named is not None:
@@ -238,6 +288,7 @@ def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: 
     if DAY_WORD.search(local):
         return last_day_word(local)
     opening = _BRACKETED.sub("", plain[sentence.start : max(clause[0], sentence.start)])
+    opening = _EN_ASIDE.sub(" ", opening) if expression.english else opening
     period = next((name for name, pattern in sure if _governs(opening, pattern)), None)
     if cumulative.search(local):
         return period or vague

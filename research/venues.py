@@ -17,7 +17,7 @@ Without any: the mainland, then New York, then Hong Kong. Texts are expected to 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -44,7 +44,8 @@ _ENGLISH = ("new_york", "mainland", "hong_kong", "taiwan", "europe")
 #: lists of a trade mix A shares with companies that have none: there a neighbour says nothing
 _AH = frozenset({"mainland", "hong_kong"})
 _CUE = re.compile(
-    r"(?P<hong_kong>港股(?!份)|[Hh]股|恒生(?!电子|银行)|恒指|恒科|国企指数|南向|港股通|香港(?:市场|股市|股票|交易)|\.HK\b|Hong Kong)"
+    r"(?P<hong_kong>港股(?!份)|(?:登陆|[在于])港交所|港交所(?:主板|挂牌|上市)|[Hh]股|恒生(?!电子|银行)|恒指|恒科|国企指数|南向|港股通|"
+    r"香港(?:市场|股市|股票|交易)|\.HK\b|Hong Kong|Hang Seng)"
     r"|(?P<new_york>美股|(?<![A-Z])AD[RS](?![A-Z])|华尔街(?!见闻|日报)|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|(?<![开收])盘后|中概|美东|"
     r"Nasdaq|NYSE|Wall Street|New York|[A-Z]\.[NO]\b|premarket|U\.?S\.?[- ](?:listed|traded))"
     r"|(?P<mainland>A股|沪指|上证|沪深|深成指|深证|创业板|科创|两市|上交所|深交所|北证)"
@@ -52,14 +53,23 @@ _CUE = re.compile(
     r"|(?P<europe>欧股|欧盘|泛欧|北欧|欧元区(?!经济|通胀|GDP|CPI|PMI)|欧洲(?:股市|股指|主要股指|斯托克|STOXX|Stoxx|个股|[^,。;]{0,6}股|三大|早盘|盘初|开盘|收盘)|"
     r"斯托克|STOXX|Stoxx|富时|CAC|DAX|巴黎|阿姆斯特丹|法兰克福|哥本哈根|米兰|马德里|苏黎世|伦敦(?:股|上市|市场|开盘|盘)|英股|德股|法股|"
     r"丹麦股|瑞士股|荷兰股|意大利股|European (?:shares|stocks|markets|equities)|"
-    r"in (?:London|Paris|Frankfurt|Amsterdam|Copenhagen|Milan|Zurich|Madrid))"
+    r"[Ii]n (?:London|Paris|Frankfurt|Amsterdam|Copenhagen|Milan|Zurich|Madrid))"
     r"|(?P<asia>亚太|亚洲(?:股|市场|芯片|科技|半导体)|日股|韩股|日经|东京|首尔|韩国综|KOSPI|Kospi|Nikkei|Tokyo|Seoul|"
     r"Asian (?:shares|stocks|markets))"
 )
 #: the price of one share behind its name
 _PRICE = re.compile(
-    r"(?:报|收于|收报|[跌升涨降%]至|报收于?|每股)\s?[\d,.]+\s?(?:(?P<hong_kong>港元|港币)|(?P<new_york>美元)|(?P<taiwan>新?台币)|"
+    r"(?:报|收于|收报|[跌升涨降%]至|报收于?|每股|发行价|招股价|开盘价)\s?[\d,.]+\s?(?:(?P<hong_kong>港元|港币)|(?P<new_york>美元)|(?P<taiwan>新?台币)|"
     r"(?P<europe>欧元|瑞郎|英镑|便士|瑞士法郎|丹麦克朗)|(?P<mainland>元(?!/)|人民币))"
+)
+#: 京东集团-SW is the name in Hong Kong, 万科A the one in Shenzhen
+_MARKED = re.compile(r"(?P<hong_kong>-(?:SW|W|S))\Z|(?<=[一-龥])(?P<mainland>A)\Z")
+_REPORTED = re.compile(r"盘[前后](?:将|已)?(?:公布|发布|披露|公告|宣布|交出)")
+#: part of the day of the company named before it, wherever that is listed
+_OUTSIDE_HOURS = frozenset({"盘前", "盘后"})
+#: the other listing of the company named before it: 甲涨2%,其隔夜美股涨4%;
+_OTHER_LISTING = re.compile(
+    r"(?:[AH港美]股|AD[RS])(?:[今昨前][日天夜晚]|隔夜|盘[前中后]|早盘|午后|收盘|一度|则|也|亦|同步|大幅)*[涨跌升挫收高低]"
 )
 _BREAK = re.compile(r"午间|午盘|午后|午前|半日|早盘收")
 _MOVE = re.compile(r"[涨跌升挫]|走[高低强弱]|[高低]开|rose|fell|gain|drop|jump|slid|surg|tumbl|climb|los[te]|up |down ", re.IGNORECASE)
@@ -125,14 +135,15 @@ def chosen(place: Place, regions: Sequence[str], beside: Sequence[Neighbour] = (
     usual
         The region of the code the text gives the name elsewhere, if it gives one.
     """
+    others = {n.end for n in beside} if set(regions) >= _AH else set()
     for found in (
         _joined(place),
         _priced(place, beside),
-        *_in_sentence(place, beside),
+        *_in_sentence(place, beside, others),
         None if set(regions) >= _AH else _neighbour(place, beside),
         "asia" if _broken(place, beside) else None,
         usual,
-        _before(place, max(place.text.rfind("\n", 0, place.start) + 1, place.start - _BACK), place.start),
+        _before(place, max(place.text.rfind("\n", 0, place.start) + 1, place.start - _BACK), beside, others, paragraph=True),
         _of_headline(place, regions),
         _trading(place, regions),
     ):
@@ -153,6 +164,8 @@ def _among(found: str | None, regions: Sequence[str]) -> str | None:
 
 
 def _joined(place: Place) -> str | None:
+    if mark := _MARKED.search(place.text, place.start, place.end):
+        return mark.lastgroup
     markets = listings.named(place.text[max(0, place.start - 6) : place.start], place.text[place.end : place.end + 6])
     if markets:
         return _REGIONS.get(markets[0])
@@ -180,17 +193,36 @@ def _sentence(place: Place) -> int:
     return begun if begun < place.start else max(0, place.start - _BACK)
 
 
-def _in_sentence(place: Place, beside: Sequence[Neighbour]) -> tuple[str | None, str | None]:
+def _in_sentence(place: Place, beside: Sequence[Neighbour], others: Set[int]) -> tuple[str | None, str | None]:
     opening = _sentence(place)
     after = _CUE.search(place.text, place.end, _reach(place, beside))
-    return _before(place, opening, place.start), after.lastgroup if after else None
+    return _before(place, opening, beside, others), after.lastgroup if after else None
 
 
-def _before(place: Place, opening: int, end: int) -> str | None:
+def _before(place: Place, opening: int, beside: Sequence[Neighbour], names: Set[int], *, paragraph: bool = False) -> str | None:
+    """Return the market spoken of last before the name.
+
+    A word right behind one of ``names``, which end there, speaks of that name: 甲港股跌2%,乙涨1%. So do 盘前 and 盘后 in a sentence about a
+    share of another market than New York, and the other listing of a company in an item of a list before this one. 盘后公布 is when a
+    company reports, wherever it is listed: it speaks of New York only where the ``paragraph`` names no other market.
+    """
     last = None
-    for found in _CUE.finditer(place.text, opening, end):
-        last = found.lastgroup
+    for found in _CUE.finditer(place.text, opening, place.start):
+        if found.start() in names or _aside(place, found, beside):
+            continue
+        if not _REPORTED.match(place.text, found.start()) or (paragraph and last is None):
+            last = found.lastgroup
     return last
+
+
+def _aside(place: Place, cue: re.Match[str], beside: Sequence[Neighbour]) -> bool:
+    text, at = place.text, cue.start()
+    outside, other = cue.group() in _OUTSIDE_HOURS, _OTHER_LISTING.match(text, at)
+    if not outside and not (other and ";" in text[at : place.start]):
+        return False
+    item = max(text.rfind(mark, 0, at) for mark in "。;；\n")
+    named = [n for n in beside if item < n.start and n.end <= at]
+    return bool(named) and named[-1].region != ("new_york" if outside else cue.lastgroup)
 
 
 def _neighbour(place: Place, beside: Sequence[Neighbour]) -> str | None:

@@ -41,6 +41,8 @@ __all__ = ["Labelled", "Single", "grams", "labelled", "main", "read", "single", 
 
 HERE = Path(__file__).parent
 _FOLDS, _GRAM_PENALTY, _PENALTY = 5, 30.0, 0.03
+#: least spread a feature is scaled by: a rare one may not weigh much because it is rare
+_LEAST_SPREAD = 0.1
 #: step of the log-odds for what the rules select
 _RULED = 1.0
 #: least sentences a group needs for a model of its own
@@ -178,7 +180,7 @@ def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float6
             labels.append(any(pair.group == group and pair.symbol in symbols for group, symbols in one.wanted))
     names = sorted({name for row in rows for name in row} - {"ruled"})
     table = np.array([[row.get(name, 0.0) for name in names] for row in rows])
-    spread = np.maximum(table.std(axis=0), 1e-6)
+    spread = np.maximum(table.std(axis=0), _LEAST_SPREAD)
     model = LogisticRegression(C=_PENALTY, max_iter=5000).fit(table / spread, labels)
     # the rules come from real articles, the weights from written ones: what the rules select is worth a fixed step more, not a fitted one
     fitted = {name: round(float(value), 5) for name, value in zip(names, model.coef_[0] / spread, strict=True)}

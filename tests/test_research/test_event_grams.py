@@ -135,6 +135,25 @@ def test_evidence_of_a_pair_by_hand():
     assert (move["move:size"], move["move:rank"], move["move:order"]) == (1.0, 0.5, 1.0)
 
 
+def test_what_else_the_words_could_belong_to():
+    ties = [
+        tie("earnings.growth", "A", 0.5, 10, relation="topic", chosen=True),  # another company was named before this sentence
+        tie("earnings.growth", "B", 0.5, 10, relation="its", chosen=False),
+        tie("earnings.growth", "A", 0.3, 40, relation="topic", place="lead"),  # nobody else was
+        tie("mna.acquire", "A", 0.8, 60),
+        tie("mna.acquire", "B", 0.8, 60, chosen=False),  # two names in one clause
+        tie("mna.acquire", "C", 0.8, 60, relation="sentence", chosen=False),
+        tie("mna.acquire", None, 0.8, 60, relation="nobody", chosen=False),
+        tie("buyback.plan", "A", 0.6, 90),
+    ]
+    scores = np.full((1, len(GROUPS)), 0.1)
+    rows = event_pairs.evidence(event_pairs.gather(ties), {}, scores, set())
+    earnings, pronoun, buyer, target, seller, nobody, buyback = rows
+    assert (earnings["topic:away:body"], earnings["topic:near"], pronoun["its:bare"]) == (0.5, 0.3, 0.5)
+    assert buyer["clause:many:chosen"] == target["clause:many"] == seller["sentence:clause"] == nobody["nobody:named"] == 0.8
+    assert buyback["clause:one:chosen"] == 0.6 and "clause:one" not in buyback
+
+
 def test_reading_speaks_for_the_likeliest_subject_of_a_group_only(monkeypatch):
     monkeypatch.setattr(event_pairs, "_weights", lambda: {"bias": -1.0, "headline": 2.0})
     rows = [
@@ -142,7 +161,7 @@ def test_reading_speaks_for_the_likeliest_subject_of_a_group_only(monkeypatch):
         (event_pairs.Pair("earnings", "B"), {"headline": 0.0, "text": 0.5}),
         (event_pairs.Pair("mna", "B"), {"headline": 0.0, "text": -1.0}),
     ]
-    # log-odds 1, -1, -1 from the weights; a quarter of the sentences' 2 and -4 counts from -2 on; a further subject loses 0.5
-    wanted = [1.0 + 0.25 * (2.0 + 2.0), -1.0 - 0.5, -1.0 + 0.25 * (-4.0 + 2.0)]
+    # log-odds 1, -1, -1 from the weights; a quarter of the sentences' 2 and -4 counts from -2 on; a further subject loses 1
+    wanted = [1.0 + 0.25 * (2.0 + 2.0), -1.0 - 1.0, -1.0 + 0.25 * (-4.0 + 2.0)]
     assert event_pairs.likely(rows) == pytest.approx([1 / (1 + math.exp(-one)) for one in wanted])
     assert event_pairs.likely([]) == []

@@ -3,11 +3,14 @@
 import re
 from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
 from research import events
+from research.moves import Span
 from research.schemas import DOCUMENTS, EVENT_GROUPS, EVENTS, MENTIONS, content_id
+from research.sentences import sentences
 
 AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
 NAMES = {"凌云科技": "609001.SS", "远山电子": "609002.SS", "Zephyr": "ZPHR", "Bolt": "BLT", "沪深300": "000300.SS", "中信证券": "600030.SS"}
@@ -238,6 +241,47 @@ def test_flows_belong_to_what_is_sold():
     assert ("fund_flow_positioning.outflow", "000300.SS") in pairs(
         extracted("外资本周抛售沪深300", "凌云科技称,外资净卖出沪深300成份股之外的股票。")
     )
+
+
+def tied(headline, body, *named):
+    """Return (group, symbol) -> relations of an article about the instruments ``named``, no sentence reading like a group."""
+    text = headline + "\n" + body
+    spans = [Span(NAMES[name], name, match.start(), match.end(), "subject") for name in named for match in re.finditer(name, text)]
+    rows = {
+        NAMES[name]: {
+            "symbol": NAMES[name], "surfaces": [name], "in_headline": name in headline, "first_offset": text.index(name), "n_mentions": text.count(name),
+            "role": "subject", "relevance": 0.9 if name in headline else 0.4,
+        }
+        for name in named
+    }  # fmt: skip
+    parts = sentences(text, len(headline) + 1)
+    found = events.pairs_of(
+        {"headline": headline, "body": body, "language": "zh-Hans", "published_at": AT},
+        sorted(spans, key=lambda span: span.start), rows, np.zeros((len(parts), len(EVENT_GROUPS))),
+    )  # fmt: skip
+    return {(pair.group, pair.symbol): {one.relation for one in pair.ties} for pair in found}
+
+
+def test_a_pronoun_means_the_company_named_last_and_the_headline_stays_possible():
+    body = "凌云科技周一停牌。远山电子去年关闭了两条产线。其上半年净利润同比下降30%。"
+    found = tied("凌云科技召开会议", body, "凌云科技", "远山电子")
+    assert found["earnings", "609002.SS"] == {"its"} and found["earnings", "609001.SS"] == {"topic"}
+    two = tied("凌云科技与远山电子会面", "会面之后,市场传出远山电子年内将收购某公司60%股权的说法。", "凌云科技", "远山电子")
+    assert "clause" in two["mna", "609002.SS"] and two["mna", "609001.SS"] <= {"title", "topic"}
+    assert "opener" in tied("凌云科技召开会议", body.replace("其上半年", "上半年"), "凌云科技", "远山电子")["earnings", "609002.SS"]
+
+
+def test_a_name_of_the_headline_that_is_quoted_as_often_as_not_is_no_mere_source():
+    rows = {"A": {"role": "source", "in_headline": True}, "B": {"role": "source", "in_headline": False}}
+    spans = [Span("A", "甲", 0, 1, "source"), Span("A", "甲", 9, 10, "subject"), Span("B", "乙", 5, 6, "subject")]
+    assert {symbol: row["role"] for symbol, row in events._acting(rows, spans).items()} == {"A": "subject", "B": "source"}
+    assert events._acting(rows, spans[:1])["A"]["role"] == "source"
+
+
+def test_shares_bought_back_for_the_staff_are_no_offering():
+    found = pairs(extracted("凌云科技拟回购股份", "上市公司回购的股份将用于员工持股计划。"))
+    assert ("buyback.plan", "609001.SS") in found and not any(kind.startswith("share_offering_ipo") for kind, _ in found)
+    assert ("share_offering_ipo", "609001.SS") not in tied("凌云科技拟回购股份", "上市公司回购的股份将用于员工持股计划。", "凌云科技")
 
 
 def test_an_exchange_where_somebody_lists_is_not_what_the_article_is_about():

@@ -31,8 +31,8 @@ def test_rank_follows_the_words() -> None:
 
 def test_domestic_futures_and_those_abroad() -> None:
     text = "商品期货收盘,原油跌7%;外盘方面,原油跌2%"
-    assert listings.domestic(text, text.index("原油"))
-    assert not listings.domestic(text, text.rindex("原油"))
+    assert listings.domestic(text, text.index("原油"), text.index("原油") + 2)
+    assert not listings.domestic(text, text.rindex("原油"), text.rindex("原油") + 2)
 
 
 def test_an_index_of_a_sector_is_another_index() -> None:

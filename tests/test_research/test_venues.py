@@ -178,3 +178,32 @@ def test_a_code_elsewhere_gives_way_to_the_market_beside_the_name(linker: Linker
         }
     )
     assert linker.spans(document)["symbol"].to_list() == ["BABA", "BABA", "^HSI", "9988.HK"]
+
+
+@pytest.mark.parametrize(
+    ("headline", "body", "symbol", "value"),
+    [
+        ("午评", "京东集团-SW微涨0.2%。", "9618.HK", 0.002),  # the name in Hong Kong
+        ("万科港股跌停", "港股大跌,万科A收跌3.1%。", "000002.SZ", -0.031),
+        ("收评", "港股方面,恒指跌1%。腾讯控股昨天盘后公布业绩;京东集团跌6%。", "9618.HK", -0.06),  # 盘后公布 is no market
+        (
+            "午评",
+            "港股早盘,阿里巴巴-W涨2.4%,其隔夜美股涨4.2%;京东集团跌1.5%。",
+            "9618.HK",
+            -0.015,
+        ),  # nor is the other listing of another name
+        ("午评", "港股早盘,阿里巴巴-W涨2.4%,其隔夜美股涨4.2%。", "BABA", 0.042),
+        ("收评", "今天白银主力合约收跌3%。", "SHFE:AG", -0.03),
+        ("收评", "COMEX白银主力合约收跌3%。", "SI=F", -0.03),
+    ],
+)
+def test_the_mark_of_a_listing(linker: Linker, headline: str, body: str, symbol: str, value: float) -> None:
+    at = datetime(2026, 1, 28, 9, tzinfo=UTC)
+    row = {
+        "doc_id": "x", "kind": "news", "source": "own", "language": "zh-Hans", "headline": headline, "body": body, "published_at": at,
+        "published_precision": "second", "published_not_before": at, "published_not_after": at, "available_at": at, "story_id": "x",
+        "novelty": 1.0,
+    }  # fmt: skip
+    documents = DOCUMENTS.frame([row])
+    found = facts.extract(documents, linker.spans(documents)).filter(kind="price_move")
+    assert (symbol, value) in set(found.select("symbol", "value").iter_rows())
