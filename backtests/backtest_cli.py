@@ -61,6 +61,8 @@ def backtest(
     check_call(start, end, report, quantiles)
     if draws < 0 or seed < 0:
         raise UsageError(f"--draws came as {draws} and --seed as {seed}; expected neither below 0 (--draws 0 leaves chance out).")
+    if max_weight is not None and not 0 < max_weight <= 1:
+        raise UsageError(f"--max-weight came as {max_weight:g}; expected a share of net asset value above 0, at most 1.")
     store = Store(home)
     taken = {"fill": fill, "blocked": blocked, "participation": participation, "max_weight": max_weight, "liquidity": liquidity}
     execution = Execution(fill=cast("Any", fill), blocked=cast("Any", blocked), participation=participation)
@@ -121,6 +123,10 @@ def sweep(
     from signals.publish import recipe
 
     check_call(start, end, report, *(quantiles or []))
+    if choose_every is not None and (choose_every < 1 or choose_after < 20):
+        raise UsageError(
+            f"--choose-every came as {choose_every} and --choose-after as {choose_after}; expected at least 1 session and at least 20."
+        )
     store = Store(home)
     axes = sweeps.grid(half_life=half_life or [1.0, 2.0, 3.0, 5.0, 10.0], quantiles=quantiles or [3, 5, 10])
     found, chosen = _swept(store, signal, market, start, end, axes, choose_every, choose_after)
@@ -181,7 +187,11 @@ def compare(
     for name, path in zip(names, runs, strict=True):
         if not (path / "portfolio.parquet").is_file() or not (path / "run.json").is_file():
             raise UsageError(f"Folder {path} holds no run; expected one that `tidings backtest --out {path}` wrote.")
-        portfolios[name] = pl.read_parquet(path / "portfolio.parquet")
+        try:
+            portfolios[name] = pl.read_parquet(path / "portfolio.parquet")
+        except (pl.exceptions.PolarsError, OSError) as error:
+            cause = str(error).strip().split("\n", 1)[0]
+            raise DataError(f"{path / 'portfolio.parquet'} cannot be read ({cause}); run `tidings backtest --out {path}` again.") from None
         markets[name] = _market_of(path / "run.json")
     if len(set(markets.values())) > 1:
         told = ", ".join(f"{name} in {market}" for name, market in markets.items())

@@ -10,7 +10,7 @@ from trading_market import bars, calendar, documents, names
 from typer.testing import CliRunner
 
 from backtests.trials import TRIALS
-from research.errors import UsageError
+from research.errors import DataError, UsageError
 from research.schemas import BARS, DOCUMENTS, EVENTS, INSTRUMENTS, MENTIONS
 from research.store import Store
 from tidings import app
@@ -112,6 +112,9 @@ def test_runs_are_compared(home, tmp_path):
     content = json.loads((tmp_path / "c.json").read_text("utf-8"))
     assert "has the highest Sharpe ratio" in content["verdict"]
     assert [row[0] for row in content["sections"][0]["tables"][0]["rows"]] == ["q2", "q4"]
+    (tmp_path / "q4" / "portfolio.parquet").write_bytes(b"PAR1 and then nothing")
+    done = CliRunner().invoke(app, ["compare", str(tmp_path / "q2"), str(tmp_path / "q4")])
+    assert isinstance(done.exception, DataError) and "cannot be read" in str(done.exception)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,6 @@ def test_runs_are_compared(home, tmp_path):
         (["sweep", "--signal", "tone@1", "--start", "2024-02-01", "--end", "2024-05-01", "--market", "mars"], "mars"),
         (["backtest", "--signal", "tone@1", *SPAN, "--benchmark", "NONE"], "NONE"),
         (["backtest", "--signal", "tone@1", *SPAN, "--quantiles", "90"], "orders at most 8 symbols"),
-        (["backtest", "--signal", "tone@1", *SPAN, "--max-weight", "-1"], "cap came as -1.0"),
     ],
 )
 def test_wrong_calls_are_one_sentence(home, words, says):
@@ -139,6 +141,10 @@ def test_wrong_calls_are_one_sentence(home, words, says):
         (["backtest", *SPAN, "--seed", "-1"], "--seed as -1"),
         (["backtest", *SPAN, "--draws", "-1"], "--draws came as -1"),
         (["backtest", *SPAN, "--quantiles", "1"], "at least 2 groups"),
+        (["backtest", *SPAN, "--max-weight", "-1"], "--max-weight came as -1"),
+        (["backtest", *SPAN, "--max-weight", "0"], "--max-weight came as 0"),
+        (["sweep", *SPAN, "--choose-every", "0"], "--choose-every came as 0"),
+        (["sweep", *SPAN, "--choose-every", "5", "--choose-after", "3"], "--choose-after as 3"),
         (["backtest", "--start", "2024-05-01", "--end", "2024-02-01", "--market", "us"], "not to be before --start"),
         (["backtest", "--start", "2024-13-01", "--end", "2024-02-01", "--market", "us"], "--start came as '2024-13-01'"),
         (["sweep", *SPAN, "--quantiles", "1"], "at least 2 groups"),
