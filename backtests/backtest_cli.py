@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -19,19 +18,18 @@ if TYPE_CHECKING:
 
     from backtests.evaluation import Evaluation
     from backtests.evidence import Evidence
-    from backtests.execution import Execution
     from backtests.trials import Trial
     from research.store import Store
 
 __all__ = [
-    "HOME", "Report", "aligned", "backtest", "check_call", "check_reports", "compare", "evidence_of", "manifest", "record_and_judge",
-    "sweep",
+    "CASH", "HOME", "Report", "aligned", "backtest", "check_call", "check_reports", "compare", "record_and_judge", "sweep",
 ]  # fmt: skip
 
 HOME = Path("tidings-home")
 Report = Annotated[list[Path] | None, typer.Option(help="Report to write: .html, .md or .json; repeat it for more than one.")]
 
-_CASH = 10_000_000.0
+#: starting capital of a backtest that names none, in the market's currency
+CASH = 10_000_000.0
 
 
 def backtest(
@@ -40,7 +38,7 @@ def backtest(
     end: Annotated[str, typer.Option(help="Last session, YYYY-MM-DD.")],
     market: Annotated[str, typer.Option(help="cn, hk, us or crypto.")] = "cn",
     quantiles: Annotated[int, typer.Option(help="Groups the cross-section is cut into.")] = 5,
-    cash: Annotated[float, typer.Option(help="Starting capital in the market's currency.")] = _CASH,
+    cash: Annotated[float, typer.Option(help="Starting capital in the market's currency.")] = CASH,
     benchmark: Annotated[str | None, typer.Option(help="Symbol with bars to compare with; the report then has an event study too.")] = None,
     fill: Annotated[str, typer.Option(help="Price of a fill: `open`, `close` or `vwap` of the session after the decision.")] = "open",
     blocked: Annotated[str, typer.Option(help="An order that cannot be filled whole: `shrink`, `wait` or `die`.")] = "shrink",
@@ -56,6 +54,7 @@ def backtest(
     """Judge a signal in one market: information coefficient, quantile returns, portfolio under the market's rules and costs."""
     from backtests.execution import Execution
     from backtests.simulation import warm
+    from backtests.stored_runs import evidence_of, manifest
     from research.store import Store
 
     check_call(start, end, report, quantiles)
@@ -118,6 +117,7 @@ def sweep(
 ) -> None:
     """Try every half-life with every number of groups over one pass of data; each variant goes into the ledger of trials."""
     from backtests import sweep as sweeps
+    from backtests.stored_runs import manifest, swept
     from backtests.trials import TRIALS, search_of, trial
     from research.store import Store
     from signals.publish import recipe
@@ -129,15 +129,15 @@ def sweep(
         )
     store = Store(home)
     axes = sweeps.grid(half_life=half_life or [1.0, 2.0, 3.0, 5.0, 10.0], quantiles=quantiles or [3, 5, 10])
-    found, chosen = _swept(store, signal, market, start, end, axes, choose_every, choose_after)
+    found, chosen = swept(store, signal, market, start, end, axes, choose_every, choose_after)
     config = {"start": start, "end": end}
     horizon = recipe(signal).horizon
     tried = sweeps.trials_of(found, signal=signal, horizon=horizon, config=config)
     if chosen is not None:
-        span = chosen.result.portfolio["session"]
+        span = cast("list[date]", chosen.result.portfolio["session"].sort().to_list())
         tried.append(
             trial(
-                chosen.result.portfolio.select("session", "net_return"), signal=signal, market=market, start=span.min(), end=span.max(),
+                chosen.result.portfolio.select("session", "net_return"), signal=signal, market=market, start=span[0], end=span[-1],
                 horizon=horizon, config={**config, "variants": axes, "choose_every": choose_every, "choose_after": choose_after},
             )
         )  # fmt: skip
@@ -238,33 +238,8 @@ def check_reports(report: list[Path] | None) -> None:
             raise UsageError(f"--report came as {path}; expected a file in a folder that exists: create {path.parent}, or choose another.")
 
 
-def evidence_of(
-    store: Store, signal: str, market: str, start: str, end: str, quantiles: int, cash: float = _CASH, benchmark: str | None = None,
-    *, execution: Execution | None = None, liquidity: bool = False, max_weight: float | None = None,
-) -> Evidence:  # fmt: skip
-    """Return what a stored signal did in one market under the market's own costs."""
-    from backtests.costs import costs
-    from backtests.evidence import bars_between, evidence
-    from research.calendar import parse_date
-    from research.schemas import BARS
-    from signals.recipes import signal_of
-
-    chosen, first, last = signal_of(store, signal), parse_date(start), parse_date(end)
-    used = bars_between(None if "bars" in chosen.needs else first, last)
-    # The day's range: for the average price of a fill, and the locked days of a study, which needs a benchmark.
-    ranged = benchmark is not None or (execution is not None and execution.fill == "vwap")
-    columns = [name for name in BARS.schema if ranged or name not in ("high", "low")]
-    # Read as they are passed on: a name for the bars here would keep all of them while the market's are copied.
-    return evidence(
-        store.read("events"), store.read("mentions"), store.read("bars", columns=columns, where=used), signal=chosen, market=market,
-        start=first, end=last, costs=costs(market, liquidity=liquidity),
-        quantiles=quantiles, universe=store.read("instruments"), treatments=store.read("treatments"), cash=cash, benchmark=benchmark,
-        execution=execution, max_weight=max_weight, documents=store.read("documents") if "documents" in chosen.needs else None,
-    )  # fmt: skip
-
-
 def record_and_judge(
-    store: Store, found: Evidence, start: str, end: str, quantiles: int, cash: float = _CASH, chosen: dict[str, object] | None = None
+    store: Store, found: Evidence, start: str, end: str, quantiles: int, cash: float = CASH, chosen: dict[str, object] | None = None
 ) -> Evaluation:
     """Put a backtest into the ledger of trials, with what else was ``chosen``, and return its evaluation against that ledger."""
     from backtests import evaluation
@@ -287,7 +262,7 @@ def _net(found: Evidence) -> pl.DataFrame:
 
 
 def _config(start: str, end: str, quantiles: int, cash: float, chosen: dict[str, object] | None) -> dict[str, object]:
-    return {"start": start, "end": end, "quantiles": quantiles, **({} if cash == _CASH else {"cash": cash}), **(chosen or {})}
+    return {"start": start, "end": end, "quantiles": quantiles, **({} if cash == CASH else {"cash": cash}), **(chosen or {})}
 
 
 def _tried(found: Evidence, start: str, end: str, quantiles: int, cash: float, chosen: dict[str, object]) -> Trial:
@@ -309,13 +284,6 @@ def _record(store: Store, tried: Trial) -> None:
         say(f"note: {recorded.note}")
 
 
-def manifest(store: Any, **settings: str) -> dict[str, str]:
-    """Return what a result was computed from: code, settings, table versions."""
-    from signals.publish import code_version
-
-    return {"tidings": code_version(), **settings, **{f"table {name}": f"version {n}" for name, n in store.versions().items()}}
-
-
 def aligned(frame: pl.DataFrame) -> list[str]:
     """Return a frame as aligned lines."""
     import polars as pl
@@ -325,52 +293,6 @@ def aligned(frame: pl.DataFrame) -> list[str]:
         tbl_formatting="NOTHING", float_precision=5,
     ):  # fmt: skip
         return str(frame).splitlines()
-
-
-def _swept(
-    store: Store, signal: str, market: str, start: str, end: str, axes: list[dict[str, object]], every: int | None, after: int
-) -> tuple[Any, Any]:
-    """Return the sweep, and the parameters chosen walking forward where they were asked for."""
-    from dataclasses import replace
-
-    import polars as pl
-
-    from backtests import sweep as sweeps
-    from backtests.costs import costs
-    from backtests.evidence import bars_between, market_rows, tradable
-    from backtests.parameter_choice import choose_forward
-    from backtests.rules import rules_of
-    from backtests.weights import quantile_weights
-    from research.calendar import parse_date
-    from signals.features import decayed_sum
-    from signals.panel import panel
-    from signals.publish import recipe
-
-    columns = {"tone@1": "net_tone", "events@1": "event_tone"}
-    chosen, fees, long_only = recipe(signal), costs(market), not rules_of(market).short_selling
-    if signal not in columns:
-        raise UsageError(f"Signal {signal} has no half-life to vary; expected one of {', '.join(columns)}.")
-    first, last = parse_date(start), parse_date(end)
-    here = market_rows(
-        store.read("events"), store.read("mentions"), store.read("bars", where=bars_between(first, last)), market=market,
-        currency=fees.currency, start=first, end=last,
-        universe=store.read("instruments"), treatments=store.read("treatments"),
-    )  # fmt: skip
-    frame = panel(here.events, here.mentions, here.sessions)
-
-    @cache
-    def scores(half_life: float) -> pl.DataFrame:
-        varied = replace(chosen, feature=lambda: decayed_sum(columns[signal], half_life))
-        return tradable(varied.scores(frame).filter(pl.col("session").is_between(first, last)), here.bars, here.sessions)
-
-    def make(half_life: float, quantiles: int) -> pl.DataFrame:
-        return quantile_weights(scores(half_life), quantiles=quantiles, gross=1.0, long_only=long_only)
-
-    priced = here.bars.filter(pl.col("session") <= last)
-    found = sweeps.sweep(make, axes, priced, market=market, costs=fees)
-    if every is None:
-        return found, None
-    return found, choose_forward(make, axes, priced, market=market, costs=fees, every=every, least=after, found=found)
 
 
 def _study(found: Evidence, documents: pl.DataFrame, benchmark: str | None) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from backtests.backtest_cli import (
+    CASH,
     HOME,
     Report,
     aligned,
@@ -18,8 +19,6 @@ from backtests.backtest_cli import (
     check_call,
     check_reports,
     compare,
-    evidence_of,
-    manifest,
     record_and_judge,
     sweep,
 )
@@ -86,6 +85,7 @@ def study(
     from backtests.event_study import EventStudy
     from backtests.evidence import benchmark_of, first_reports
     from backtests.report import write_report
+    from backtests.stored_runs import manifest
     from backtests.study_report import robustness_sections, study_sections
     from research.store import Store
 
@@ -146,11 +146,12 @@ def evaluate(
         return
     if signal is None or start is None or end is None or files:
         raise UsageError("Nothing to evaluate was named; expected --signal NAME --start D --end D, or --news FILE --bars FILE --out DIR.")
+    from backtests.stored_runs import evidence_of, manifest
     from research.store import Store
 
     check_call(start, end, report, quantiles)
     store = Store(home)
-    found = evidence_of(store, signal, market, start, end, quantiles)
+    found = evidence_of(store, signal, market, start, end, quantiles, CASH)
     judged = record_and_judge(store, found, start, end, quantiles)
     say(aligned(judged.ic.summary))
     say(aligned(judged.performance.select("metric", "value", "ci_low", "ci_high", "n")))

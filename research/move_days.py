@@ -23,6 +23,10 @@ __all__ = ["ASIDE_EN", "NOW", "Day", "NamedDays"]
 
 #: sentences before an undated move that may date it
 _LOOK_BACK = 12
+#: a sentence that ends so goes on in the next; with a comma where it was too long to be read at once
+_GOING_ON = ";;,、"
+#: sentences one may go on with through others before they are read in order, so that no list is too long to be read
+_IN_ORDER = 20
 #: a day at the head of a paragraph holds for this many sentences
 _HEADED = 5
 #: so does the day of a sentence as short as this, that tells no number: 真正的逆转发生在9日。
@@ -117,6 +121,8 @@ class NamedDays:
         self._english = english
         self._exact = exact
         self._found: dict[int, list[dates.DateSpan]] = {}
+        self._told: dict[tuple[int, int], Day] = {}
+        self._reach: dict[int, int] = {}
 
     def spans(self, sentence: Sentence) -> list[dates.DateSpan]:
         """Return the date expressions of a sentence; offsets count from its start."""
@@ -171,6 +177,33 @@ class NamedDays:
 
     def of(self, sentence: Sentence, at: int) -> Day:
         """Return the day named nearest before ``at``; a sentence behind a semicolon, or with 其中 or 同日, goes on with the one before."""
+        key = (sentence.start, at)
+        if key not in self._told:
+            place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+            for part in self._parts[self._leans(place) : max(0, place - _IN_ORDER)]:
+                for asked in {part.end, self._plain.find("%", part.start, part.end), self._plain.rfind("%", part.start, part.end)} - {-1}:
+                    self.of(part, asked)
+            self._told[key] = self._of(sentence, at)
+        return self._told[key]
+
+    def _leans(self, place: int) -> int:
+        """Return the first sentence that the day of the one at ``place`` may be taken from, through those between."""
+        first = at = place
+        while at >= first and at > 0 and (self._parts[at].start, self._parts[at].end) not in self._told:
+            if at not in self._reach:
+                self._reach[at] = self._reach_of(self._parts[at])
+            first = max(0, min(first, at - self._reach[at]))
+            at -= 1
+        return first
+
+    def _reach_of(self, part: Sentence) -> int:
+        """Return how many sentences before one may name its day."""
+        if _COUNTED.search(self._plain, part.start, part.end):
+            return _COUNT_BACK
+        earlier = self._before(part)
+        return 0 if earlier is None else int(self._plain[earlier.end - 1] in _GOING_ON or "%" in self._plain[earlier.start : earlier.end])
+
+    def _of(self, sentence: Sentence, at: int) -> Day:
         behind = self._behind(sentence, at) if self._english else None
         if behind is not None:
             return Day(behind)
@@ -183,7 +216,7 @@ class NamedDays:
         if named:
             return Day(named[-1])
         earlier = self._before(sentence)
-        if earlier is not None and self._plain[earlier.end - 1] in ";;":
+        if earlier is not None and self._plain[earlier.end - 1] in _GOING_ON:
             return self._goes_on(earlier)
         if earlier is not None and _GOES_ON.match(self._plain, sentence.start):
             near = [d for d in self._single(earlier, earlier.end) if abs(self._published_at.date() - d.last) < _RECENT]

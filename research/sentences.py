@@ -17,6 +17,9 @@ __all__ = ["Named", "Sentence", "clauses", "sentences", "within"]
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
 _END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
+#: text that goes on for longer than this without a stop (a list, a table) is read in parts, so that no text takes more than linear time
+_LONGEST = 1_000
+_PART = re.compile(r"(?s:.*)(?:[、\s]|,(?!\d))")
 _CLAUSE = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))|(?<!\d):|:(?!\d)|—+|\s[-–]\s")
 
 
@@ -47,7 +50,7 @@ NamedT = TypeVar("NamedT", bound=Named)
 
 
 def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:
-    """Split ``plain`` (see :func:`research.cleaning.plain`) into sentences without surrounding blanks.
+    """Split ``plain`` (see :func:`research.cleaning.plain`) into sentences without surrounding blanks, of 1,000 characters at most.
 
     >>> [("甲涨1.5%。乙跌2%;丙平"[s.start : s.end]) for s in sentences("甲涨1.5%。乙跌2%;丙平")]
     ['甲涨1.5%。', '乙跌2%;', '丙平']
@@ -61,6 +64,9 @@ def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:
 
 
 def _append(found: list[Sentence], plain: str, start: int, end: int, headline_end: int) -> int:
+    while end - start > _LONGEST:
+        part = _PART.match(plain, start, start + _LONGEST)
+        start = _append(found, plain, start, part.end() if part else start + _LONGEST, headline_end)
     piece = plain[start:end]
     stripped = piece.strip()
     if stripped:

@@ -303,3 +303,34 @@ def test_at_least_is_over_and_whole_percentages_are_round():
     assert stated("英伟达跌2%")[0][2] == "about"
     assert stated("英伟达跌2.0%")[0][2] == "exact"
     assert stated("苹果两日大涨6.5%")[0][3] == "other"
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "4月17日,英伟达涨1%;{}苹果跌2%。".format("微软涨3%,特斯拉跌4%;" * 400),
+        "4月17日,{}苹果跌2%。".format("微软涨3%、" * 400),
+        "4月12日,英伟达涨1%。{}苹果跌2%。".format("微软涨3%,特斯拉跌4%。" * 400),
+    ],
+    ids=["semicolons", "one sentence", "sentences long past"],
+)
+def test_a_list_of_any_length_keeps_the_day_it_began_with(story):
+    documents = document("美股回顾", story)
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "price_move")
+    first, last = (found.filter(symbol=symbol)["end_date"].to_list() for symbol in ("NVDA" if "英伟达" in story else "MSFT", "AAPL"))
+    assert last == first == [date(2024, 4, 12 if "12日" in story else 17)]
+
+
+def test_days_that_count_from_days_that_count_are_read_in_linear_time():
+    # each of these looks at the three sentences before it: without memory 3 ** 60 looks
+    documents = document("美股回顾", "次日英伟达涨1%。" * 60 + "苹果跌2%。")
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "price_move")
+    assert found.filter(symbol="NVDA")["end_date"].null_count() == 1
+
+
+def test_a_text_without_a_stop_is_read_in_parts_that_cut_no_number():
+    text = "微软涨3%," + "成交额1,234.5亿元," * 300
+    parts = sentences(plain(text))
+    assert all(part.end - part.start <= 1_000 for part in parts)
+    assert [text[part.start : part.end] for part in parts] and "".join(text[part.start : part.end] for part in parts) == text
+    assert all(text[part.end - 1] == "," and text[part.start] in "微成" for part in parts)
