@@ -240,6 +240,9 @@ def test_a_ticker_goes_to_who_bore_it_on_the_day(linker: linking.Linker) -> None
         ("山西焦煤公告", date(2024, 5, 1), ["000983.SZ"]),
         ("武钢股份公告", date(2017, 2, 13), ["600005.SS"]),
         ("武钢股份公告", date(2017, 2, 14), []),
+        ("铁汉生态中标12亿元项目", date(2018, 5, 1), ["300197.SZ"]),
+        ("坚瑞沃能、三聚环保跌停", date(2018, 5, 2), ["300116.SZ", "300072.SZ"]),
+        ("北京旅游提前公布年报", date(2013, 3, 1), []),  # a name that reads like a trade needs the words of a company
         ("中国重工公告", date(2025, 9, 4), ["601989.SS"]),
         ("中国重工公告", date(2025, 9, 5), []),
         ("长安B涨停", date(2024, 5, 6), ["200625.SZ"]),
@@ -247,6 +250,21 @@ def test_a_ticker_goes_to_who_bore_it_on_the_day(linker: linking.Linker) -> None
 )
 def test_former_names_and_those_that_left(linker: linking.Linker, text: str, day: date, symbols: list[str]) -> None:
     assert [s for _, s in found(linker, text, day=day)] == symbols
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("会稽山年报:净利增长两成", ["601579.SS"]),
+        ("王府井停牌筹划重组", ["600859.SS"]),
+        ("张家界:终止发行可转债", ["000430.SZ"]),
+        ("北京王府井停牌位紧张", []),
+        ("张家界:奇峰与云海", []),
+        ("中国船舶重工集团签约", []),
+    ],
+)
+def test_a_place_at_the_head_of_an_announcement_is_the_company(linker: linking.Linker, text: str, symbols: list[str]) -> None:
+    assert [s for _, s in found(linker, text, day=date(2018, 5, 2))] == symbols
 
 
 def test_a_new_name_counts_from_its_day_on(linker: linking.Linker) -> None:
