@@ -195,7 +195,7 @@ _RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
 _CURRENCY = re.compile(r"=X$|-USD$|DX-Y\.NYB$")
 #: what has no share price
 _NO_SHARE = re.compile(r"^\^|=F$|=X$|-USD$|^[A-Z]+:")
-_SHARE_PRICE = re.compile(r"股价|该股|公司股")
+_SHARE_PRICE = re.compile(r"股价(?!指数)|该股|公司股")
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
 _DOLLAR_FIRST = re.compile(r"美元|USD|US dollar|dollar", re.IGNORECASE)
 _EQUITY = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")

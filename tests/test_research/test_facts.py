@@ -328,6 +328,33 @@ def test_days_that_count_from_days_that_count_are_read_in_linear_time():
     assert found.filter(symbol="NVDA")["end_date"].null_count() == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "moved"),
+    [
+        ("标普500指数初步收涨1.5%", ("^GSPC", 0.015)),  # a wire's first reading of a close
+        ("英伟达至多跌1.2%", ("NVDA", -0.012)),
+        ("苹果转为上涨0.1%", ("AAPL", 0.001)),
+        ("腾讯首日上市收涨88%", ("0700.HK", 0.88)),
+        ("Acme Inc.涨12%", ("ACME", 0.12)),
+        ("腾讯-W涨超21%", ("0700.HK", 0.21)),
+        ("英伟达欧股上涨6.5%", ("NVDA", 0.065)),
+        ("沪深300放量跌超4%", ("000300.SS", -0.04)),
+    ],
+)
+def test_words_between_a_name_and_its_move(line, moved):
+    documents = document(line)
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "price_move")
+    assert found.select("symbol", "value").rows() == [moved]
+
+
+def test_an_index_called_share_price_index_moves():
+    documents = document("台湾加权股价指数收跌3.6%,报26,434.94点")
+    names = pl.DataFrame(
+        [(documents["doc_id"][0], "^TWII", "台湾加权股价指数", 0, 8, True, "subject")], schema=spans_of(documents).schema, orient="row"
+    )
+    assert facts.extract(documents, names).filter(pl.col("kind") == "price_move").select("symbol", "value").rows() == [("^TWII", -0.036)]
+
+
 def test_a_text_without_a_stop_is_read_in_parts_that_cut_no_number():
     text = "微软涨3%," + "成交额1,234.5亿元," * 300
     parts = sentences(plain(text))
