@@ -33,7 +33,7 @@ _INTRADAY = re.compile(
     re.IGNORECASE,
 )
 _OVERNIGHT = re.compile(r"隔夜|昨夜|昨晚|\bovernight\b|\blast night\b", re.IGNORECASE)
-_NIGHT_SESSION = re.compile(r"夜盘|夜盤|夜市|\bnight session\b", re.IGNORECASE)
+_NIGHT_SESSION = re.compile(r"夜盘|夜盤|夜市|(?<!\d)23[:点时]0{0,2}收盘|\bnight session\b", re.IGNORECASE)
 _BEIJING = re.compile(r"北京时间|北京時間|\bBeijing time\b", re.IGNORECASE)
 _EARLY = re.compile(r"凌晨|清晨|早间|早間|今晨|今早|\bearly (?:on )?\b", re.IGNORECASE)
 _LATE = re.compile(r"晚间|晚間|晚上|今晚|深夜|当晚|當晚|日晚|周[一二三四五六日]晚|\bevening\b", re.IGNORECASE)
@@ -49,7 +49,9 @@ _WINDING_UP, _CALLED = timedelta(minutes=60), timedelta(minutes=40)
 #: the text names
 _WINDING_UP_ABROAD, _CALLED_BY_DAY = timedelta(minutes=120), timedelta(hours=2)
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)[一二三四五六日天]|day\b", re.IGNORECASE)
-_OPENING = re.compile(r"开盘|[高低]开|\bopen(?:ed|s)\b")
+_OPENING = re.compile(r"开盘|[高低]开|开[涨跌平]|\bopen(?:ed|s)\b")
+#: how long before its shares the futures of the mainland begin to trade in the morning
+_FUTURES_FIRST = timedelta(minutes=30)
 #: a market that opens before noon of the text's own zone shares its days
 _NOON = time(12)
 
@@ -130,13 +132,14 @@ def session_of(
             return _night_session(day, clue, published_at, mic)
         if day is None and mic in ("XNYS", "XNAS") and _NIGHT_SESSION.search(clue):
             return _overnight(published_at, mic)
-        return _exchange_session(day, clue, published_at, earliest, mic, spoken, isinstance(first, DateSpan))
+        lead = _FUTURES_FIRST if symbol.startswith(_CHINA_FUTURES) else timedelta(0)
+        return _exchange_session(day, clue, published_at, earliest, mic, spoken, isinstance(first, DateSpan), lead)
     except CalendarError:
         return None
 
 
 def _exchange_session(
-    day: date | None, clue: str, latest: datetime, earliest: datetime, mic: str, spoken: ZoneInfo, known_zone: bool
+    day: date | None, clue: str, latest: datetime, earliest: datetime, mic: str, spoken: ZoneInfo, known_zone: bool, lead: timedelta
 ) -> date | None:
     market = zone_of(mic)
     days = _days(mic, (day or latest.astimezone(market).date()).year)
@@ -151,7 +154,7 @@ def _exchange_session(
         if latest == earliest and not _OVERNIGHT.search(clue):
             ceiling = max(ceiling, _told_early(days, latest, day, spoken, clue))
     else:
-        opened = earliest
+        opened = earliest + lead
         if latest == earliest and day is not None and days.at(days.opened(latest) + 1) == day:
             opened = latest + _CALLED_BY_DAY
         elif latest == earliest and _OPENING.search(clue):

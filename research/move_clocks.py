@@ -32,7 +32,7 @@ _ASIA = time(20)
 _FIRST_TRADES = time(4)
 _SATURDAY = 5
 _BEIJING, _NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
-_NIGHT_WORD = re.compile(r"夜盘|夜市")
+_NIGHT_WORD = re.compile(r"夜盘|夜市|(?<!\d)23[:点时]0{0,2}收盘")
 _DAYTIME = re.compile(r"早盘|日盘|上午|午[前后间盘]|下午|白天|(?<!\d)(?:9|1[0-5])(?:[时点]|:\d\d)")
 _IN_ASIA = re.compile(r"亚[市盘洲太]|早盘|早间|开盘|\bAsian?\b")
 
@@ -52,7 +52,11 @@ def in_night(symbol: str, said: str) -> bool:
     >>> in_night("SHFE:AU", "昨晚的夜盘中,沪金"), in_night("SHFE:AU", "夜盘走高,日盘沪金"), in_night("GC=F", "夜盘中金价")
     (True, False, False)
     """
-    return symbol.startswith(_CHINA_FUTURES) and bool(_NIGHT_WORD.search(said)) and not _DAYTIME.search(said, said.rfind("夜"))
+    return (
+        symbol.startswith(_CHINA_FUTURES)
+        and bool(_NIGHT_WORD.search(said))
+        and not _DAYTIME.search(said, max(m.end() for m in _NIGHT_WORD.finditer(said)))
+    )
 
 
 def at_night(symbol: str, basis: str | None, said: str, instant: datetime) -> bool:

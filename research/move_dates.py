@@ -50,6 +50,8 @@ _CLOSED = re.compile(r"\bclos(?:ed|ing|e)\b|\bended\b|\bfinished\b|\byesterday\b
 _NEW_YORK_CLOSE = re.compile(r"(?:纽约|美股|纽市)尾盘|late New York trad")
 _PAID = re.compile(r"盘前|盘后|夜盘")
 _YESTERDAY = re.compile(r"昨[日天夜晚]|隔夜")
+#: what a line that calls the open goes on to list moved at the open
+_JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前|以来)(?!.*(?:收盘|午后|尾盘|夜盘|隔夜|昨)))")
 
 
 def sentence_at(parts: Sequence[Sentence], at: int) -> Sentence:
@@ -143,7 +145,7 @@ class Dates:
         if day.step:
             return None, self._stepped(day, move.symbol)
         phrase = self._clue(sentence, move, said)
-        so_far = self._sentence_to(move)
+        so_far = said if self._bare else self._sentence_to(move)
         night = move_clocks.in_night(move.symbol, so_far)
         session = None
         if day.span is None:
@@ -171,6 +173,8 @@ class Dates:
             spoken = " 夜盘" if outside[-1:] == ["夜盘"] else " 盘前" if ahead or move_periods.before_open(said) else spoken
         elif move.basis == "intraday" and "盘前" in self._plain[move.end : min(sentence.end, move.end + 12)]:
             spoken = " 盘前"  # 一度跌超9%,盘前现跌6.8%: both before the open
+        if self._bare and not move_clocks.around_the_clock(move.symbol or "") and _JUST_OPENED.search(said):
+            spoken += " 开盘"
         return _NOON.sub("午盘", self._plain[first : min(tail, move.end + 12)]) + spoken
 
     def _of_market(self, span: dates.DateSpan | None, symbol: str) -> dates.DateSpan | date | None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from research import facts, measures, moves
+from research import dates, facts, measures, moves
 from research.cleaning import plain
 from research.errors import SchemaError
 from research.schemas import DOCUMENTS, FACTS, content_id
@@ -345,6 +345,28 @@ def test_words_between_a_name_and_its_move(line, moved):
     documents = document(line)
     found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "price_move")
     assert found.select("symbol", "value").rows() == [moved]
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "symbol", "session"),
+    [
+        # a line that calls the open lists moves at the open, also before the exchange's clock says so
+        ("A股开盘,沪深300涨0.1%。贵州茅台跌0.2%", datetime(2024, 4, 19, 1, 26, tzinfo=UTC), "600519.SS", date(2024, 4, 19)),
+        ("昨日开盘后走低,收盘沪深300涨0.1%。贵州茅台跌0.2%", datetime(2024, 4, 19, 1, 26, tzinfo=UTC), "600519.SS", date(2024, 4, 18)),
+        ("夜盘开盘,沪深300涨0.1%。贵州茅台跌0.2%", datetime(2024, 4, 19, 1, 26, tzinfo=UTC), "600519.SS", date(2024, 4, 18)),
+    ],
+)
+def test_a_line_that_calls_the_open(line, at, symbol, session):
+    documents = document(line, at=at)
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "price_move", pl.col("symbol") == symbol)
+    assert found["end_date"].to_list() == [session]
+
+
+def test_the_day_of_a_contract_is_no_rough_number():
+    assert [(d.text, d.first) for d in dates.find("主力合约25日涨2.3%", datetime(2025, 12, 26, 1, tzinfo=UTC))] == [
+        ("25日", date(2025, 12, 25))
+    ]
+    assert dates.find("大约25日涨2.3%", datetime(2025, 12, 26, 1, tzinfo=UTC)) == []
 
 
 def test_an_index_called_share_price_index_moves():
