@@ -16,7 +16,7 @@ from typing import Any
 from research.errors import DataError
 from research.schemas import EVENT_GROUPS
 
-__all__ = ["EventType", "Found", "Hit", "Pair", "hits", "taxonomy", "unspecified"]
+__all__ = ["EventType", "Found", "Hit", "Pair", "hits", "refined", "taxonomy", "unspecified"]
 
 #: characters on either side of a word in which its context is looked for
 _WINDOW = 40
@@ -60,6 +60,8 @@ class EventType:
     at: re.Pattern[str] | None = None
     ends: bool = False
     pairs: tuple[Pair, ...] = ()
+    within: re.Pattern[str] | None = None
+    otherwise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ def taxonomy() -> tuple[EventType, ...]:
     found = [_type(f"{group}.{name}", entry) for group, types in source.items() for name, entry in types.items()]
     found += [_unspecified(group) for group in sorted(source)]
     unknown = sorted({kind.name.split(".")[0] for kind in found} - set(EVENT_GROUPS))
+    names = {kind.name for kind in found}
+    if astray := [kind.name for kind in found if kind.otherwise is not None and kind.otherwise not in names]:
+        raise DataError(f"events.toml gives {', '.join(astray)} an `otherwise` that is no type; expected the name of another type.")
     if unknown:
         raise DataError(f"events.toml holds the groups {', '.join(unknown)}; expected groups of EVENT_GROUPS.")
     return tuple(sorted(found, key=lambda kind: kind.name))
@@ -120,6 +125,7 @@ def _type(name: str, entry: Mapping[str, Any]) -> EventType:
         float(entry["prior"]), float(entry["level"]), bool(entry.get("market", False)), bool(entry.get("plan", False)),
         tuple(entry.get("unless", ())), pattern("at"), bool(entry.get("ends", False)),
         tuple(_pair(*pair, level=float(entry.get("pair_level", _PAIR))) for pair in entry.get("pairs", ())),
+        pattern("within"), entry.get("otherwise"),
     )  # fmt: skip
 
 
@@ -137,6 +143,21 @@ def _pair(words: str, near: str, about: str = "", *, level: float) -> Pair:
 def unspecified() -> Mapping[str, EventType]:
     """Return the type ``group.unspecified`` of each group."""
     return {kind.name.split(".")[0]: kind for kind in taxonomy() if kind.name.endswith(".unspecified")}
+
+
+@lru_cache(maxsize=1)
+def _refined() -> Mapping[str, tuple[re.Pattern[str], str]]:
+    return {kind.name: (kind.within, kind.otherwise) for kind in taxonomy() if kind.within is not None and kind.otherwise is not None}
+
+
+def refined(name: str, evidence: str) -> str:
+    """Return the type that ``evidence`` is of: ``name``, or the one it gives way to where its own words are missing.
+
+    >>> refined("buyback.plan", "公司拟回购股份"), refined("buyback.plan", "公司累计回购95万股")
+    ('buyback.plan', 'buyback.done')
+    """
+    within, otherwise = _refined().get(name, (None, name))
+    return name if within is None or within.search(evidence) else otherwise
 
 
 @lru_cache(maxsize=1)
@@ -164,6 +185,8 @@ def _hits_chinese(plain: str) -> list[Hit]:
     lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
     found: list[Hit] = []
     for index, start, end in automaton.find_matches_as_indexes(lowered, overlapping=True):
+        if _inside_word(lowered, start, end):
+            continue
         first, last = max(0, start - _WINDOW), end + _WINDOW
         for kind, pair in owners[index]:
             if kind.avoid is not None and kind.avoid.search(plain, first, last):
@@ -176,6 +199,14 @@ def _hits_chinese(plain: str) -> list[Hit]:
             ):
                 found.append(Hit(kind, start, end, kind.level))
     return sorted(found, key=lambda hit: (hit.loose, hit.start, -hit.level, hit.kind.name))
+
+
+def _inside_word(text: str, start: int, end: int) -> bool:
+    """Return whether what begins or ends with a Latin letter is part of a longer word: IPO in Galipolo."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return (before.isascii() and before.isalpha() and text[start].isascii() and text[start].isalpha()) or (
+        after.isascii() and after.isalpha() and text[end - 1].isascii() and text[end - 1].isalpha()
+    )
 
 
 def _paired(plain: str, start: int, end: int, near: re.Pattern[str]) -> bool:

@@ -31,7 +31,7 @@ import polars as pl
 from research import cleaning, dates, event_grams, event_moves, event_pairs, event_subjects
 from research.event_pairs import Pair
 from research.event_ties import MARKETS, Scores, Tie, lead_end, place_of, ties
-from research.event_types import EventType, Found, taxonomy
+from research.event_types import EventType, Found, refined, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
@@ -39,7 +39,7 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@5"
+ANNOTATOR = "events@6"
 #: least confidence of an event of a short text, least probability of one of an article
 _FLOOR, _LISTED = 0.3, 0.15
 #: characters of body from which on a text is an article
@@ -261,13 +261,14 @@ def _salience(found: Found, mentions: Mapping[str, Mapping[str, Any]], *, compan
 
 def _row(document: Mapping[str, Any], text: str, plain: str, found: Found, mentions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     evidence = _evidence(text, plain, found)
+    event_type = refined(found.name, plain[found.start : found.end])
     mention = mentions.get(found.symbol) if found.symbol is not None else None
     tone = found.prior if mention is None or not mention["confidence"] else 0.6 * found.prior + 0.4 * mention["sentiment"]
     return {
-        "event_id": content_id(document["doc_id"], found.symbol, found.name, evidence),
+        "event_id": content_id(document["doc_id"], found.symbol, event_type, evidence),
         "doc_id": document["doc_id"],
         "symbol": found.symbol,
-        "event_type": found.name,
+        "event_type": event_type,
         "role": mention["role"] if mention else "subject",
         "event_date": _event_date(plain, found, document),
         "available_at": document["available_at"],

@@ -85,7 +85,12 @@ def pairs(frame):
         ("凌云科技宣布裁员500人", "layoffs_restructuring.layoff"),
         ("凌云科技收购某公司60%股权", "mna.acquire"),
         ("凌云科技与客户达成和解", "litigation_settlement.settle"),
-        ("凌云科技董事长辞任", "insider_management_change.appoint"),
+        ("凌云科技董事长辞任", "insider_management_change.depart"),
+        ("凌云科技聘任李某为总经理", "insider_management_change.appoint"),
+        ("凌云科技2月4日耗资10.5万元回购3万股股份", "buyback.done"),
+        ("凌云科技股东减持0.28%股份", "shareholder_reduction.done"),
+        ("某证券:维持凌云科技“买入”评级", "analyst_rating.positive"),
+        ("某证券:上调凌云科技目标价至30元", "analyst_rating.upgrade"),
     ],
 )
 def test_types_in_chinese(text, kind):
@@ -182,11 +187,24 @@ def test_taxonomy_covers_every_group():
     kinds = events.taxonomy()
     assert {kind.name.split(".")[0] for kind in kinds} == set(EVENT_GROUPS) - {"price_move"}
     assert all(kind.definition and -1 <= kind.prior <= 1 and 0 < kind.level <= 1 for kind in kinds)
-    assert {kind.name for kind in kinds if not (kind.words or kind.english or kind.pairs)} == {
+    known, given_way_to = {kind.name for kind in kinds}, {kind.otherwise for kind in kinds if kind.otherwise}
+    assert {kind.name for kind in kinds if not (kind.words or kind.english or kind.pairs)} == given_way_to | {
         f"{group}.unspecified" for group in set(EVENT_GROUPS) - {"price_move"}
     }
-    known = {kind.name for kind in kinds}
+    assert all(kind.otherwise.split(".")[0] == kind.name.split(".")[0] for kind in kinds if kind.otherwise)
     assert all(set(kind.unless) <= known for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("美联储维持利率不变", "central_bank.hold"),
+        ("某国央行行长加利波洛(Galipolo):通胀压力仍在", "central_bank.statement"),
+        ("美联储主席:劳动力市场稳健", "central_bank.statement"),
+    ],
+)
+def test_a_statement_is_no_decision_and_a_name_no_listing(text, kind):
+    assert pairs(extracted(text)) == {(kind, None)}
 
 
 def test_no_documents():
