@@ -199,6 +199,11 @@ def test_taxonomy_covers_every_group():
     ("text", "kind"),
     [
         ("美联储维持利率不变", "central_bank.hold"),
+        ("某国央行降息50个基点", "central_bank.cut"),
+        ("某国央行意外加息25个基点", "central_bank.hike"),
+        ("美联储12月降息25个基点的概率为39.6%", "central_bank.outlook"),
+        ("某银行:预计欧洲央行明年将加息", "central_bank.outlook"),
+        ("中国央行:今日开展5000亿元MLF操作,净投放1000亿元", "central_bank.statement"),
         ("某国央行行长加利波洛(Galipolo):通胀压力仍在", "central_bank.statement"),
         ("美联储主席:劳动力市场稳健", "central_bank.statement"),
     ],
