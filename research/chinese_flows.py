@@ -24,13 +24,14 @@ __all__ = ["OWNER", "TRIGGER", "FlowContext", "find", "owner"]
 
 #: a sentence without any of these states no flow
 TRIGGER = re.compile(
-    r"净(?:流[入出]|买入|卖出|申购|赎回|增持|减持|增加|减少)|[增减]持|[申赎][购回]|新成立|新发|融资余额|两融余额|解禁|(?:北向|北上|陆股通|南向|港股通)[^,。;]{0,8}成交|份额(?:增加|减少|缩减)"
+    r"净(?:流[入出]|买入|卖出|申购|赎回|增持|减持|增加|减少)|[增减]持|[申赎][购回]|新成立|新发(?![展现布明生])|融资余额|两融余额|解禁|(?:北向|北上|陆股通|南向|港股通)[^,。;]{0,8}成交|份额(?:增加|减少|缩减)"
 )
 
 _ACTION = re.compile(
     r"份额(?:净)?(?:增加|减少|缩减)|(?:日均)?成交(?:金额|额)?|计划(?:增|减)持|净(?:流入|流出|买入|卖出|申购|赎回|增持|减持)|(?<![回净])(?<!计划)(?:增持|减持)(?!评级|至|”)|融资融券余额|两融余额|融资余额|融券余额|解禁"
 )
 _OUT = re.compile(r"份额净?[减缩]|流出|卖出|赎回|减持")
+_SEATS = re.compile(r"机构|游资|席位|营业部")
 _BALANCE = re.compile(r"余额|解禁")
 _OWNERS = (
     ("northbound_flow", re.compile(r"北上|北向|沪股通|深股通|陆股通")),
@@ -52,7 +53,7 @@ _NAME_END = re.compile(
     r"(?:(?:北上|北向|南下|南向|融资|杠杆|港股通|陆股通|外资)(?:资金|客|盘)?|被|遭|遭到|获|获得|得到|总体|整体|合计|累计|分别|依次|资金|主力|大幅|小幅|持续|连续[^,。]{1,5}|本周|当周|昨日|今日|全周|本月|期间|以|则|,|:|、|等|行业|板块|方面|对应|\s)+$"
 )
 _NEW_FUND = re.compile(
-    r"(?:新成立|新发行?|新增发行)(?P<subject>[^,。;\d]{0,16}?)(?:基金|产品)?(?:发行)?(?:规模|份额)?(?:为|达|共|约|合计|至)*$|(?P<front>(?:偏股|权益|主动|股票|混合)[^,。;\d]{0,10}?基金)(?:新成立|新发行?|发行|成立)(?:规模|份额)?(?:为|达|共|约|合计|至)*$"
+    r"(?:新成立|新发行?(?![展现布明生])|新增发行)(?P<subject>[^,。;\d]{0,16}?)(?:基金|产品)?(?:发行)?(?:规模|份额)?(?:为|达|共|约|合计|至)*$|(?P<front>(?:偏股|权益|主动|股票|混合)[^,。;\d]{0,10}?基金)(?:新成立|新发行?|发行|成立)(?:规模|份额)?(?:为|达|共|约|合计|至)*$"
 )
 
 
@@ -91,6 +92,8 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
             action = actions[-1].group()
             before, after_action = gap[: actions[-1].start()], gap[actions[-1].end() :]
             kind, owner = _owner(plain[sentence.start : first.start], kind, owner, action)
+            if _SEATS.search(before):  # 深股通净买入2亿元,二机构净卖出1亿元
+                kind, owner = None, ""
         if "成交" in action and not (kind in {"northbound_flow", "southbound_flow"} and _says_owner(plain[sentence.start : first.start])):
             action = ""
             continue
@@ -121,7 +124,7 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
             continue
         if kind is None or (listed and not changed and not _PLAIN_LINK.fullmatch(listed)):
             continue
-        symbol = next((s.symbol for s in inside if start <= s.start < first.start), None) if kind == "insider_trade" else None
+        symbol = _announcer(plain, sentence, inside, start, first.start) if kind == "insider_trade" else None
         for quantity, way in zip(run, _signs(plain, run, sign), strict=True):
             subject = (
                 action
@@ -167,9 +170,21 @@ def _signs(plain: str, run: Sequence[Quantity], sign: int) -> list[int]:
 
 def _fund(gap: str, lead: str) -> str | None:
     match = _NEW_FUND.search(gap)
-    if match is None and re.search(r"新成立|新发", lead) and re.search(r"(?:发行|募集)(?:规模|份额)(?:为|达|共|约|合计)*$", gap):
+    raised = re.search(r"(?:发行|募集)(?:规模|份额)(?:为|达|共|约|合计)*$", gap)
+    if match is None and raised and re.search(r"新成立|新发(?![展现布明生])", lead):
         return "基金"
     return None if match is None else (match["front"] or match["subject"] or "基金").strip()
+
+
+def _announcer(plain: str, sentence: Sentence, inside: Sequence[Span], start: int, end: int) -> str | None:
+    """Return the company whose shares change hands: the one an announcement is by (甲(600001.SH):股东减持…), else one its clause names."""
+    head = next((s for s in inside if not plain[sentence.start : s.start].strip("【 ")), None)
+    if head is not None and _ANNOUNCES.match(plain, head.end):
+        return head.symbol
+    return next((s.symbol for s in inside if start <= s.start < end), None)
+
+
+_ANNOUNCES = re.compile(r"\s?(?:[(][^()]*[)])?\s?(?:公告)?[:,]")
 
 
 def _says_owner(text: str) -> bool:

@@ -18,10 +18,10 @@ from research.sentences import Sentence
 __all__ = ["TRIGGER", "ValuationContext", "find"]
 
 #: a paragraph without any of these states no valuation
-TRIGGER = re.compile(r"PE|PB|PS|市盈率|市净率|市销率|估值|分位|股息率|风险溢价|ERP")
+TRIGGER = re.compile(r"(?<![A-Za-z])(?:PE|PB|PS|ERP)(?![A-Za-z])|市盈率|市净率|市销率|估值|分位|股息率|风险溢价")
 
 _RATIO = re.compile(
-    r"(?:动态|静态|滚动)?(?:PE|PB|PS|市盈率|市净率|市销率|估值(?!分位|水平的)|股息率|股权风险溢价|风险溢价|ERP)(?:\s?\(?(?:TTM|LYR|LF|MRQ|ttm|lf)\)?)?(?:估值)?(?:水平)?(?:中位数)?"
+    r"(?:动态|静态|滚动)?(?:(?<![A-Za-z])(?:PE|PB|PS|ERP)(?![A-Za-z])|市盈率|市净率|市销率|估值(?!分位|水平的)|股息率|股权风险溢价|风险溢价)(?:\s?\(?(?:TTM|LYR|LF|MRQ|ttm|lf)\)?)?(?:估值)?(?:水平)?(?:中位数)?"
 )
 _YIELD = re.compile(r"股息率|溢价|ERP")
 _UP = r"上行|上涨|上升|回升|抬升|提升|扩张|提高|增加|走高|上移|反弹|升|涨"

@@ -96,7 +96,8 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
     for measure in found:
         if measure.at in claimed:
             continue
-        start, end = context.of_sentence(sentence_at(parts, measure.at))
+        # the value before is not of the period the sentence names
+        start, end = (None, None) if measure.subject.endswith(" 前值") else context.of_sentence(sentence_at(parts, measure.at))
         place = (measure.start, measure.end)
         yield _row(
             document, text, measure.kind, measure.subject, measure.symbol, start, end,

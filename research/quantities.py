@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 
 from research.numbers import NUMBER
@@ -51,7 +52,7 @@ def _longest(words: MappingProxyType[str, str]) -> str:
 
 
 _PATTERN = re.compile(
-    rf"(?P<sign>(?<![\d%元倍点吨年月日A-Za-z])[-−]|\+|)(?<![A-Za-z\d.])(?<![A-Za-z]-)(?P<digits>{NUMBER})(?![A-Za-z]?\d)"
+    rf"(?P<sign>(?<![\d%元倍点吨年月日亿万千百股份手桶人A-Za-z])[-−]|\+|)(?<![A-Za-z\d.])(?<![A-Za-z]-)(?P<digits>{NUMBER})(?![A-Za-z]?\d)"
     rf"\s?(?P<scale>万亿|千亿|百亿|千万|百万|亿|万|千|)(?P<more>多|余|)(?P<unit>{_longest(_UNITS)}|)(?:/(?P<per>{_longest(_PER)}))?"
 )
 #: what follows a bare number that is no value: dates, ordinals, names of contracts and models
@@ -59,6 +60,7 @@ _NO_VALUE = re.compile(
     r"\s?(?:年|月|日|号|时(?!代)|季|周|期|届|版|代|级|大[^幅]|寸|英寸|毫米|mm|nm|纳米|米|线|次|名|位|强|天|个(?:交易)?[日月年]|分位|分钟|秒|点钟|[A-Za-z]|只|城|省|国|行业|板块|股|手|类|项|条|轮|批|折|岁|层|楼|:\d|[-—~至到]\d+\s?[月日年季])"
 )
 _COUNTERS = frozenset("股手个家只户条人台部套张件头方单平度块")
+_RANGE = re.compile(r"[-—~至到]{1,2}")
 _JOINT = re.compile(r"\s*(?:、|/|和|与|及|以及|,)\s*")
 
 
@@ -90,7 +92,12 @@ def quantities(plain: str, start: int, end: int) -> list[Quantity]:
     >>> [(q.value, q.unit) for q in quantities("2月销量12.2万辆,均价11.25万元/吨,上行3.6个BP", 0, 31)]
     [(122000.0, 'pieces'), (112500.0, 'CNY/tonne'), (0.00036, 'fraction')]
     """
-    return list(_found(plain, start, end))
+    found = list(_found(plain, start, end))
+    for place, (one, other) in enumerate(pairwise(found)):
+        # 48.0亿-48.1亿美元: both ends of a range are of what the second says
+        if one.scaled and not one.unit and other.unit and _RANGE.fullmatch(plain, one.end, other.start):
+            found[place] = replace(one, unit=other.unit)
+    return found
 
 
 def _found(plain: str, start: int, end: int) -> Iterator[Quantity]:

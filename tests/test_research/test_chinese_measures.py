@@ -37,6 +37,9 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("股票型ETF净流出26.4亿元,份额减少14.3亿份", [("etf_flow", "股票型ETF", None, -2.64e9), ("etf_flow", "股票型ETF", None, -1.43e9)]),
         ("南向资金净买入87.3亿港元,较上周减少40亿港元", [("southbound_flow", "南向", None, 8.73e9), ("southbound_flow", "南向 变动", None, -4e9)]),
         ("融资余额为1.5万亿元", [("margin_flow", "融资余额", None, 1.5e12)]),
+        # what seats of a house buy is nobody's channel; an announcement is about the company it is by, not one its holder is named like
+        ("深股通净买入2.4亿元,二机构净卖出1.4亿元", [("northbound_flow", "深股通", None, 2.4e8)]),
+        ("比亚迪(002594.SZ):控股股东宁德时代拟增持5000万元", [("insider_trade", "股东 增持", "002594.SZ", 5e7)]),
         # ratios carried over a list, brackets, both ends of a change
         ("汽车PE抬升1.3至25.4倍(历史分位58.3%),煤炭回落0.4至10.7倍", [("valuation_level", "汽车 PE 变动", None, 1.3), ("valuation_level", "汽车 PE", None, 25.4), ("valuation_percentile", "汽车 PE", None, 0.583), ("valuation_level", "煤炭 PE 变动", None, -0.4), ("valuation_level", "煤炭 PE", None, 10.7)]),
         ("沪深300、中证500的PE分位数分别为50.1%、56.2%", [("valuation_percentile", "沪深300 PE", "000300.SS", 0.501), ("valuation_percentile", "中证500 PE", "000905.SS", 0.562)]),
@@ -70,6 +73,9 @@ def test_readings(text: str, expected: list[tuple[str, str, str | None, float]])
         "东证指数涨0.2%。",
         "铜价突破9000美元/吨。",
         "消费品行业利润增长10.1%-20.1%。",
+        "盈新发展:拟以5.2亿元收购半导体公司",
+        "四季度每股收益(EPS)为0.13美元",
+        "将XPEV目标价从29.60美元下调至28.60美元",
     ],
 )
 def test_what_states_no_figure(text: str) -> None:
@@ -88,6 +94,8 @@ def test_a_number_not_understood_ends_what_was_said_before() -> None:
         ("每10股派50.28元", [(50.28, "CNY")]),
         ("7.00万元/吨、0.39元/瓦", [(70000.0, "CNY/tonne"), (0.39, "CNY/W")]),
         ("GLP-1药物、EH216-S", []),
+        ("全年营收48.0亿-48.1亿美元", [(4.8e9, "USD"), (4.81e9, "USD")]),
+        ("净流入-4.5亿元", [(-4.5e8, "CNY")]),
     ],
 )
 def test_quantities(text: str, expected: list[tuple[float, str]]) -> None:

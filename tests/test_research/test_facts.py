@@ -383,3 +383,9 @@ def test_a_text_without_a_stop_is_read_in_parts_that_cut_no_number():
     assert all(part.end - part.start <= 1_000 for part in parts)
     assert [text[part.start : part.end] for part in parts] and "".join(text[part.start : part.end] for part in parts) == text
     assert all(text[part.end - 1] == "," and text[part.start] in "微成" for part in parts)
+
+
+def test_the_value_before_is_not_of_the_period_named():
+    documents = document("法国3月CPI同比 0.8%,预期 1%,前值 0.7%。", at=datetime(2024, 4, 19, 8, tzinfo=UTC))
+    found = facts.extract(documents, spans_of(documents)).sort("subject").select("subject", "value", "start_date", "end_date").rows()
+    assert found == [("法国3月CPI", 0.008, date(2024, 3, 1), date(2024, 3, 31)), ("法国3月CPI 前值", 0.007, None, None)]
