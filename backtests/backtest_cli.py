@@ -73,13 +73,18 @@ def backtest(
     say([f"scores       {found.scores.height:>8,} rows, {found.scores['symbol'].n_unique():,} symbols", *aligned(found.ic.summary)])
     say(aligned(found.quantiles.filter(found.quantiles["horizon"] == found.scores.head(1)["horizon"][0])))
     say(aligned(found.backtest.metrics.select("metric", "value", "ci_low", "ci_high", "n")))
+    asked, bought = found.backtest.orders.height, int((found.backtest.orders["filled"] != 0).sum())
+    if asked and not bought:
+        say(f"note: none of {asked:,} orders was filled; look at their reasons, or give more than --cash {cash:,.0f}.")
     usual = {"fill": "open", "blocked": "shrink", "participation": None, "max_weight": None, "liquidity": False}
     special: dict[str, object] = {k: v for k, v in taken.items() if v != usual[k]}
     if not report:  # looked at is tried
         _record(store, _tried(found, start, end, quantiles, cash, special))
     if out is not None:
         settings = {"market": market, "signal": signal, "start": start, "end": end, "quantiles": quantiles, "cash": cash}
-        _write_tables(found, out, {**settings, **taken})
+        # the ledger grows with every run and makes none of them another
+        made_of = {name: what for name, what in manifest(store).items() if not name.startswith("table trial")}
+        _write_tables(found, out, {**settings, **taken, **made_of})
     if report:
         from backtests.report import write_report
         from backtests.sections import coverage_section

@@ -182,6 +182,7 @@ def run(
     base = markets[0][1].currency if base is None else base
     bars = checked(BARS, bars)
     asof = weights.select("session", "symbol", "asof") if "asof" in weights.columns else None
+    WEIGHTS.require_polars(weights)
     weights, symbols, places = placed(checked(WEIGHTS, weights.drop("asof", strict=False)))
     found = coded(bars["symbol"])
     require_inputs(weights, symbols, bars, found[0], markets, cash, delisting_after, haircut, benchmark)

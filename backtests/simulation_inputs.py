@@ -25,6 +25,7 @@ def checked(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
 
     One pass of sums and extremes; only a frame with something wrong is gone through in full, for the sentence.
     """
+    table.require_polars(frame)
     if list(frame.schema.items()) != list(table.schema.items()):
         return table.validate(frame)
     faults = []

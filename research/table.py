@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from research.errors import SchemaError
+from research.errors import SchemaError, UsageError
 
 __all__ = ["INSTANT", "Column", "Table", "content_id", "in_order"]
 
@@ -126,11 +126,18 @@ class Table:
         """Build a validated frame from ``rows``; an absent nullable column is null."""
         return self.validate(pl.DataFrame(list(rows), schema=self.schema))
 
+    def require_polars(self, frame: object) -> None:
+        """Raise :class:`~research.errors.UsageError` for what is no polars frame, as one of pandas."""
+        if not isinstance(frame, pl.DataFrame):
+            came = f"{type(frame).__module__.split('.')[0]} {type(frame).__name__}"
+            raise UsageError(f"Table {self.name} came as a {came}; expected a polars DataFrame: polars.from_pandas makes one of pandas'.")
+
     def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ``frame`` with this table's columns in order, or raise :class:`~research.errors.SchemaError`.
 
         Missing nullable columns are added as null; columns the table does not know are refused unless ``extra`` allows them.
         """
+        self.require_polars(frame)
         frame = self._shaped(frame)
         for column in self.columns:
             for expected, bad in column.faults():

@@ -67,7 +67,8 @@ def test_a_backtest_writes_its_tables_and_a_report_in_three_formats(home, tmp_pa
         *(word for suffix in ("html", "md", "json") for word in ("--report", tmp_path / f"r.{suffix}")),
     )  # fmt: skip
     assert out.count("\nreport ") == 3 and "trials              1 in the ledger" in out
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["market"] == "us"
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["market"] == "us" and run["tidings"] and run["table bars"].startswith("version") and "table trials" not in run
     assert pl.read_parquet(tmp_path / "run" / "portfolio.parquet").height > 40
     content = json.loads((tmp_path / "r.json").read_text("utf-8"))
     titles = [section["title"] for section in content["sections"]]
@@ -83,6 +84,11 @@ def test_a_backtest_writes_its_tables_and_a_report_in_three_formats(home, tmp_pa
     assert later[2] is not None, "the home has the news, so it is decided again"
     assert "## What it survives" in (tmp_path / "r.md").read_text("utf-8")
     assert (tmp_path / "r.html").stat().st_size < 6_000_000
+
+
+def test_too_little_cash_is_said(home):
+    out = ran("backtest", "--signal", "tone@1", *SPAN, "--quantiles", 3, "--home", home, "--cash", 0.01)
+    assert "orders was filled; look at their reasons, or give more than --cash 0" in out
 
 
 def test_no_name_is_larger_than_asked(home, tmp_path):

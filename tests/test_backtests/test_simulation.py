@@ -465,3 +465,10 @@ def test_a_name_that_returns_after_it_was_settled_is_named_in_the_notes():
     late = run(target, BARS.frame(gone + other), market="cn", costs=costs("cn").scaled(0), cash=1e4, delisting_after=25)
     assert early.portfolio["nav"][-1] == pytest.approx(1.0) and any("traded again later (600001.SS)" in note for note in early.notes)
     assert late.portfolio["nav"][-1] == pytest.approx(0.5) and not any("traded again" in note for note in late.notes)
+
+
+def test_a_frame_of_pandas_is_told_what_to_be():
+    import pandas as pd
+
+    with pytest.raises(UsageError, match=r"Table weights came as a pandas DataFrame; expected a polars DataFrame"):
+        run(pd.DataFrame({"session": []}), BARS.empty(), market="us", costs=costs("us"))  # type: ignore[arg-type]
