@@ -43,9 +43,10 @@ _LAST_WEEK = re.compile(r"上(?:周|星期)[一二三四五]|last (?:mon|tues|we
 _PREOPEN = re.compile(
     r"\be-?minis?\b|\bpre-?market\b|\bbefore the (?:opening )?bell\b|\b(?:index|stock|Dow|Nasdaq(?: 100)?|S&P 500) futures\b"
     r"|\b\d{1,2}:\d\d a\.?m\.? ET\b"
-    r"|\bopening print\b|\bregular trading\b",
+    r"|\bopening print\b|\bregular trading\b|\bearly(?: New York)? trading\b",
     re.IGNORECASE,
 )
+_EARLY = re.compile(r"\bearly(?: New York)? trading\b", re.IGNORECASE)
 _CLOSED = re.compile(r"\bclos(?:ed|ing|e)\b|\bended\b|\bfinished\b|\byesterday\b|\bovernight\b", re.IGNORECASE)
 _NEW_YORK_CLOSE = re.compile(r"(?:纽约|美股|纽市)尾盘|late New York trad")
 _PAID = re.compile(r"盘前|盘后|夜盘")
@@ -93,7 +94,7 @@ class Dates:
 
     def with_day_part(self, move: moves.Move) -> moves.Move:
         """Return ``move`` with the part of the day a bare headline last named before it: its sentences belong together."""
-        if move.basis is None and self._before_bell and self._undated(move):
+        if self._before_bell and (move.basis is None or self._early(move)) and self._undated(move):
             return replace(move, basis="after_hours")
         if self._opens_later and mic_of(move.symbol or "") in ("XNYS", "XNAS"):
             move = self._before_open(move)
@@ -114,6 +115,11 @@ class Dates:
         ahead = move.basis == "after_hours" and move_periods.before_open(said) and not _YESTERDAY.search(said)
         self._ahead = paragraph if ahead else None
         return move
+
+    def _early(self, move: moves.Move) -> bool:
+        """Return whether a move is one of early trading, which before the open is that before the open."""
+        sentence = sentence_at(self._parts, move.at)
+        return move.basis == "intraday" and bool(_EARLY.search(self._plain, sentence.start, sentence.end))
 
     def _undated(self, move: moves.Move) -> bool:
         """Return whether a New York move stands in a sentence that names no day and no close."""
