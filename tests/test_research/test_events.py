@@ -123,6 +123,23 @@ def test_types_in_english(text, kind):
 @pytest.mark.parametrize(
     "text",
     [
+        "Zephyr gives its laptop the upgrade it needed",
+        "Zephyr gains from an explosion in streaming demand",
+        "Zephyr shares settle near a two-month high",
+        "Zephyr excludes litigation costs from its ratio",
+        "Central bank may lower its inflation forecast, Zephyr says",
+        "Watchdog launches investigation, Zephyr silent",
+    ],
+)
+def test_words_of_other_things_in_english(text):
+    found = pairs(extracted(text, language="en"))
+    wrong = ("analyst_rating", "accident", "litigation", "guidance", "product_launch")
+    assert not [kind for kind, _ in found if kind.startswith(wrong)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "凌云科技否认股东减持传闻",
         "凌云科技澄清:未被立案调查",
         "凌云科技大股东承诺不减持公司股份",
