@@ -122,7 +122,7 @@ def _measure(path: Path, home: Path) -> dict[str, Any]:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     import polars as pl
 
-    from research import annotation, calendar, documents, events, facts, ingestion, linking, sentiment, stories
+    from research import annotation, calendar, documents, ingestion, linking, stories
     from research.sources import archives, parts
     from research.store import Store
 
@@ -146,8 +146,8 @@ def _measure(path: Path, home: Path) -> dict[str, Any]:
 
     steps: tuple[tuple[Any, str, str], ...] = (
         (archives, "table", "reading files"), (archives, "from_frame", "reading files"), (parts, "read_documents", "reading files"),
-        (documents, "build", "documents.build"), (stories, "assign", "stories"), (linking.Linker, "spans", "spans"),
-        (sentiment, "tones", "tones"), (annotation, "mentions", "mentions"), (events, "extract", "events"), (facts, "extract", "facts"),
+        (documents, "dated", "documents"), (stories, "assign", "stories"), (linking.Linker, "spans", "spans"),
+        (annotation, "tones", "tones"), (annotation, "mentions", "mentions"), (annotation, "extract_events", "events"), (annotation, "extract_facts", "facts"),
         (calendar, "_calendar", "calendars"), (Store, "append", "store"), (Store, "scan", "store"),
     )  # fmt: skip
     for owner, name, stage in steps:
