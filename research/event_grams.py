@@ -21,7 +21,7 @@ from research.sentences import Named, Sentence
 
 __all__ = ["GROUPS", "SIZE", "Grams", "bags", "shipped"]
 
-SIZE = 1 << 15
+SIZE = 1 << 16
 _LONGEST = 4
 _MASK = ord("▮")
 _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9), np.uint64(0x27D4EB2F165667C5))

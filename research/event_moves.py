@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from research import moves
@@ -18,7 +19,7 @@ from research.event_types import Found
 from research.moves import Move, Span
 from research.sentences import Sentence, clauses, within
 
-__all__ = ["candidates", "find", "unit"]
+__all__ = ["Stated", "candidates", "find", "unit"]
 
 _UNITS = (
     (re.compile(r".*=X$|DX-Y"), 0.005),
@@ -52,6 +53,18 @@ _CROWD = re.compile(
 )
 _LIMIT = re.compile(r"涨停|跌停")
 _UNSURE = re.compile(r"若|如果|假如|可能|或将|预计|认为|会|能否|何时|为何没有|未|没有")
+_RECORD = re.compile(r"最大|新高|新低|以来|历史|首次|首个|史上|纪录")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A move of prices a text states: ``size`` in units, ``basis`` of :class:`research.moves.Move`, whether its sentence tells a record."""
+
+    found: Found
+    size: float
+    chosen: bool
+    basis: str | None
+    record: bool
 
 
 def unit(symbol: str) -> float:
@@ -65,13 +78,11 @@ def unit(symbol: str) -> float:
 
 def find(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
     """Return the price events of one text, at most four, the surest first: the chosen ones of :func:`candidates`."""
-    return [one for one, _, chosen in candidates(plain, spans, parts, mentions) if chosen]
+    return [one.found for one in candidates(plain, spans, parts, mentions) if one.chosen]
 
 
-def candidates(
-    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[Found, float, bool]]:
-    """Return every move the text states with its size in units and whether it is among the surest.
+def candidates(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]) -> list[Stated]:
+    """Return every move the text states, those among the surest chosen and first.
 
     Parameters
     ----------
@@ -84,7 +95,7 @@ def candidates(
     body = [part for part in parts if not part.headline]
     lead = body[min(1, len(body) - 1)].end if body else 0
     ranked: list[tuple[float, float, bool, Found]] = []
-    others: list[tuple[Found, float]] = []
+    stated: list[tuple[Found, float, str | None]] = []
     for move in moves.find(plain, spans, parts) if "%" in plain else ():
         sentence = parts[max(0, bisect_right(parts, move.at, key=lambda part: part.start) - 1)]
         if move.symbol is None:
@@ -97,17 +108,18 @@ def candidates(
                 continue
             size = abs(move.value) / unit(move.symbol)
             aside, confidence = _of_instrument(move, mention, sentence, size, highest, lead)
+        one = _event(move.symbol, move.value, confidence or _PASSING, sentence, move)
+        stated.append((one, size, move.basis))
         if confidence:
-            ranked.append((confidence, size, aside, _event(move.symbol, move.value, confidence, sentence, move)))
-        else:
-            others.append((_event(move.symbol, move.value, _PASSING, sentence, move), size))
-    stated = {one.symbol for _, _, _, one in ranked}
+            ranked.append((confidence, size, aside, one))
+    sure = {one.symbol for _, _, _, one in ranked}
     for said in _in_words(plain, spans, parts, mentions):
-        if said.symbol not in stated:
+        if said.symbol not in sure:
+            stated.append((said, 1.0, None))
             ranked.append((said.confidence, 1.0, False, said))
     surest = {id(one) for one in _surest(ranked)}
-    found = [(one, size, id(one) in surest) for _, size, _, one in ranked] + [(one, size, False) for one, size in others]
-    return sorted(found, key=lambda item: (-item[2], -item[0].confidence, item[0].at))
+    found = [Stated(one, size, id(one) in surest, basis, bool(_RECORD.search(plain, one.start, one.end))) for one, size, basis in stated]
+    return sorted(found, key=lambda one: (not one.chosen, -one.found.confidence, one.found.at))
 
 
 def _surest(ranked: list[tuple[float, float, bool, Found]]) -> list[Found]:

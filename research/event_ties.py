@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from research import event_subjects, modality
 from research.event_grams import GROUPS
+from research.event_moves import Stated
 from research.event_types import Found, Hit, hits, unspecified
 from research.moves import Span
 from research.sentences import Sentence, within
 
-__all__ = ["MARKETS", "Scores", "Tie", "lead_end", "place_of", "ties"]
+__all__ = ["MARKETS", "Scores", "Tie", "lead_end", "likenesses", "place_of", "ties"]
 
 #: probability of each group (columns) for each sentence (rows)
 Scores = npt.NDArray[np.float64]
@@ -47,8 +48,9 @@ _READS = 0.03
 class Tie:
     """A wording tied to a possible subject.
 
-    ``strength`` is the trust in the wording times what its modality leaves of it; ``chosen`` marks the likeliest subject; ``gram`` is how
-    much its sentence reads like the group, ``size`` of a move of prices its size in units (:func:`research.event_moves.unit`).
+    ``strength`` is the trust in the wording times what its modality leaves of it; ``chosen`` marks the likeliest subject; ``part`` is the
+    index of its sentence, ``gram`` how much that sentence reads like the group, ``rank`` one over the place of the group among all groups
+    it reads like; ``move`` is the move of prices it tells.
     """
 
     found: Found
@@ -56,9 +58,11 @@ class Tie:
     place: str
     strength: float
     chosen: bool
+    part: int = 0
     gram: float = 0.0
-    size: float = 0.0
+    rank: float = 0.0
     loose: bool = False
+    move: Stated | None = None
 
 
 def ties(
@@ -98,7 +102,7 @@ def ties(
         if not headed and (topic is None or any(span.role == "company" and span.start < parts[0].end for span in unlisted)):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
-    lead, line = lead_end(parts), plain.find("\n")
+    likeness, lead, line = likenesses(scores), lead_end(parts), plain.find("\n")
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
@@ -135,9 +139,17 @@ def ties(
             chosen = option == symbol and not passing
             confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
             one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
-            gram = 0.0 if scores is None else float(scores[index, GROUPS.index(group)])
-            found.append(Tie(one, relation, part, round(hit.level * said, 4), chosen, gram, loose=hit.loose))
+            gram, rank = likeness(index, group)
+            found.append(Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose))
     return sorted(found, key=lambda tie: tie.found.at)
+
+
+def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float]]:
+    """Return what tells how much a sentence reads like a group, and one over the group's place among all; without scores 0."""
+    if scores is None:
+        return lambda part, group: (0.0, 0.0)
+    places = 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
+    return lambda part, group: (float(scores[part, GROUPS.index(group)]), 1.0 / int(places[part, GROUPS.index(group)]))
 
 
 def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> list[Hit]:

@@ -2,11 +2,12 @@
 
 1. :mod:`research.event_types` holds the taxonomy and finds the words of all types in one pass.
 2. :mod:`research.event_ties` judges each place: whether the text says it happened, whose event it is, where it stands.
-3. :mod:`research.event_moves` adds the moves of prices a text is about.
+3. :mod:`research.event_moves` adds the moves of prices a text is about, :mod:`research.event_levels` those told without a percentage.
 4. A short text lists what it says: :func:`select` keeps the surest of each group and subject. An article tells background as well:
-   :mod:`research.event_pairs` weighs how likely an expert would list each group and subject, and the likely ones are kept.
+   :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
+   the likely ones are kept.
 
-Confidence of an event of an article is that probability, at least 0.15. In a short text, or an English one, it is the trust in its place
+Confidence of an event of an article is that probability. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
 - salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;
@@ -28,9 +29,10 @@ from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, event_grams, event_moves, event_pairs, event_subjects
+from research import cleaning, dates, event_evidence, event_grams, event_levels, event_moves, event_pairs, event_subjects
+from research.event_moves import Stated
 from research.event_pairs import Pair
-from research.event_ties import MARKETS, Scores, Tie, lead_end, place_of, ties
+from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties
 from research.event_types import EventType, Found, refined, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
@@ -39,9 +41,9 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@6"
-#: least confidence of an event of a short text, least probability of one of an article
-_FLOOR, _LISTED = 0.3, 0.15
+ANNOTATOR = "events@7"
+#: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
+_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.28, 0.3
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
@@ -145,26 +147,23 @@ def _pairs(
         tie if (found := tie.found.weighed(_salience(tie.found, mentions, company=company))) is tie.found else replace(tie, found=found)
         for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)
     ]
-    lead = lead_end(parts)
-    moved = [
-        Tie(
-            one,
-            "move",
-            place_of(parts[max(0, bisect_right(parts, one.start, key=lambda part: part.start) - 1)], lead),
-            one.confidence,
-            chosen,
-            0.0,
-            size,
-        )
-        for one, size, chosen in event_moves.candidates(plain, spans, parts, mentions)
-    ]
-    return event_pairs.gather([*typed, *moved])
+    likeness, lead = likenesses(scores), lead_end(parts)
+
+    def of_price(one: Found, relation: str, move: Stated | None = None) -> Tie:
+        part = max(0, bisect_right(parts, one.start, key=lambda sentence: sentence.start) - 1)
+        gram, rank = likeness(part, "price_move")
+        chosen = move is not None and move.chosen
+        return Tie(one, relation, place_of(parts[part], lead), one.confidence, chosen, part, gram, rank, move=move)
+
+    moved = [of_price(one.found, "move", one) for one in event_moves.candidates(plain, spans, parts, mentions)]
+    levels = [of_price(one, "level") for one in (event_levels.told(plain, heard, parts, topic) if scores is not None else ())]
+    return event_pairs.gather([*typed, *moved, *levels])
 
 
 def evidence_of(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores) -> list[tuple[Pair, dict[str, float]]]:
-    """Return the evidence for each pair of an article, see :func:`research.event_pairs.evidence`."""
+    """Return the evidence for each pair of an article, see :func:`research.event_evidence.evidence`."""
     ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
-    return list(zip(pairs, event_pairs.evidence(pairs, mentions, scores, ruled), strict=True))
+    return list(zip(pairs, event_evidence.evidence(pairs, mentions, scores, ruled), strict=True))
 
 
 def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:
@@ -174,10 +173,21 @@ def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:
 
 
 def _listed(weighed: Sequence[tuple[float, Pair]]) -> list[Found]:
-    """Return the events an expert would list, by place: the likeliest pairs, seven at most."""
-    likely = sorted((one for one in weighed if one[0] >= _LISTED), key=lambda one: (-one[0], one[1].best.found.at, one[1].group))
-    found = [replace(pair.best.found, confidence=round(probability, 4)) for probability, pair in likely[:_MOST_LISTED]]
-    return sorted(found, key=lambda one: (one.at, one.name, one.symbol or ""))
+    """Return the events an expert would list, by place, seven at most.
+
+    The likely pairs, and of a group that is likely to be listed for some subject, though for none alone, the likeliest.
+    """
+    ranked = sorted(weighed, key=lambda one: (-one[0], one[1].best.found.at, one[1].group))
+    nobody: dict[str, float] = {}  # probability that a group is listed for no subject, were its pairs independent
+    for probability, pair in ranked:
+        nobody[pair.group] = nobody.get(pair.group, 1.0) * (1.0 - probability)
+    groups: set[str] = set()
+    found: list[Found] = []
+    for probability, pair in ranked:
+        if probability >= _LISTED or (pair.group not in groups and 1.0 - nobody[pair.group] >= _GROUP_LISTED):
+            groups.add(pair.group)
+            found.append(replace(pair.best.found, confidence=round(probability, 4)))
+    return sorted(found[:_MOST_LISTED], key=lambda one: (one.at, one.name, one.symbol or ""))
 
 
 def select(found: Sequence[Found], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:

@@ -71,6 +71,7 @@ _AGENCY = "SPGI"
 _NEAR = 80
 _LATIN_LEFT = re.compile(r"[A-Za-z][a-z.] $")
 _LATIN_RIGHT = re.compile(r" [A-Z][a-z]")
+_WEEKDAYS = tuple("一二三四五六日")
 _ST_MARK = re.compile(r"(?:\*ST|S\*ST|ST|XD|XR|DR)$")
 
 
@@ -170,7 +171,8 @@ class Linker:
                 broken.update(range(start + 1, end))
                 continue
             if not names:
-                blocked.append((start, end))
+                if not (text[end - 1] == "周" and text[end : end + 1] in _WEEKDAYS):  # 黄金周五 is no holiday
+                    blocked.append((start, end))
                 continue
             fitting = tuple(n for n in names if n.first <= day <= n.last and fits(text, start, end, n.text))
             if fitting and not (persons and in_person(text, start, end)):

@@ -16,7 +16,7 @@ from research.cleaning import plain
 
 __all__ = ["Name", "fits", "fold", "former_tickers", "in_person", "of_row", "quoters", "spelling", "words"]
 
-_PERSON_RIGHT = re.compile(r"[一-鿿]{0,3}[·・•][一-鿿]")
+_PERSON_RIGHT = re.compile(r"(?!的)[一-鿿]{0,3}[·・•][一-鿿]")
 _PERSON_LEFT = re.compile(r"[一-鿿][·・•]$")
 _PARTICLE = re.compile(r"\b(?:der|den|van|von|de|du|la|di)\s$")
 
@@ -86,8 +86,8 @@ def fits(text: str, start: int, end: int, name: str) -> bool:
 def in_person(text: str, start: int, end: int) -> bool:
     """Return whether a short Chinese name is a piece of a person's in transliteration: 阿里尔·凯尔曼, 哈里森·福特.
 
-    >>> in_person("任命阿里尔·凯尔曼", 2, 4), in_person("阿里巴巴任命", 0, 4)
-    (True, False)
+    >>> in_person("任命阿里尔·凯尔曼", 2, 4), in_person("阿里巴巴任命", 0, 4), in_person("高盛的彼得·某", 0, 2)
+    (True, False, False)
     """
     if end - start > 3 or text[start].isascii():
         return False

@@ -1,6 +1,6 @@
 """Fit ``event_grams.npz`` and ``event_weights.json`` on articles written and labelled for this project.
 
-Run it when the articles, the taxonomy or the evidence of :mod:`research.event_pairs` change::
+Run it when the articles, the taxonomy or the evidence of :mod:`research.event_evidence` change::
 
     python research/data/build_event_weights.py tests/golden/articles
 
@@ -8,6 +8,9 @@ Steps: (1) read the labelled articles (:func:`labelled`) and the single sentence
 of characters a group on the sentences of both (:func:`grams`); (3) for each article take the characters' scores from models that have
 not seen it (:func:`unseen`); (4) fit the logistic weights of the evidence (:func:`weights`); (5) write both. The same articles and seed
 give the same bytes.
+
+Two readers labelled most articles, the second without sight of the first (``second``). What both list is an event, what one lists is half
+of one: the weights are fitted on these shares, which say more than either reader alone.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 
 from research import cleaning, documents, events
 from research.event_grams import GROUPS, SIZE, Grams, bags
+from research.event_pairs import weighed_as
 from research.facts import spans_by_document
 from research.instruments import shipped
 from research.linking import Linker
@@ -40,13 +44,21 @@ from research.sources import Article
 __all__ = ["Labelled", "Single", "grams", "labelled", "main", "read", "single", "unseen", "weights"]
 
 HERE = Path(__file__).parent
-_FOLDS, _GRAM_PENALTY, _PENALTY = 5, 30.0, 0.03
+_FOLDS, _GRAM_PENALTY = 5, 30.0
+#: inverse strength of the penalty on each set of weights
+_PENALTIES = {"move": 0.03, "event": 0.01}
 #: least spread a feature is scaled by: a rare one may not weigh much because it is rare
 _LEAST_SPREAD = 0.1
 #: step of the log-odds for what the rules select
-_RULED = 1.0
+_RULED = 0.75
 #: least sentences a group needs for a model of its own
 _FEWEST = 4
+#: sentences from which on a gram is frequent
+_FREQUENT = 5
+
+
+#: what one reader lists: groups, and the listings of their subjects
+Reading = Sequence[tuple[str, frozenset[str | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,11 @@ class Labelled:
     mentions: Mapping[str, Mapping[str, Any]]
     bag: sparse.csr_matrix
     listed: npt.NDArray[np.bool_]
-    wanted: Sequence[tuple[str, frozenset[str | None]]]
+    readings: Sequence[Reading]
+
+    def share(self, group: str, symbol: str | None) -> float:
+        """Return the share of the readers who list an event of this group and subject."""
+        return sum(any(group == g and symbol in symbols for g, symbols in reading) for reading in self.readings) / len(self.readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,7 @@ def labelled(rows: Sequence[Mapping[str, Any]]) -> list[Labelled]:
         if document is None:
             continue
         bag, listed = _sentences(document, named.get(document["doc_id"], []), row)
-        found.append(Labelled(document, named.get(document["doc_id"], []), known.get(document["doc_id"], {}), bag, listed, _wanted(row)))
+        found.append(Labelled(document, named.get(document["doc_id"], []), known.get(document["doc_id"], {}), bag, listed, _readings(row)))
     return found
 
 
@@ -126,26 +142,32 @@ def _sentences(
     plain = cleaning.plain(text)
     parts = sentences(plain, len(document["headline"]) + 1)
     listed = np.zeros((len(parts), len(GROUPS)), dtype=bool)
-    for event in row["events"]:
+    for event in [*row["events"], *row.get("second", ())]:
         at = text.find(event["evidence"])
         for index, part in enumerate(parts):
             listed[index, GROUPS.index(event["type"])] |= at >= 0 and part.start <= at < part.end
     return _table(plain, names, parts), listed
 
 
-def _wanted(row: Mapping[str, Any]) -> list[tuple[str, frozenset[str | None]]]:
+def _readings(row: Mapping[str, Any]) -> list[Reading]:
     listings: dict[str, frozenset[str | None]] = {}
     for entity in row["entities"]:
         symbols = frozenset(s for s in (entity.get("symbol"), *(entity.get("alt_symbols") or ()), *(entity.get("also") or ())) if s)
         listings.update(dict.fromkeys(symbols, symbols))
-    keys = dict.fromkeys((event["type"], event["subject"]) for event in row["events"])
-    return [(group, listings.get(subject, frozenset({None}))) for group, subject in keys]
+    unlisted: frozenset[str | None] = frozenset({None})
+    readings: list[Reading] = []
+    for events_ in (row["events"], row.get("second")):
+        if events_ is not None:
+            keys = dict.fromkeys((event["type"], event["subject"]) for event in events_)
+            readings.append([(group, listings.get(subject, unlisted)) for group, subject in keys])
+    return readings
 
 
 def grams(articles: Iterable[Labelled], more: Single) -> Grams:
     """Fit one linear model of characters for each group on the sentences of ``articles`` and ``more``."""
     held = list(articles)
-    bag = sparse.csr_matrix(sparse.vstack([*(one.bag for one in held), more.bag]), dtype=np.float64)
+    rarity = _rarity([one.bag for one in held])
+    bag = sparse.csr_matrix(sparse.vstack([*(one.bag for one in held), more.bag]) @ sparse.diags(rarity), dtype=np.float64)
     listed = np.vstack([*(one.listed for one in held), more.listed])
     weight = np.zeros((SIZE, len(GROUPS)), dtype=np.float32)
     intercept = np.full(len(GROUPS), -8.0, dtype=np.float32)
@@ -153,8 +175,16 @@ def grams(articles: Iterable[Labelled], more: Single) -> Grams:
         if listed[:, column].sum() >= _FEWEST:
             fresh = LogisticRegression(C=_GRAM_PENALTY, solver="liblinear", dual=True, tol=1e-3, max_iter=1000, random_state=0)
             model = fresh.fit(bag, listed[:, column])
-            weight[:, column], intercept[column] = model.coef_[0], model.intercept_[0]
+            weight[:, column], intercept[column] = model.coef_[0] * rarity, model.intercept_[0]
     return Grams(weight, intercept)
+
+
+def _rarity(bags_: Sequence[sparse.csr_matrix]) -> npt.NDArray[np.float64]:
+    """Return the root of each gram's inverse sentence frequency, of mean 1 over the frequent ones: rare grams may weigh more."""
+    table = sparse.vstack(bags_)
+    times = np.asarray((table > 0).sum(axis=0)).ravel()
+    inverse = np.log((table.shape[0] + 1) / (times + 1)) + 1
+    return np.asarray(np.sqrt(inverse / inverse[times > _FREQUENT].mean()), dtype=np.float64)
 
 
 def scored(model: Grams, one: Labelled) -> npt.NDArray[np.float64]:
@@ -170,18 +200,27 @@ def unseen(articles: Sequence[Labelled], more: Single, seed: int = 0) -> list[np
     return [scored(models[f], one) for one, f in zip(articles, fold, strict=True)]
 
 
-def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
-    """Fit the logistic weights of the evidence of every pair, each feature scaled by its spread."""
-    rows, labels = [], []
+def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, dict[str, float]]:
+    """Fit the logistic weights of the evidence of every pair, moves of prices and all else apart."""
+    rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in _PENALTIES}
+    shares: dict[str, list[float]] = {kind: [] for kind in _PENALTIES}
     for one, score in zip(articles, scores, strict=True):
         pairs = events.pairs_of(one.document, one.spans, one.mentions, score)
         for pair, row in events.evidence_of(pairs, one.mentions, score):
-            rows.append(row)
-            labels.append(any(pair.group == group and pair.symbol in symbols for group, symbols in one.wanted))
+            kind = weighed_as(pair.group)
+            rows[kind].append(row)
+            shares[kind].append(one.share(pair.group, pair.symbol))
+    return {kind: _fitted(rows[kind], np.array(shares[kind]), penalty) for kind, penalty in _PENALTIES.items()}
+
+
+def _fitted(rows: Sequence[Mapping[str, float]], shares: npt.NDArray[np.float64], penalty: float) -> dict[str, float]:
+    """Fit one set of weights to shares, each feature scaled by its spread: a share is that much of an event and the rest of none."""
     names = sorted({name for row in rows for name in row} - {"ruled"})
     table = np.array([[row.get(name, 0.0) for name in names] for row in rows])
     spread = np.maximum(table.std(axis=0), _LEAST_SPREAD)
-    model = LogisticRegression(C=_PENALTY, max_iter=5000).fit(table / spread, labels)
+    table /= spread
+    labels = np.repeat([1, 0], len(shares))
+    model = LogisticRegression(C=penalty, max_iter=5000).fit(np.vstack([table, table]), labels, np.concatenate([shares, 1 - shares]))
     # the rules come from real articles, the weights from written ones: what the rules select is worth a fixed step more, not a fitted one
     fitted = {name: round(float(value), 5) for name, value in zip(names, model.coef_[0] / spread, strict=True)}
     return {"bias": round(float(model.intercept_[0]), 5), "ruled": _RULED} | {name: value for name, value in fitted.items() if value}
@@ -200,7 +239,7 @@ def main() -> None:
         HERE / "event_grams.npz",
         weights=np.round(model.weights / scale).astype(np.int8), scale=scale.astype(np.float32), intercepts=model.intercepts,
     )  # fmt: skip
-    print(f"{len(articles)} articles, {sum(len(one.wanted) for one in articles)} events, {more.bag.shape[0]} sentences")
+    print(f"{len(articles)} articles, {sum(len(one.readings[0]) for one in articles)} events, {more.bag.shape[0]} sentences")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sentences scored by their characters, against a loop; pairs of group and subject by hand; the single sentences the model learns from."""
+"""Sentences scored by their characters, against a loop; the single sentences the model learns from."""
 
 import math
 from collections import Counter
@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research import event_pairs
 from research.event_grams import GROUPS, SIZE, Grams, bags, shipped
-from research.event_ties import Tie
-from research.event_types import Found
 from research.moves import Span
 from research.sentences import sentences
 
@@ -102,66 +99,3 @@ def test_shipped_weights_know_a_lay_off_from_a_rating():
     scores = shipped().scores(text, [], sentences(text, 3))
     assert GROUPS[int(scores[1].argmax())] == "layoffs_restructuring"
     assert GROUPS[int(scores[2].argmax())] == "analyst_rating"
-
-
-def tie(name, symbol, confidence, at, *, relation="clause", place="body", chosen=True, gram=0.1, size=0.0):
-    return Tie(Found(name, symbol, confidence, at, at + 5, 0.0, at), relation, place, confidence, chosen, gram, size)
-
-
-def test_evidence_of_a_pair_by_hand():
-    ties = [
-        tie("earnings.beat", "A", 0.8, 10, place="headline"),
-        tie("earnings.growth", "A", 0.5, 40, gram=0.6),
-        tie("earnings.growth", "B", 0.4, 60, chosen=False, relation="opener"),
-        tie("price_move.up", "A", 0.9, 80, relation="move", size=3.0),
-        tie("price_move.down", "B", 0.5, 90, relation="move", size=9.0),
-    ]
-    pairs = event_pairs.gather(ties)
-    assert [(pair.group, pair.symbol, len(pair.ties)) for pair in pairs] == [
-        ("earnings", "A", 2), ("earnings", "B", 1), ("price_move", "A", 1), ("price_move", "B", 1),
-    ]  # fmt: skip
-    assert pairs[0].best.found.name == "earnings.beat" and pairs[1].confidence == 0.0
-    mentions = {
-        "A": {"in_headline": True, "relevance": 0.9, "n_mentions": 3},
-        "B": {"in_headline": False, "relevance": 0.2, "n_mentions": 1},
-    }
-    scores = np.zeros((2, len(GROUPS)))
-    scores[:, GROUPS.index("earnings")] = 0.3
-    row, rival, move, _ = event_pairs.evidence(pairs, mentions, scores, {("earnings", "A")})
-    assert row["clause:headline"] == 0.8 and row["clause:body"] == 0.5 and row["chosen"] == 0.8 and row["ruled"] == 1.0
-    assert row["gram"] == 0.6 and row["said"] == pytest.approx(math.log(3)) and row["top"] == 1.0
-    assert row["text:share"] == pytest.approx(1.0) and row["text"] == pytest.approx(math.log(0.3 / 0.7001) / 4)
-    assert rival["behind"] == 0.8 and rival["ruled"] == 0.0 and rival["headline"] == 0.0
-    assert (move["move:size"], move["move:rank"], move["move:order"]) == (1.0, 0.5, 1.0)
-
-
-def test_what_else_the_words_could_belong_to():
-    ties = [
-        tie("earnings.growth", "A", 0.5, 10, relation="topic", chosen=True),  # another company was named before this sentence
-        tie("earnings.growth", "B", 0.5, 10, relation="its", chosen=False),
-        tie("earnings.growth", "A", 0.3, 40, relation="topic", place="lead"),  # nobody else was
-        tie("mna.acquire", "A", 0.8, 60),
-        tie("mna.acquire", "B", 0.8, 60, chosen=False),  # two names in one clause
-        tie("mna.acquire", "C", 0.8, 60, relation="sentence", chosen=False),
-        tie("mna.acquire", None, 0.8, 60, relation="nobody", chosen=False),
-        tie("buyback.plan", "A", 0.6, 90),
-    ]
-    scores = np.full((1, len(GROUPS)), 0.1)
-    rows = event_pairs.evidence(event_pairs.gather(ties), {}, scores, set())
-    earnings, pronoun, buyer, target, seller, nobody, buyback = rows
-    assert (earnings["topic:away:body"], earnings["topic:near"], pronoun["its:bare"]) == (0.5, 0.3, 0.5)
-    assert buyer["clause:many:chosen"] == target["clause:many"] == seller["sentence:clause"] == nobody["nobody:named"] == 0.8
-    assert buyback["clause:one:chosen"] == 0.6 and "clause:one" not in buyback
-
-
-def test_reading_speaks_for_the_likeliest_subject_of_a_group_only(monkeypatch):
-    monkeypatch.setattr(event_pairs, "_weights", lambda: {"bias": -1.0, "headline": 2.0})
-    rows = [
-        (event_pairs.Pair("earnings", "A"), {"headline": 1.0, "text": 0.5, "unknown": 7.0}),
-        (event_pairs.Pair("earnings", "B"), {"headline": 0.0, "text": 0.5}),
-        (event_pairs.Pair("mna", "B"), {"headline": 0.0, "text": -1.0}),
-    ]
-    # log-odds 1, -1, -1 from the weights; a quarter of the sentences' 2 and -4 counts from -2 on; a further subject loses 1
-    wanted = [1.0 + 0.25 * (2.0 + 2.0), -1.0 - 1.0, -1.0 + 0.25 * (-4.0 + 2.0)]
-    assert event_pairs.likely(rows) == pytest.approx([1 / (1 + math.exp(-one)) for one in wanted])
-    assert event_pairs.likely([]) == []

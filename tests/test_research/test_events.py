@@ -101,6 +101,46 @@ def test_types_in_chinese(text, kind):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
+        ("凌云科技公告,公司控制权发生变更,新的实际控制人为当地国资委", "mna.control"),
+        ("凌云科技实控人生变,第一大股东易主", "mna.control"),
+        ("凌云科技收购邻省同行的重组方案被并购重组委否决", "mna.terminate"),
+        ("凌云科技借壳一事流产", "mna.terminate"),
+        ("凌云科技涉嫌信息披露违法", "regulation_investigation.misconduct"),
+        ("凌云科技被指虚增收入逾3亿元", "regulation_investigation.misconduct"),
+        ("凌云科技主要银行账户被冻结", "litigation_settlement.freeze"),
+        ("凌云科技控股股东所持股份遭轮候冻结", "litigation_settlement.freeze"),
+        ("凌云科技资金链断裂,工厂停薪", "default_credit.default"),
+        ("联合资信下调凌云科技主体信用等级", "default_credit.rating_cut"),
+        ("凌云科技一批次产品抽检不合格", "accident_operations.accident"),
+        ("凌云科技董事长因涉案被采取强制措施", "insider_management_change.depart"),
+        ("凌云科技实控人失联", "insider_management_change.depart"),
+        ("凌云科技上半年净利润下滑近四成", "earnings.decline"),
+        ("凌云科技全年净利润增长两倍", "earnings.growth"),
+    ],
+)
+def test_troubles_as_the_chinese_press_words_them(text, kind):
+    assert kind in {found for found, _ in pairs(extracted(text))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "凌云科技实际控制人未发生变更",
+        "凌云科技获悉控股股东所持股份解除冻结",
+        "凌云科技董事长已被解除留置",
+        "凌云科技举办防范非法集资宣传月活动",
+        "凌云科技获邀解读内幕交易防控新规",
+        "凌云科技经检测各项指标均未超标",
+    ],
+)
+def test_troubles_that_are_none(text):
+    trouble = ("mna", "regulation_investigation.misconduct", "litigation_settlement", "insider", "default_credit", "accident")
+    assert not [kind for kind, _ in pairs(extracted(text)) if kind.startswith(trouble)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
         ("Zephyr announces share buyback of up to $2 billion", "buyback.plan"),
         ("Zephyr cuts full-year guidance on weak orders", "guidance.cut"),
         ("Zephyr raises guidance after a strong quarter", "guidance.raise"),

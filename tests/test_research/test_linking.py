@@ -79,6 +79,7 @@ def test_names(linker: linking.Linker, text: str, symbols: list[str]) -> None:
         "据该报道指出,政策将延续", "化工行业景气回升", "真金白银的投入", "这只基金价格偏高", "文件大小为两吉字节", "无锡市今日有雨", "太平洋地区的天气", "万科小区的咖啡店",
         "增长和就业", "中国新能源产业", "人工智能时代", "不同程度的下滑", "完美的一天", "北京东城区", "其中行业龙头", "全新的机器人用户", "吃苹果有益健康", "一箱苹果汁",
         "西上海的天气", "奖金为1000美元", "共计25亿美元", "创新和成本控制", "美国航空航天局发射卫星", "中国银行业协会", "中国人民银行公告", "官方微博消息",
+        "线上线下融合是趋势", "二三四五线城市的客流", "中国电信运营商的集采", "中国高科技企业", "电子证书与数字认证服务", "地铁设计方案公示", "黄山旅游升温", "国庆黄金周出游",
     ],
 )  # fmt: skip
 def test_words_that_only_look_like_names(linker: linking.Linker, text: str) -> None:
@@ -316,6 +317,12 @@ def test_the_other_side_of_a_deal(linker: linking.Linker) -> None:
     assert role(linker, "长盈精密公告", "公司与宁德时代签署三年期供货协议。")["300750.SZ"] == "counterparty"
 
 
+def test_one_of_its_people_speaks(linker: linking.Linker) -> None:
+    for text in ("华泰的一位营业部老总对着员工叹气", "高盛的彼得·奥本海默认为还有空间"):
+        spans = linker.spans(DOCUMENTS.frame([document("要闻", text)]))
+        assert spans["role"].to_list() == ["source"], text
+
+
 def test_everyone_in_an_enumeration_speaks(linker: linking.Linker) -> None:
     got = role(linker, "市场观点", "高盛、摩根士丹利的分析师认为,利率将下行。")
     assert {got["GS"], got["MS"]} == {"source"}
@@ -519,6 +526,11 @@ def test_names_of_the_labelled_articles_are_in_the_master(linker: linking.Linker
         ("A股光伏股走低,晶科能源跌5%", ["688223.SS"]),
         ("半导体ETF涨1.9%,在美股盘初领涨", ["SMH"]),
         ("欧股收盘:Stellantis跌2%", ["STLAM.MI"]),
+        ("黄金周五重上1300美元,国庆黄金周出游", ["GC=F"]),  # 周五 is a day, 黄金周 a holiday
+        ("黄山旅游去年净利润3亿元", ["600054.SS"]),
+        ("白云机场赚4.42亿元", ["600004.SS"]),
+        ("好时7月通知零售商提价", ["HSY"]),
+        ("兹罗提一天对瑞郎跌17%,纽元一口气冲了1.2%,韩元经当局口头干预", ["PLN=X", "NZDUSD=X", "KRW=X"]),
     ],
 )
 def test_units_pairs_bonds_codes_and_listings(linker: linking.Linker, text: str, expected: list[str]) -> None:

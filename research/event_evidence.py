@@ -1,0 +1,213 @@
+"""Evidence for each (group, subject) pair of an article: how it is told, how much the article is about it, what competes with it.
+
+:func:`evidence` describes a pair by numbers of a few kinds, each documented where it is made:
+
+- the strongest wording of each kind of tie in headline, lead and body, and how often it is said;
+- how much its sentences, and the article as a whole, read like its group (:mod:`research.event_grams`);
+- how much the article is about the subject, and what else it tells of it;
+- rivals: other subjects of the group, other names its words could belong to;
+- for a move of prices, how it stands among the moves of the article (:mod:`research.event_moves`).
+
+What decides differs by kind of event, so some of the evidence is given once more under the name of the family of the group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from research import event_subjects
+from research.event_grams import GROUPS
+from research.event_pairs import Pair
+from research.event_ties import Scores, Tie
+
+__all__ = ["Ruled", "evidence"]
+
+Ruled = Set[tuple[str, str | None]]
+#: from this confidence on another subject of a group is a rival
+_RIVAL = 0.3
+#: relations to a company named before the sentence; those that depend on what else a sentence names; those that tell chosen ties apart
+_CARRIED = frozenset({"opener", "focus", "its"})
+_CHOOSABLE = frozenset({"clause", "sentence", "actor", "nobody"})
+_CONTEXTS = _CARRIED | _CHOOSABLE | {"topic"}
+_DAILY = ("close", "intraday", "after_hours", "none")
+#: families of groups, and the evidence that weighs otherwise in them
+_FAMILIES = (
+    (
+        "company",
+        ("earnings", "guidance", "dividend", "buyback", "shareholder_reduction", "insider_management_change", "layoffs_restructuring",
+         "capex_investment"),
+        ("headline", "relevance", "top", "chosen", "said", "null"),
+    ),
+    (
+        "deal",
+        ("mna", "share_offering_ipo", "contract_partnership", "product_launch", "tech_industry_trend", "accident_operations", "other"),
+        ("headline", "top", "said"),
+    ),
+    (
+        "market",
+        ("macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"),
+        ("headline", "relevance", "chosen", "behind"),
+    ),
+    ("flow", ("fund_flow_positioning",), ("headline", "relevance", "top", "chosen", "said")),
+)  # fmt: skip
+_FAMILY = {group: (name, keys) for name, groups, keys in _FAMILIES for group in groups}
+
+
+def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores, ruled: Ruled) -> list[dict[str, float]]:
+    """Return the evidence for each pair of an article, by name; what is absent is 0.
+
+    Parameters
+    ----------
+    pairs
+        All pairs of the article.
+    mentions
+        Rows of ``mentions`` of the article by symbol.
+    scores
+        Probability of each group for each sentence, see :meth:`research.event_grams.Grams.scores`.
+    ruled
+        The pairs that the rules for short texts would select.
+    """
+    told, beside = [pair.confidence for pair in pairs], _beside(pairs)
+    read = _of_texts(scores, {pair.group for pair in pairs})
+    highest = max((mention["relevance"] for mention in mentions.values()), default=0.0)
+    headless = not any(mention["in_headline"] for mention in mentions.values())
+    moves = [tie for pair in pairs for tie in pair.ties if tie.move is not None]
+    rows = []
+    for pair, own, context in zip(pairs, told, beside, strict=True):
+        rivals = [other for rival, other in zip(pairs, told, strict=True) if rival.group == pair.group and rival is not pair]
+        doings = [other for rival, other in zip(pairs, told, strict=True) if rival.symbol == pair.symbol and rival.group != pair.group]
+        row = {
+            "chosen": own,
+            "ruled": float((pair.group, pair.symbol) in ruled),
+            "behind": max(0.0, max(rivals, default=0.0) - own),
+            "rivals": math.log1p(sum(other > _RIVAL for other in rivals)),
+            "elsewhere": max(doings, default=0.0),
+            "pairs": math.log1p(len(pairs)) / 3,
+        }
+        row |= (
+            read[pair.group]
+            | context
+            | _of_ties(pair.ties)
+            | _of_subject(pair, mentions.get(pair.symbol or ""), highest, headless=headless)
+        )
+        if pair.group == "price_move":
+            row |= _of_moves(pair.ties, moves, len(scores))
+        family, keys = _FAMILY.get(pair.group, ("", ()))
+        rows.append(row | {f"{family}:{key}": row[key] for key in keys if row.get(key)})
+    return rows
+
+
+def _beside(pairs: Sequence[Pair]) -> list[dict[str, float]]:
+    """Return for each pair the strongest tie by what else its words could belong to.
+
+    A topic where another company was just named (``topic:away``) or not, a name alone in its clause or one of many, a company named
+    before in a sentence with names of its own or bare.
+    """
+    sharing: dict[tuple[str, int], list[tuple[int, Tie]]] = {}
+    for index, pair in enumerate(pairs):
+        for tie in pair.ties:
+            if tie.relation in _CONTEXTS:
+                sharing.setdefault((tie.found.name, tie.found.start), []).append((index, tie))
+    rows: list[dict[str, float]] = [{} for _ in pairs]
+    for ties in sharing.values():
+        relations = [tie.relation for _, tie in ties]
+        named = "clause" in relations or "sentence" in relations
+        context = {
+            "topic": "away" if _CARRIED.intersection(relations) else "near",
+            "clause": "many" if relations.count("clause") > 1 else "one",
+            "sentence": "clause" if "clause" in relations else "bare",
+        }
+        for index, tie in ties:
+            key = f"{tie.relation}:{context.get(tie.relation, 'named' if named else 'bare')}"
+            key += ":body" * (tie.relation == "topic" and tie.place == "body")
+            key += ":chosen" * (tie.chosen and tie.relation in _CHOOSABLE)
+            rows[index][key] = max(rows[index].get(key, 0.0), tie.strength)
+    return rows
+
+
+def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
+    """Return how a pair is told: the strongest wording of each kind of tie, how often, and how much its sentences read like its group."""
+    row: dict[str, float] = {}
+    for tie in ties:
+        key = f"{tie.relation}:{tie.place}"
+        row[key] = max(row.get(key, 0.0), tie.strength)
+    chosen = [tie for tie in ties if tie.chosen]
+    row["chosen:headline"] = max((tie.found.confidence for tie in chosen if tie.place == "headline"), default=0.0)
+    row["gram"] = max(tie.gram for tie in ties)
+    row["gram:chosen"] = max((tie.gram for tie in chosen), default=0.0)
+    row["gram:logit"] = _logit(row["gram"]) / 4
+    first = _foremost(ties)
+    row["first:gram"], row["first:rank"] = math.log(first.gram + 1e-3) / 4, first.rank
+    row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in ties))
+    row["said"] = math.log1p(len({tie.found.start for tie in chosen}))
+    row["tied"] = math.log1p(len({tie.found.start for tie in ties if tie.relation != "nobody"}))
+    row["strength"] = max(tie.strength for tie in ties)
+    return row
+
+
+def _foremost(ties: Sequence[Tie]) -> Tie:
+    """Return the tie that tells a pair best: likeliest subject, strong wording, a sentence that reads like it, near the top."""
+    top = {"headline": 0.3, "lead": 0.1}
+    return max(ties, key=lambda tie: (tie.chosen + tie.strength + tie.gram + top.get(tie.place, 0.0), -tie.found.at))
+
+
+def _of_moves(ties: Sequence[Tie], moves: Sequence[Tie], sentences: int) -> dict[str, float]:
+    """Return how a move of prices stands among the ``moves`` of an article of so many sentences.
+
+    Its size in units and rank by size, its place in the order of telling, the number of instruments that moved, the fewest moves told in
+    one sentence with it, whether one of its sentences begins with it, holds a record, which sessions it speaks of.
+    """
+    row = {"depth": _foremost(ties).part / max(1, sentences - 1)}
+    own, stated = [tie for tie in ties if tie.move is not None], [tie.move for tie in ties if tie.move is not None]
+    if not own:
+        return row
+    sizes = sorted({-round(tie.move.size, 6) for tie in moves if tie.move is not None})
+    order = sorted({tie.found.at for tie in moves})
+    told = {part: [tie for tie in moves if tie.part == part] for part in {tie.part for tie in own}}
+    bases = {basis if (basis := move.basis or "none") in _DAILY else "long" for move in stated}
+    row |= {
+        "move:size": min(max(move.size for move in stated), 6.0) / 3,
+        "move:rank": 1.0 / (1 + min(sizes.index(-round(move.size, 6)) for move in stated)),
+        "move:order": 1.0 / (1 + min(order.index(tie.found.at) for tie in own)),
+        "move:many": math.log1p(len({tie.found.symbol for tie in moves})),
+        "move:list": math.log1p(min(len(beside) for beside in told.values())),
+        "move:first": float(any(min(beside, key=lambda tie: tie.found.at).found.symbol == own[0].found.symbol for beside in told.values())),
+        "move:record": float(any(move.record for move in stated)),
+    }
+    return row | {f"move:{basis}": 1.0 for basis in bases if basis != "long"} | {"move:long": float(bases == {"long"})}
+
+
+def _of_texts(scores: Scores, groups: Set[str]) -> dict[str, dict[str, float]]:
+    """Return how much the article reads like each group: its likeliest sentence, its share and rank in all sentences together."""
+    peaks, sums = scores.max(axis=0, initial=0.0).tolist(), scores.sum(axis=0).tolist()
+    total = max(sum(sums), 1e-6)
+    rows = {}
+    for group in groups:
+        column = GROUPS.index(group)
+        rank = 1 + sum(other > sums[column] for other in sums)
+        rows[group] = {"text": _logit(peaks[column]) / 4, "text:share": sums[column] / total, "text:rank": 1.0 / rank}
+    return rows
+
+
+def _of_subject(pair: Pair, mention: Mapping[str, Any] | None, highest: float, *, headless: bool) -> dict[str, float]:
+    """Return how much the article is about the subject of a pair; ``highest`` is the greatest relevance of all mentions."""
+    company = pair.group in event_subjects.COMPANY
+    if pair.symbol is None:
+        return {"null": 1.0, "null:company": float(company), "null:headless": float(headless)}
+    if mention is None:
+        return {}
+    instrument = bool(event_subjects.NO_COMPANY.match(pair.symbol))
+    return {
+        "headline": float(mention["in_headline"]),
+        "relevance": float(mention["relevance"]),
+        "top": float(mention["relevance"] >= highest),
+        "mentions": math.log1p(mention["n_mentions"]),
+        "instrument": float(instrument),
+        "misfit": float(instrument and company),
+    }
+
+
+def _logit(probability: float) -> float:
+    return math.log(max(probability, 1e-4) / (1.0001 - probability))

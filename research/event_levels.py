@@ -1,0 +1,87 @@
+"""Moves of prices told without a percentage: a limit, a level that is crossed, points, basis points of a yield.
+
+Each is a possible event of the instrument its clause speaks of; how likely an expert would list it is weighed with all other evidence
+(:mod:`research.event_pairs`). Levels count for instruments that are quoted in levels, for shares only where the clause speaks of the
+price. A yield of a bond no symbol stands for gives an event without one.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from research import event_subjects
+from research.event_types import Found
+from research.moves import Span
+from research.sentences import Sentence, within
+
+__all__ = ["told"]
+
+#: trust in a move told this way
+_TRUST = 0.3
+_UP = r"升破|突破|涨破|站上|站稳|重返|重回|收复|冲破|冲上|摸到|摸高|升至|升到|涨至|涨到|攀升至|飙升至|蹿升至|拉升至|高见"
+_DOWN = r"跌破|跌穿|失守|击穿|下破|跌至|跌到|下探至?|回落至|坠至|降至|跌落|滑落至|低见|失手"
+_TOLD = re.compile(
+    rf"(?P<limit>(?P<up1>涨停)|跌停)(?!潮|家|股|制度|限制|价|幅|打开)"
+    rf"|(?:(?P<up2>{_UP})|(?P<down>{_DOWN}))(?:了|每[吨桶盎司千克]{{1,2}})?[^,。;%\d]{{0,8}}\d[\d,.]*(?:万|亿)?(?P<share>%|个百分点)?"
+    r"|(?:(?P<up3>涨|升|弹)|跌|挫|泻)(?:幅)?(?:超过?|逾|近|约|了)?\d[\d,.]*[余多]?点(?!位)"
+    r"|[较比]发行价[^,。;]{0,6}(?:(?P<up4>[涨高升])|[跌低])[^,。;]{0,6}\d[\d.]*%"
+)
+_YIELD = re.compile(
+    r"(?:收益率|孳息率?)[^。;]{0,24}?(?:(?P<up>上行|上升|升|涨|飙|攀|触及|突破|站上)|下行|下跌|跌|降|回落|俯冲)[^,。;]{0,14}\d[\d.]*(?:个基点|bps?|%)"
+)
+_PRICE = re.compile(r"股价|收[报盘于在]|报\d|盘中|盘前|盘后|开盘|封|收|该股|板")
+_UNSURE = re.compile(r"若|如果|假如|可能|或将|预计|认为|会否|能否|未能|没有|目标|有望|看[到至]")
+_SHARES = re.compile(r"股价|该股|公司股份|封|板")
+
+
+def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None) -> list[Found]:
+    """Return the moves told without a percentage, one an instrument and sentence, by place.
+
+    Parameters
+    ----------
+    plain, spans, parts
+        Text as :func:`research.cleaning.plain` gives it, the instruments named in it, its sentences.
+    topic
+        Instrument that is the subject of sentences that name none.
+    """
+    found: dict[tuple[str | None, int], Found] = {}
+    heard = [span for span in spans if span.role != "source"]
+    for pattern, of_yield in ((_TOLD, False), (_YIELD, True)):
+        for match in pattern.finditer(plain):
+            sentence = parts[max(0, bisect_right(parts, match.start(), key=lambda part: part.start) - 1)]
+            if _UNSURE.search(plain, max(sentence.start, match.start() - 16), match.end()):
+                continue
+            groups = match.groupdict()
+            if of_yield:
+                known = [s for s in within(heard, max(sentence.start, match.start() - 12), match.end()) if s.symbol.startswith("^")]
+                symbol: str | None = known[-1].symbol if known else None
+            else:
+                owner = _owner(plain, match, sentence, heard, topic)
+                if owner is None or (groups["share"] and groups["limit"] is None):
+                    continue
+                symbol = owner
+            up = any(value for name, value in groups.items() if name.startswith("up"))
+            name, prior = ("price_move.up", 0.5) if up else ("price_move.down", -0.5)
+            found.setdefault(
+                (symbol, sentence.start),
+                Found(name, symbol, _TRUST, sentence.start, sentence.end, prior, match.start(), sentence.headline),
+            )
+    return sorted(found.values(), key=lambda one: one.at)
+
+
+def _owner(plain: str, match: re.Match[str], sentence: Sentence, heard: Sequence[Span], topic: str | None) -> str | None:
+    """Return the instrument a limit or level belongs to: the nearest before it in its sentence, else what the article is about."""
+    before = within(heard, sentence.start, match.start())
+    clause = max(plain.rfind(mark, sentence.start, match.start()) for mark in ",;")
+    of_price = bool(_PRICE.search(plain, max(clause, sentence.start), min(len(plain), match.end() + 8)))
+    if before:
+        symbol = before[-1].symbol
+    elif topic and _SHARES.search(plain, sentence.start, match.end() + 1):
+        symbol = topic
+    else:
+        return None
+    if not symbol or (not event_subjects.NO_COMPANY.match(symbol) and match["limit"] is None and not of_price):
+        return None
+    return symbol
