@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 from research import event_subjects
@@ -73,17 +74,21 @@ def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], s
     read = _of_texts(scores, {pair.group for pair in pairs})
     highest = max((mention["relevance"] for mention in mentions.values()), default=0.0)
     headless = not any(mention["in_headline"] for mention in mentions.values())
-    moves = [tie for pair in pairs for tie in pair.ties if tie.move is not None]
+    standings = _standings([tie for pair in pairs for tie in pair.ties if tie.move is not None])
+    of_group: dict[str, list[float]] = {}
+    of_symbol: dict[str | None, list[tuple[float, str]]] = {}
+    for pair, own in zip(pairs, told, strict=True):
+        of_group.setdefault(pair.group, []).append(own)
+        of_symbol.setdefault(pair.symbol, []).append((own, pair.group))
     rows = []
     for pair, own, context in zip(pairs, told, beside, strict=True):
-        rivals = [other for rival, other in zip(pairs, told, strict=True) if rival.group == pair.group and rival is not pair]
-        doings = [other for rival, other in zip(pairs, told, strict=True) if rival.symbol == pair.symbol and rival.group != pair.group]
+        rivals = of_group[pair.group]
         row = {
             "chosen": own,
             "ruled": float((pair.group, pair.symbol) in ruled),
-            "behind": max(0.0, max(rivals, default=0.0) - own),
-            "rivals": math.log1p(sum(other > _RIVAL for other in rivals)),
-            "elsewhere": max(doings, default=0.0),
+            "behind": max(rivals) - own,
+            "rivals": math.log1p(sum(other > _RIVAL for other in rivals) - (own > _RIVAL)),
+            "elsewhere": max((other for other, group in of_symbol[pair.symbol] if group != pair.group), default=0.0),
             "pairs": math.log1p(len(pairs)) / 3,
         }
         row |= (
@@ -93,7 +98,7 @@ def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], s
             | _of_subject(pair, mentions.get(pair.symbol or ""), highest, headless=headless)
         )
         if pair.group == "price_move":
-            row |= _of_moves(pair.ties, moves, len(scores))
+            row |= _of_moves(pair.ties, standings, len(scores))
         family, keys = _FAMILY.get(pair.group, ("", ()))
         rows.append(row | {f"{family}:{key}": row[key] for key in keys if row.get(key)})
     return rows
@@ -153,8 +158,31 @@ def _foremost(ties: Sequence[Tie]) -> Tie:
     return max(ties, key=lambda tie: (tie.chosen + tie.strength + tie.gram + top.get(tie.place, 0.0), -tie.found.at))
 
 
-def _of_moves(ties: Sequence[Tie], moves: Sequence[Tie], sentences: int) -> dict[str, float]:
-    """Return how a move of prices stands among the ``moves`` of an article of so many sentences.
+@dataclass(frozen=True, slots=True)
+class _Standings:
+    """The moves of an article: place of each by size and by telling, instruments that moved; by sentence how many, and the first's."""
+
+    sizes: Mapping[float, int]
+    order: Mapping[int, int]
+    symbols: int
+    told: Mapping[int, tuple[int, str | None]]
+
+
+def _standings(moves: Sequence[Tie]) -> _Standings:
+    sizes = sorted({-round(tie.move.size, 6) for tie in moves if tie.move is not None})
+    order = sorted({tie.found.at for tie in moves})
+    told: dict[int, tuple[int, str | None]] = {}
+    for tie in sorted(moves, key=lambda tie: tie.found.at):
+        times, first = told.get(tie.part, (0, tie.found.symbol))
+        told[tie.part] = (times + 1, first)
+    return _Standings(
+        {size: place for place, size in enumerate(sizes, 1)}, {at: place for place, at in enumerate(order, 1)},
+        len({tie.found.symbol for tie in moves}), told,
+    )  # fmt: skip
+
+
+def _of_moves(ties: Sequence[Tie], standings: _Standings, sentences: int) -> dict[str, float]:
+    """Return how a move of prices stands among the moves of an article of so many sentences.
 
     Its size in units and rank by size, its place in the order of telling, the number of instruments that moved, the fewest moves told in
     one sentence with it, whether one of its sentences begins with it, holds a record, which sessions it speaks of.
@@ -163,17 +191,15 @@ def _of_moves(ties: Sequence[Tie], moves: Sequence[Tie], sentences: int) -> dict
     own, stated = [tie for tie in ties if tie.move is not None], [tie.move for tie in ties if tie.move is not None]
     if not own:
         return row
-    sizes = sorted({-round(tie.move.size, 6) for tie in moves if tie.move is not None})
-    order = sorted({tie.found.at for tie in moves})
-    told = {part: [tie for tie in moves if tie.part == part] for part in {tie.part for tie in own}}
+    told = [standings.told[part] for part in {tie.part for tie in own}]
     bases = {basis if (basis := move.basis or "none") in _DAILY else "long" for move in stated}
     row |= {
         "move:size": min(max(move.size for move in stated), 6.0) / 3,
-        "move:rank": 1.0 / (1 + min(sizes.index(-round(move.size, 6)) for move in stated)),
-        "move:order": 1.0 / (1 + min(order.index(tie.found.at) for tie in own)),
-        "move:many": math.log1p(len({tie.found.symbol for tie in moves})),
-        "move:list": math.log1p(min(len(beside) for beside in told.values())),
-        "move:first": float(any(min(beside, key=lambda tie: tie.found.at).found.symbol == own[0].found.symbol for beside in told.values())),
+        "move:rank": 1.0 / min(standings.sizes[-round(move.size, 6)] for move in stated),
+        "move:order": 1.0 / min(standings.order[tie.found.at] for tie in own),
+        "move:many": math.log1p(standings.symbols),
+        "move:list": math.log1p(min(times for times, _ in told)),
+        "move:first": float(any(first == own[0].found.symbol for _, first in told)),
         "move:record": float(any(move.record for move in stated)),
     }
     return row | {f"move:{basis}": 1.0 for basis in bases if basis != "long"} | {"move:long": float(bases == {"long"})}

@@ -22,15 +22,18 @@ __all__ = ["told"]
 _TRUST = 0.3
 _UP = r"升破|突破|涨破|站上|站稳|重返|重回|收复|冲破|冲上|摸到|摸高|升至|升到|涨至|涨到|攀升至|飙升至|蹿升至|拉升至|高见"
 _DOWN = r"跌破|跌穿|失守|击穿|下破|跌至|跌到|下探至?|回落至|坠至|降至|跌落|滑落至|低见|失手"
-_TOLD = re.compile(
-    rf"(?P<limit>(?P<up1>涨停)|跌停)(?!潮|家|股|制度|限制|价|幅|打开)"
-    rf"|(?:(?P<up2>{_UP})|(?P<down>{_DOWN}))(?:了|每[吨桶盎司千克]{{1,2}})?[^,。;%\d]{{0,8}}\d[\d,.]*(?:万|亿)?(?P<share>%|个百分点)?"
-    r"|(?:(?P<up3>涨|升|弹)|跌|挫|泻)(?:幅)?(?:超过?|逾|近|约|了)?\d[\d,.]*[余多]?点(?!位)"
-    r"|[较比]发行价[^,。;]{0,6}(?:(?P<up4>[涨高升])|[跌低])[^,。;]{0,6}\d[\d.]*%"
+#: patterns begin with plain words, not with groups: the engine can skip what begins with none of them
+_LIMIT = re.compile(r"[涨跌]停(?!潮|家|股|制度|限制|价|幅|打开)")
+_TOLD = (
+    _LIMIT,
+    re.compile(rf"(?:{_UP}|{_DOWN})(?:了|每[吨桶盎司千克]{{1,2}})?[^,。;%\d]{{0,8}}\d[\d,.]*(?:万|亿)?(?P<share>%|个百分点)?"),
+    re.compile(r"[涨升弹跌挫泻](?:幅)?(?:超过?|逾|近|约|了)?\d[\d,.]*[余多]?点(?!位)"),
+    re.compile(r"[较比]发行价[^,。;]{0,6}(?P<way>[涨高升跌低])[^,。;]{0,6}\d[\d.]*%"),
 )
 _YIELD = re.compile(
-    r"(?:收益率|孳息率?)[^。;]{0,24}?(?:(?P<up>上行|上升|升|涨|飙|攀|触及|突破|站上)|下行|下跌|跌|降|回落|俯冲)[^,。;]{0,14}\d[\d.]*(?:个基点|bps?|%)"
+    r"(?:收益率|孳息率?)[^。;]{0,24}?(?P<way>上行|上升|升|涨|飙|攀|触及|突破|站上|下行|下跌|跌|降|回落|俯冲)[^,。;]{0,14}\d[\d.]*(?:个基点|bps?|%)"
 )
+_RISES = re.compile(rf"涨停|{_UP}|[涨升弹高飙攀]|上行|上升|触及|突破|站上")
 _PRICE = re.compile(r"股价|收[报盘于在]|报\d|盘中|盘前|盘后|开盘|封|收|该股|板")
 _UNSURE = re.compile(r"若|如果|假如|可能|或将|预计|认为|会否|能否|未能|没有|目标|有望|看[到至]")
 _SHARES = re.compile(r"股价|该股|公司股份|封|板")
@@ -48,26 +51,25 @@ def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: st
     """
     found: dict[tuple[str | None, int], Found] = {}
     heard = [span for span in spans if span.role != "source"]
-    for pattern, of_yield in ((_TOLD, False), (_YIELD, True)):
-        for match in pattern.finditer(plain):
-            sentence = parts[max(0, bisect_right(parts, match.start(), key=lambda part: part.start) - 1)]
-            if _UNSURE.search(plain, max(sentence.start, match.start() - 16), match.end()):
+    matches = sorted((match for pattern in _TOLD for match in pattern.finditer(plain)), key=lambda match: match.start())
+    for match in (*matches, *_YIELD.finditer(plain)):
+        sentence = parts[max(0, bisect_right(parts, match.start(), key=lambda part: part.start) - 1)]
+        if _UNSURE.search(plain, max(sentence.start, match.start() - 16), match.end()):
+            continue
+        said = match.groupdict()
+        if match.re is _YIELD:
+            known = [s for s in within(heard, max(sentence.start, match.start() - 12), match.end()) if s.symbol.startswith("^")]
+            symbol: str | None = known[-1].symbol if known else None
+        else:
+            symbol = _owner(plain, match, sentence, heard, topic)
+            if symbol is None or said.get("share"):
                 continue
-            groups = match.groupdict()
-            if of_yield:
-                known = [s for s in within(heard, max(sentence.start, match.start() - 12), match.end()) if s.symbol.startswith("^")]
-                symbol: str | None = known[-1].symbol if known else None
-            else:
-                owner = _owner(plain, match, sentence, heard, topic)
-                if owner is None or (groups["share"] and groups["limit"] is None):
-                    continue
-                symbol = owner
-            up = any(value for name, value in groups.items() if name.startswith("up"))
-            name, prior = ("price_move.up", 0.5) if up else ("price_move.down", -0.5)
-            found.setdefault(
-                (symbol, sentence.start),
-                Found(name, symbol, _TRUST, sentence.start, sentence.end, prior, match.start(), sentence.headline),
-            )
+        up = _RISES.match(said.get("way") or match.group())
+        name, prior = ("price_move.up", 0.5) if up else ("price_move.down", -0.5)
+        found.setdefault(
+            (symbol, sentence.start),
+            Found(name, symbol, _TRUST, sentence.start, sentence.end, prior, match.start(), sentence.headline),
+        )
     return sorted(found.values(), key=lambda one: one.at)
 
 
@@ -82,6 +84,6 @@ def _owner(plain: str, match: re.Match[str], sentence: Sentence, heard: Sequence
         symbol = topic
     else:
         return None
-    if not symbol or (not event_subjects.NO_COMPANY.match(symbol) and match["limit"] is None and not of_price):
+    if not symbol or (not event_subjects.NO_COMPANY.match(symbol) and match.re is not _LIMIT and not of_price):
         return None
     return symbol

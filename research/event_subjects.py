@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -21,7 +22,7 @@ from research.moves import Span
 from research.names import quoters
 from research.sentences import Sentence
 
-__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "heard", "options", "subject", "topic_of"]
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "options", "subject", "topic_of"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -51,6 +52,8 @@ _PRONOUN = re.compile(
 )
 #: opens a clause about the company named last
 _ITS = re.compile(r"(?:而|但|同时|此外|不过|并且|且)?(?:其(?![中他余实次])|该(?:公司|行|股|集团|企业|机构|平台|车企|药企|银行|基金))")
+#: right behind a company's name these make it a subsidiary's; insurers and banks answer for theirs
+_ARM = re.compile(r"(?:财险|信托|租赁|金租|理财|期货|基金(?!经理)|资管|创投|物业|保理|小贷|消费金融|消金)")
 #: an exchange in the place where shares are listed is no actor: 向港交所递交, 登陆纳斯达克
 _VENUES = frozenset({"0388.HK", "NDAQ", "ICE", "CME", "^IXIC", "LSEG.L", "8697.T"})
 _LISTS = re.compile(r"^[^,。;]{0,6}(?:上市|递|挂牌|主板|IPO|聆讯|招股|披露|信息|公告|提交|交易)|^$")
@@ -94,6 +97,15 @@ _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|�
 def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
     """Return the spans that may be subjects: without quoted ones and without instruments that only judge here (X认为, analysts at X)."""
     return [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+
+
+def arms(plain: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans; a name that begins a subsidiary's (比亚迪财险, 美的物业) is an actor without a symbol.
+
+    >>> [span.symbol for span in arms("比亚迪财险盈利,比亚迪涨", [Span("A", "比亚迪", 0, 3), Span("A", "比亚迪", 8, 11)])]
+    ['', 'A']
+    """
+    return [replace(span, symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
 
 
 def _venue(plain: str, span: Span) -> bool:

@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -94,15 +95,17 @@ def ties(
         said_of = _with_read(said_of, scores, parts, spans)
     if not said_of:
         return []
-    english = language == "en"
+    english, line = language == "en", plain.find("\n")
     subjects = event_subjects.heard(plain, spans, topic)
     if not english:
-        unlisted = event_subjects.actors(plain, spans)
-        headed = any(span.start < parts[0].end for span in subjects)
-        if not headed and (topic is None or any(span.role == "company" and span.start < parts[0].end for span in unlisted)):
+        subjects = event_subjects.arms(plain, subjects)
+        unlisted = [*event_subjects.actors(plain, spans), *(span for span in subjects if not span.symbol)]
+        subjects = [span for span in subjects if span.symbol]
+        headed = any(span.start < line for span in subjects)
+        if not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted)):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
-    likeness, lead, line = likenesses(scores), lead_end(parts), plain.find("\n")
+    likeness, lead = likenesses(scores), lead_end(parts)
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
@@ -148,8 +151,13 @@ def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float
     """Return what tells how much a sentence reads like a group, and one over the group's place among all; without scores 0."""
     if scores is None:
         return lambda part, group: (0.0, 0.0)
-    places = 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
-    return lambda part, group: (float(scores[part, GROUPS.index(group)]), 1.0 / int(places[part, GROUPS.index(group)]))
+
+    @cache
+    def likeness(part: int, group: str) -> tuple[float, float]:
+        value = scores[part, GROUPS.index(group)]
+        return float(value), 1.0 / (1 + int((scores[part] > value).sum()))
+
+    return likeness
 
 
 def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> list[Hit]:

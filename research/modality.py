@@ -46,6 +46,8 @@ _CONDITION = re.compile(
     r"\b(?:if|could|may|might|would|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
     re.IGNORECASE,
 )
+#: what would follow from something: 如果设计有误,火箭就会爆炸
+_CONSEQUENCE = re.compile(r"(?:如果|假如|倘若|要是)[^。;]{0,60},[^,。;]{0,14}(?:就会|便会|就要|就得|就将|则会)[^,。;]{0,8}$")
 _PLAN = re.compile(
     r"拟|计划|预计|将(?![军于]|[^,。;]{0,24}(?:由|从|自|目标价|评级))|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b",
     re.IGNORECASE,
@@ -82,7 +84,7 @@ class Place:
 
 
 def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: bool) -> float:
-    """Return 0 when the text denies what stands at ``place``, else the product of what weakens it, 1 when nothing does.
+    """Return 0 when the text denies what stands at ``place`` or says what would follow from something, else what weakens it, multiplied.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: b
     if _denied(before, plain[place.start : place.end], rest, english=english, ends=place.ends) or _REFUTED.search(
         plain, sentence.start, sentence.end
     ):
+        return 0.0
+    if _CONSEQUENCE.search(plain[sentence.start : place.start]):
         return 0.0
     factor = 1.0
     if _CONDITION.search(before) or "?" in rest:

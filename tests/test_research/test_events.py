@@ -122,6 +122,12 @@ def test_troubles_as_the_chinese_press_words_them(text, kind):
     assert kind in {found for found, _ in pairs(extracted(text))}
 
 
+def test_what_a_subsidiary_does_is_not_its_parents():
+    for text in ("凌云科技财险首年盈利", "业绩反转?凌云科技财险实现首年盈利"):
+        assert [symbol for kind, symbol in pairs(extracted(text)) if kind == "earnings.growth"] == [None], text
+    assert ("earnings.growth", "609001.SS") in pairs(extracted("凌云科技实现首年盈利"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -131,6 +137,7 @@ def test_troubles_as_the_chinese_press_words_them(text, kind):
         "凌云科技举办防范非法集资宣传月活动",
         "凌云科技获邀解读内幕交易防控新规",
         "凌云科技经检测各项指标均未超标",
+        "如果电芯设计有误,凌云科技的车就会起火",
     ],
 )
 def test_troubles_that_are_none(text):
