@@ -189,15 +189,14 @@ def _hits_chinese(plain: str) -> list[Hit]:
             continue
         first, last = max(0, start - _WINDOW), end + _WINDOW
         for kind, pair in owners[index]:
-            if kind.avoid is not None and kind.avoid.search(plain, first, last):
-                continue
-            if pair is not None:
-                if _paired(plain, start, end, pair.near) and (pair.about is None or pair.about.search(plain, first, last)):
-                    found.append(Hit(kind, start, end, pair.level, loose=True))
-            elif (kind.needs is None or kind.needs.search(plain, first, last)) and (
-                kind.at is None or kind.at.search(plain[first:start] + _MARK + plain[end:last])
-            ):
-                found.append(Hit(kind, start, end, kind.level))
+            if pair is None:
+                here = (kind.needs is None or kind.needs.search(plain, first, last)) and (
+                    kind.at is None or kind.at.search(plain[first:start] + _MARK + plain[end:last])
+                )
+            else:
+                here = _paired(plain, start, end, pair.near) and (pair.about is None or pair.about.search(plain, first, last))
+            if here and not (kind.avoid is not None and kind.avoid.search(plain, first, last)):
+                found.append(Hit(kind, start, end, kind.level if pair is None else pair.level, loose=pair is not None))
     return sorted(found, key=lambda hit: (hit.loose, hit.start, -hit.level, hit.kind.name))
 
 

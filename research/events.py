@@ -43,7 +43,7 @@ __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", 
 
 ANNOTATOR = "events@7"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
-_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.28, 0.3
+_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.3
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
