@@ -65,6 +65,8 @@ SPANS: Mapping[str, Any] = {
 BEFORE_LISTING = timedelta(days=14)
 
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
+#: of these a bare name means the mainland's contract unless the text speaks of Chicago
+_GRAINS = frozenset({"ZM=F", "ZL=F", "ZC=F", "ZS=F", "ZW=F"})
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
 _AGENCY = "SPGI"
 #: "H股" alone is the listing of a share named this near before
@@ -249,7 +251,8 @@ class Linker:
             return currency, False
         onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
         if onshore and len(onshore) < len(symbols):
-            if listings.domestic(text, span.start, span.end):
+            grain = symbols - {*onshore} <= _GRAINS and not listings.chicago(text, span.start, span.end)
+            if grain or listings.domestic(text, span.start, span.end):
                 return onshore[0], False
             symbols -= {*onshore}
         official = {n.symbol for n in span.names if n.official}

@@ -15,6 +15,7 @@ __all__ = [
     "abroad",
     "bare",
     "bond",
+    "chicago",
     "currency",
     "domestic",
     "hong_kong",
@@ -51,6 +52,9 @@ _MAINLAND_FUTURES = re.compile(
 )
 _MAIN_CONTRACT = re.compile(r"(?:期货)?主力")
 _FUTURES_ABROAD = re.compile(r"外盘|纽约|COMEX|NYMEX|WTI|布伦特|布油|美油|国际|现货|伦敦|LME|ICE|美股|美元")
+_CHICAGO = re.compile(r"CBOT|芝加哥|芝商所|美豆|美麦|美玉米|USDA|美国农业部|蒲式耳|短吨|外盘")
+_CHICAGO_UNIT = re.compile(r"短吨|蒲式耳|美分")
+_DALIAN = re.compile(rf"大商所|大连|连[豆粕]|连盘|{_MAINLAND_FUTURES.pattern}")
 _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
@@ -142,6 +146,17 @@ def domestic(text: str, start: int, end: int) -> bool:
     if _MAIN_CONTRACT.match(text, end) and not _FUTURES_ABROAD.search(re.split(r"[,;。]", left)[-1]):
         return True
     return _last(_MAINLAND_FUTURES, left) > _last(_FUTURES_ABROAD, left)
+
+
+def chicago(text: str, start: int, end: int) -> bool:
+    """Return whether a grain named from ``start`` to ``end`` is Chicago's contract: the paragraph last spoke of it, or its unit follows.
+
+    >>> chicago("芝加哥豆粕涨3%", 3, 5), chicago("豆粕涨3%,报每短吨395美元", 0, 2), chicago("豆粕涨3%", 0, 2)
+    (True, True, False)
+    """
+    left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
+    told = _last(_CHICAGO, left), _last(_DALIAN, left)
+    return told[0] > told[1] or (told[0] == told[1] and bool(_CHICAGO_UNIT.search(text[end : end + 24].partition("。")[0])))
 
 
 def abroad(text: str, start: int, end: int) -> bool:
