@@ -83,6 +83,7 @@ def pairs(frame):
         ("凌云科技遭反垄断调查", "regulation_investigation.probe"),
         ("凌云科技上调分红,每10股派8元", "dividend.increase"),
         ("凌云科技宣布裁员500人", "layoffs_restructuring.layoff"),
+        ("凌云科技不得不裁员500人", "layoffs_restructuring.layoff"),
         ("凌云科技收购某公司60%股权", "mna.acquire"),
         ("凌云科技与客户达成和解", "litigation_settlement.settle"),
         ("凌云科技董事长辞任", "insider_management_change.depart"),
@@ -138,6 +139,7 @@ def test_what_a_subsidiary_does_is_not_its_parents():
         "凌云科技获邀解读内幕交易防控新规",
         "凌云科技经检测各项指标均未超标",
         "如果电芯设计有误,凌云科技的车就会起火",
+        "凌云科技努力让电池不爆炸",
     ],
 )
 def test_troubles_that_are_none(text):
