@@ -28,13 +28,14 @@ _SEPARATOR = re.compile(r"[、,和与及以暨/\s]{1,2}(?:以及)?")
 _AMOUNT = re.compile(r"[\d万亿千百几多余数]\s?$|[A-Za-z一-鿿][/兑对]$|以$|[每为]$")  # the unit of an amount, one side of a pair
 _DIGITS = re.compile(r"\d[万亿]{0,2}\s?$")
 _UNIT_RIGHT = re.compile(r"^(?:/|计价|计值|结算|每|[兑对][A-Za-z一-鿿]{2,4}(?:汇率)?[^A-Za-z一-鿿]*$)")
-_SHARE_RIGHT = re.compile(
-    r"^(?:股价|股份有限公司|(?:今日|午后|早盘|尾盘|盘中)?(?:涨停|跌停|涨超|跌超)|\d?连板"
-    r"|(?:20\d\d年|去年|今年|上半年|前三季度|[一二三四]季度|全年|则|也)*(?:净?[赚亏]|净利|营收|营业收入|归母|盈利|扭亏|业绩))"
+_SHARE_RIGHT = re.compile(r"^(?:股价|目标价|股份有限公司|(?:今日|午后|早盘|尾盘|盘中)?(?:涨停|跌停|涨超|跌超)|\d?连板)")
+#: results with a figure: 白云机场赚4.42亿元; a word for a trade has none (机器人业绩爆发)
+_RESULTS_RIGHT = re.compile(
+    r"^(?:20\d\d年|去年|今年|上半年|前三季度|[一二三四]季度|全年|则|也)*(?:净?[赚亏]|(?:归母)?净利润?|营收|营业收入|盈利)[^,。;]{0,8}\d"
 )
 #: what only a share does: a sector rises too (机器人涨超3%), but has no listing and is not sealed at the limit
 _SHARE_MOVES = re.compile(
-    r"^(?:[AHB]股|港股|(?:今日|午后|早盘|尾盘|盘中|盘[前后]|收盘|一度|也|则|均|跟|大|收|微|续|上|下|由涨停|触及)*(?:[涨跌](?:[逾近幅约]|\d|停)|涨停|跌停|封板|封死?[涨跌]停))"
+    r"^(?:[AHB]股|港股|(?:今日|午后|早盘|尾盘|盘中|盘[前后]|收盘|一度|也|则|均|跟|大|收|微|续|上|下|拉升|由涨停|触及)*(?:[涨跌](?:[逾近幅约]|\d|停)|涨停|跌停|封板|封死?[涨跌]停))"
 )
 _SECTOR_NAMES = frozenset({"机器人", "太阳能", "农产品", "电子城", "新能源", "国际医学", "生物谷", "数据港", "新产业", "珠海港", "汽车街"})
 #: Snap fell 27%: a word with a capital does that only as a share
@@ -142,8 +143,8 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
         return roles.move_cue(left, right)
     came = text[start:end]
     if what.mic in listings.MAINLAND:
-        moves = came not in _SECTOR_NAMES and _SHARE_MOVES.match(right)
-        return bool(moves or _SHARE_RIGHT.match(right)) or roles.notice(text, start, end)
+        own = came not in _SECTOR_NAMES and (_SHARE_MOVES.match(right) or _RESULTS_RIGHT.match(right))
+        return bool(own or _SHARE_RIGHT.match(right)) or roles.notice(text, start, end)
     # Latin letters amid Chinese are no ordinary word
     amid = came.isascii() and not left.endswith("(") and bool(_CHINESE.search(left[-2:] + right[:2]))
     if amid and ((ticker and len(came) > 3) or (official and len(came) > 4 and came[0].isupper() and what.mic in listings.NEW_YORK)):

@@ -42,12 +42,7 @@ _SHARES = re.compile(r"股价|该股|公司股份|封|板")
 def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None) -> list[Found]:
     """Return the moves told without a percentage, one an instrument and sentence, by place.
 
-    Parameters
-    ----------
-    plain, spans, parts
-        Text as :func:`research.cleaning.plain` gives it, the instruments named in it, its sentences.
-    topic
-        Instrument that is the subject of sentences that name none.
+    The arguments are those of :func:`research.event_ties.ties`.
     """
     found: dict[tuple[str | None, int], Found] = {}
     heard = [span for span in spans if span.role != "source"]

@@ -7,7 +7,8 @@
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
    the likely ones are kept.
 
-Confidence of an event of an article is that probability. In a short text, or an English one, it is the trust in its place
+Confidence of an event of an article is that probability; below 0.3 stands only the likeliest subject of a group that is likely for some
+subject and for none alone, right in about a quarter of cases. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
 - salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;

@@ -9,7 +9,7 @@ of characters a group on the sentences of both (:func:`grams`); (3) for each art
 not seen it (:func:`unseen`); (4) fit the logistic weights of the evidence (:func:`weights`); (5) write both. The same articles and seed
 give the same bytes.
 
-Two readers labelled most articles, the second without sight of the first (``second``). What both list is an event, what one lists is half
+Two readers labelled each article, the second without sight of the first (``second``). What both list is an event, what one lists is half
 of one: the weights are fitted on these shares, which say more than either reader alone.
 """
 
@@ -55,8 +55,6 @@ _RULED = 0.75
 _FEWEST = 4
 #: sentences from which on a gram is frequent
 _FREQUENT = 5
-
-
 #: what one reader lists: groups, and the listings of their subjects
 Reading = Sequence[tuple[str, frozenset[str | None]]]
 
