@@ -12,17 +12,20 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 from research import roles
 from research.event_types import Hit
+from research.instruments import shipped
+from research.linking import BEFORE_LISTING
 from research.moves import Span
-from research.names import quoters
+from research.names import of_row, quoters, spelling
 from research.sentences import Sentence
 
-__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "options", "subject", "topic_of"]
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "options", "subject", "topic_of", "venues"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -39,6 +42,8 @@ NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4
 _OF_SHARES = frozenset({"shareholder_reduction", "insider_management_change", "analyst_rating"})
 #: how far behind its word an event may name its subject, and how near in front of the word a subject is sure
 _REACH, _NEAR = 40, 30
+#: how far behind what is rated its rating may stand
+_BESIDE = 8
 #: how far back a pronoun reaches
 _RECENT = 100
 #: how far back a company may be what a sentence without a subject goes on about
@@ -66,6 +71,16 @@ _COMMENTS = re.compile(
     r"(?:认为|指出|点评|评论|判断|在[^,。;]{0,8}(?:点评|研报|报告|纪要)|研报|发布(?:研报|报告)|分析(?:师|称)|预计|预期)"
     r"|^(?:['’]s)? (?:(?:equity|senior|research) )*(?:analysts?|strategists?|economists?|said in a (?:research )?note)\b",
     re.IGNORECASE,
+)
+#: what is rated, before its rating or behind what is done to it: 将部分国有行的评级维持在, 下调了印尼的主权评级
+_RATED = re.compile(
+    r"(?:将|把|对|维持|给予)([^,。;:“”\"]{2,14}?)"
+    r"(?:的?(?:股票)?(?:评级|目标价|12个月|“)|由“|从“|(?:的?股票)?(?:上调|下调|调[高低升降]|降|升)[至到])"
+    r"|(?:[上下]调|调[高低升降])了?(?:对)?([^,。;:“”\"]{2,10}?)的?(?:主权|信用|长期|主体|评级|展望|目标价)"
+)
+#: words there for what the text is about anyway, and for what is rated of it
+_ITSELF = re.compile(
+    r"该|其|本|这|公司|股票|个股|股价|评级|目标|预[测期估]|盈利|收入|[均油金铜银]价|全年|下半年|上半年|年[底末初]|未来|月|季|\d|立场|观点|看法|它"
 )
 _ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
@@ -108,6 +123,12 @@ def arms(plain: str, spans: Sequence[Span]) -> list[Span]:
     return [replace(span, symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
 
 
+def venues(plain: str, spans: Sequence[Span], line: int) -> set[str]:
+    """Return the exchanges that a headline, the first ``line`` characters, names only as the place of a listing: 递表港交所."""
+    named = [span for span in spans if span.start < line]
+    return {span.symbol for span in named} - {span.symbol for span in named if not _venue(plain, span)}
+
+
 def _venue(plain: str, span: Span) -> bool:
     if span.symbol not in _VENUES:
         return False
@@ -120,16 +141,20 @@ def _comments(plain: str, span: Span, topic: str | None) -> bool:
     return bool(_COMMENTS.match(plain[span.end : span.end + 40]) or _ANALYSTS_AT.search(plain[max(0, span.start - 24) : span.start]))
 
 
-def actors(plain: str, spans: Sequence[Span]) -> list[Span]:
+def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     """Return where a Chinese text names actors that are no instruments, in the place of a subject: at the beginning of a clause.
 
-    Well-known companies without a listing count always, other Latin names when they act in the headline or at least twice, other
-    Chinese ones when the headline has them and clauses begin with them at least twice. A name that stands mostly right behind an
-    instrument's is its product (英伟达Blackwell) and does not count. The role ``company`` marks those whose name shows that they are one.
+    Well-known companies without a listing count always, also those whose share is not yet or no longer listed on ``day``; other Latin
+    names when they act in the headline or at least twice, other Chinese ones when the headline has them and clauses begin with them at
+    least twice. A name that stands mostly right behind an instrument's is its product (英伟达Blackwell) and does not count. The role
+    ``company`` marks those whose name shows that they are one.
     """
     line = max(0, plain.find("\n"))
     names = _latin(plain, line, spans)
-    names |= {plain[start:end] for _, start, end in _unlisted().find_matches_as_indexes(plain, overlapping=True)}
+    automaton, listings = _unlisted()
+    for index, start, end in automaton.find_matches_as_indexes(plain, overlapping=True):
+        if not any(first <= day <= last for first, last in listings[index]):
+            names.add(plain[start:end])
     names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
     others = _repeated(plain, line) - names
     if not names and not others:
@@ -145,12 +170,25 @@ def actors(plain: str, spans: Sequence[Span]) -> list[Span]:
 
 
 @lru_cache(maxsize=1)
-def _unlisted() -> Any:
-    """Return an automaton of well-known companies without a listing."""
+def _unlisted() -> tuple[Any, tuple[tuple[tuple[date, date], ...], ...]]:
+    """Return an automaton of companies by name and, for each name, the days on which a share bears it: none, or the life of a listing."""
     from ahocorasick_rs import AhoCorasick
 
     lines = resources.files("research.data").joinpath("names_unlisted.csv").read_text(encoding="utf-8").split("\n")
-    return AhoCorasick([line for line in lines[1:] if line])
+    lives: dict[str, list[tuple[date, date]]] = {line: [] for line in lines[1:] if line}
+    rows = shipped().filter(asset_class="equity").to_dicts()
+    spelled = spelling(rows)
+    first: dict[str, date] = {}
+    last: dict[str, date] = {}
+    for row in rows:
+        first.setdefault(row["symbol"], row["valid_from"])
+        last[row["symbol"]] = row["valid_to"] or date.max
+    for row in rows:
+        life = (first[row["symbol"]] - min(BEFORE_LISTING, first[row["symbol"]] - date.min), last[row["symbol"]])
+        for name in of_row(row, *life, spelled):
+            if not name.needs_context and len(name.text) >= (5 if name.text.isascii() else 3):
+                lives.setdefault(name.text, []).append(life)
+    return AhoCorasick(list(lives)), tuple(tuple(life) for life in lives.values())
 
 
 def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
@@ -240,6 +278,10 @@ def subject(
         return None, 1.0
     if group == "analyst_rating":  # houses rate others
         own = [s for s in own if s.symbol not in quoters()] or ([] if topic else own)
+    if (group == "analyst_rating" or hit.kind.name == "default_credit.rating_cut") and _other_rated(plain, hit, sentence, own):
+        return None, 0.9
+    if plain.startswith("认购", hit.start):  # who subscribes stands before it, who issues behind
+        own = [s for s in own if hit.end <= s.start <= hit.end + _REACH] or own
     if group in _OF_SHARES and any(s.symbol for s in own):
         own = [s for s in own if s.symbol]
     if group == "commodity_supply_demand":  # of a commodity, never of who trades in it
@@ -316,6 +358,18 @@ def options(
     ties.setdefault(None, "nobody")
     first = ties.get(chosen, "topic")
     return {chosen: first} | {symbol: relation for symbol, relation in ties.items() if symbol != chosen}
+
+
+def _other_rated(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span]) -> bool:
+    """Return whether the words rate a sector, a state or somebody the master does not know: 将部分国有行的评级维持在, 下调印尼主权评级."""
+    found = [
+        match
+        for match in _RATED.finditer(plain, sentence.start, sentence.end)
+        if match.start() <= hit.end and hit.start <= match.end() + _BESIDE
+    ]
+    if not found or _ITSELF.match(found[-1].group(1) or found[-1].group(2)):
+        return False
+    return not any(found[-1].start() <= span.start < found[-1].end() for span in own)
 
 
 def _flow(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span], topic: str | None, *, basket: bool) -> tuple[str | None, float]:

@@ -99,9 +99,10 @@ def ties(
     subjects = event_subjects.heard(plain, spans, topic)
     if not english:
         subjects = event_subjects.arms(plain, subjects)
-        unlisted = [*event_subjects.actors(plain, spans), *(span for span in subjects if not span.symbol)]
+        unlisted = [*event_subjects.actors(plain, spans, published_at.date()), *(span for span in subjects if not span.symbol)]
         subjects = [span for span in subjects if span.symbol]
-        headed = any(span.start < line for span in subjects)
+        first = min((span.start for span in subjects), default=line)
+        headed = first < line and not any(span.role == "company" and span.start < min(2, first) for span in unlisted)
         if not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted)):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)

@@ -100,10 +100,15 @@ class Found:
         return self.weighed(1 + 0.05 * min(3, times - 1))
 
 
+def _source() -> dict[str, Any]:
+    return tomllib.loads(resources.files("research.data").joinpath("events.toml").read_text(encoding="utf-8"))
+
+
 @lru_cache(maxsize=1)
 def taxonomy() -> tuple[EventType, ...]:
     """Return every event type, ordered by name; the file is checked against ``EVENT_GROUPS``."""
-    source = tomllib.loads(resources.files("research.data").joinpath("events.toml").read_text(encoding="utf-8"))
+    source = _source()
+    source.pop("compounds")
     found = [_type(f"{group}.{name}", entry) for group, types in source.items() for name, entry in types.items()]
     found += [_unspecified(group) for group in sorted(source)]
     unknown = sorted({kind.name.split(".")[0] for kind in found} - set(EVENT_GROUPS))
@@ -171,6 +176,8 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
         for pair in kind.pairs:
             for word in pair.words:
                 owners.setdefault(word.lower(), []).append((kind, pair))
+    for word in _source()["compounds"]:
+        owners.setdefault(word.lower(), [])
     words = sorted(owners)
     return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
 
@@ -184,8 +191,10 @@ def _hits_chinese(plain: str) -> list[Hit]:
     automaton, owners = _matcher()
     lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
     found: list[Hit] = []
-    for index, start, end in automaton.find_matches_as_indexes(lowered, overlapping=True):
-        if _inside_word(lowered, start, end):
+    matches = automaton.find_matches_as_indexes(lowered, overlapping=True)
+    compounds = [(start, end) for index, start, end in matches if not owners[index]]
+    for index, start, end in matches:
+        if _inside_word(lowered, start, end) or any(begin <= start and end <= stop for begin, stop in compounds):
             continue
         first, last = max(0, start - _WINDOW), end + _WINDOW
         for kind, pair in owners[index]:
@@ -201,8 +210,10 @@ def _hits_chinese(plain: str) -> list[Hit]:
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
-    """Return whether what begins or ends with a Latin letter is part of a longer word: IPO in Galipolo."""
+    """Return whether what begins or ends with a Latin letter or a digit is part of a longer word: IPO in Galipolo, M2 in M23."""
     before, after = text[start - 1 : start], text[end : end + 1]
+    if text[end - 1].isdigit() and after.isdigit():
+        return True
     return (before.isascii() and before.isalpha() and text[start].isascii() and text[start].isalpha()) or (
         after.isascii() and after.isalpha() and text[end - 1].isascii() and text[end - 1].isalpha()
     )

@@ -7,7 +7,7 @@
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
    the likely ones are kept.
 
-Confidence of an event of an article is that probability; below 0.3 stands only the likeliest subject of a group that is likely for some
+Confidence of an event of an article is that probability; below 0.32 stands only the likeliest subject of a group that is likely for some
 subject and for none alone, right in about a quarter of cases. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
@@ -42,9 +42,9 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@7"
+ANNOTATOR = "events@8"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
-_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.3
+_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.32, 0.3
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
@@ -142,8 +142,9 @@ def _pairs(
         if span.symbol not in quoted
     ]
     company = _about_company(mentions)
-    venues = {span.symbol for span in heard} - {span.symbol for span in event_subjects.heard(plain, heard, None)}
-    topic = event_subjects.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in venues})
+    judges = {span.symbol for span in heard} - {span.symbol for span in event_subjects.heard(plain, heard, None)}
+    aside = judges | event_subjects.venues(plain, heard, len(document["headline"]))
+    topic = event_subjects.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in aside})
     typed = [
         tie if (found := tie.found.weighed(_salience(tie.found, mentions, company=company))) is tie.found else replace(tie, found=found)
         for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)

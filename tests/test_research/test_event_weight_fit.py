@@ -39,7 +39,16 @@ def test_shares_are_that_much_of_both_classes():
     assert found["one"] == pytest.approx(model.coef_[0][0] / values[:, 0].std(), abs=2e-3)
     assert found["two"] == pytest.approx(model.coef_[0][1] / values[:, 1].std(), abs=2e-3)
     assert found["bias"] == pytest.approx(model.intercept_[0], abs=2e-3)
-    assert found["ruled"] == build._RULED
+    assert "ruled" not in found  # its step is fixed, not fitted
+
+
+def test_what_no_wording_says_and_no_rule_selects_is_worth_less():
+    stepped = build._stepped({"bias": 0.25, "worded": 0.125, "gram": 1.0, "none": 0.000001})
+    plain, worded = stepped["bias"], stepped["bias"] + stepped["worded"]
+    assert plain == pytest.approx(0.25 - build._WORDED)
+    assert worded == pytest.approx(0.25 + 0.125)  # a wording stands where the fit put it
+    assert worded + stepped["ruled"] == pytest.approx(0.375 + build._RULED)
+    assert stepped["gram"] == 1.0 and "none" not in stepped
 
 
 def test_rare_grams_weigh_more():

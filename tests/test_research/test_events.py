@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from research import events
+from research.event_subjects import actors, subject
+from research.event_types import hits
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENT_GROUPS, EVENTS, MENTIONS, content_id
 from research.sentences import sentences
@@ -410,3 +412,74 @@ def test_confidence_grows_with_place_and_repetition():
 def test_large_moves_are_events_and_small_ones_are_not():
     assert ("price_move.down", "609001.SS") in pairs(extracted("凌云科技跌8%"))
     assert not [k for k in extracted("凌云科技公告", "凌云科技股价上涨0.3%。")["event_type"] if k.startswith("price_move")]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "group"),
+    [
+        ("凌云科技总裁与员工座谈", "总裁", "layoffs_restructuring"),
+        ("凌云科技上半年合同销售金额约81亿元", "合同", "contract_partnership"),
+        ("凌云科技引入的投资集团净资产120亿元", "投资", "capex_investment"),
+        ("凌云科技称原奶收购价每公斤涨了两角,股份公司不受影响", "收购价", "mna"),
+        ("凌云科技创始人须支付股份回购款及利息9140万元", "回购款", "buyback"),
+        ("凌云科技受到反补贴措施影响,政策仍在讨论", "补贴", "fiscal_trade_policy"),
+        ("日本陷入通货紧缩,凌云科技在当地的销量也受影响", "紧缩", "central_bank"),
+        ("M23武装推进,凌云科技矿区总额12亿元的项目停工", "M2", "macro_data"),
+        ("凌云科技员工的外派补贴每天90欧元,政策不变", "补贴", "fiscal_trade_policy"),
+    ],
+)
+def test_a_word_inside_a_longer_one_is_another_word(text, word, group):
+    """The words of the group stand in the text, inside longer words that mean something else."""
+    at = text.index(word)
+    found = [hit for hit in hits(text, "zh") if hit.kind.name.startswith(group + ".")]
+    assert not [hit for hit in found if at <= hit.start < at + len(word)]
+
+
+def test_a_word_beside_a_longer_one_still_counts():
+    assert "layoffs_restructuring.layoff" in {hit.kind.name for hit in hits("凌云科技总裁宣布裁员3000人", "zh")}
+    assert "macro_data.release" in {hit.kind.name for hit in hits("3月M2总额同比增长8.3%", "zh")}
+
+
+@pytest.mark.parametrize("text", ["凌云科技不必剥离浏览器业务", "证监会对凌云科技不予立案", "凌云科技无须再收购某公司60%的股权"])
+def test_what_need_not_be_done_is_no_event(text):
+    assert not [kind for kind, _ in pairs(extracted(text)) if kind.startswith(("mna", "regulation_investigation.probe"))]
+
+
+def test_a_company_before_its_listing_is_an_actor_and_afterwards_a_share():
+    text = "霸王茶姬冲刺纳斯达克\n公司递交了招股书。"
+    early, late = (actors(text, [], day) for day in (date(2025, 3, 26), date(2025, 6, 2)))
+    assert [(span.symbol, span.surface, span.role) for span in early] == [("", "霸王茶姬", "company")]
+    assert not late  # the linker names it then
+
+
+def test_who_is_not_listed_yet_is_what_the_article_is_about_where_its_headline_begins_with_it():
+    body = "公司2024年净利润同比增长213%。"
+    of = {"霸王茶姬冲刺上市,远山电子是它的股东": None, "远山电子看好霸王茶姬": "609002.SS"}
+    for headline, topic in of.items():
+        found = tied(headline, body, "远山电子")
+        assert found["earnings", topic] & ({"actor"} if topic is None else {"topic"})
+        assert (topic is None) == (("earnings", "609002.SS") not in found or "topic" not in found["earnings", "609002.SS"])
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("该行将凌云科技的评级下调至中性", "609001.SS"),
+        ("该行将部分城商行的评级下调至中性", None),
+        ("该行维持板块“增持”评级,上调设备行业的评级", None),
+        ("该行将目标价由40元下调至32元", "609001.SS"),
+        ("该行将年底目标价由40元下调至32元", "609001.SS"),
+        ("穆迪下调了印尼的信用评级展望", None),
+        ("穆迪下调了凌云科技的信用评级展望", "609001.SS"),
+    ],
+)
+def test_what_a_house_rates_is_named_beside_the_rating(text, symbol):
+    found = extracted("凌云科技公告", text + "。").filter(pl.col("event_type").str.contains("rating"))
+    assert found["symbol"].to_list() == [symbol]
+
+
+def test_who_subscribes_does_not_offer_the_shares():
+    text = "两家公司签约\n远山电子将以每股23元认购凌云科技价值50亿元的股份。"
+    spans = [Span(NAMES[name], name, text.index(name), text.index(name) + 4, "subject") for name in ("远山电子", "凌云科技")]
+    hit = next(hit for hit in hits(text, "zh") if hit.kind.name == "share_offering_ipo.plan")
+    assert subject(text, hit, sentences(text, 7)[1], spans, None) == ("609001.SS", 0.9)
