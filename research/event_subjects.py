@@ -25,7 +25,7 @@ from research.moves import Span
 from research.names import of_row, quoters, spelling
 from research.sentences import Sentence
 
-__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "options", "subject", "topic_of", "venues"]
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "known", "options", "subject", "topic_of", "venues"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -40,6 +40,8 @@ COMPANY = frozenset(
 NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
 #: what is done to shares happens to who issued them, not to who holds or rates them
 _OF_SHARES = frozenset({"shareholder_reduction", "insider_management_change", "analyst_rating"})
+#: what houses and their clients say and do about others
+_JUDGED = frozenset({"analyst_rating", "fund_flow_positioning"})
 #: how far behind its word an event may name its subject, and how near in front of the word a subject is sure
 _REACH, _NEAR = 40, 30
 #: how far behind what is rated its rating may stand
@@ -74,13 +76,14 @@ _COMMENTS = re.compile(
 )
 #: what is rated, before its rating or behind what is done to it: 将部分国有行的评级维持在, 下调了印尼的主权评级
 _RATED = re.compile(
-    r"(?:将|把|对|维持|给予)([^,。;:“”\"]{2,14}?)"
+    r"(?:将|把(?!握)|对(?!手)|维持|给予)(?![至为到])([^,。;:“”\" ]{2,14}?)"
     r"(?:的?(?:股票)?(?:评级|目标价|12个月|“)|由“|从“|(?:的?股票)?(?:上调|下调|调[高低升降]|降|升)[至到])"
-    r"|(?:[上下]调|调[高低升降])了?(?:对)?([^,。;:“”\"]{2,10}?)的?(?:主权|信用|长期|主体|评级|展望|目标价)"
+    r"|(?:[上下]调|调[高低升降])了?(?:对)?(?![至为到从由])([^,。;:“”\" ]{2,10}?)的?(?:主权|信用|长期|主体|评级|展望|目标价)"
 )
 #: words there for what the text is about anyway, and for what is rated of it
 _ITSELF = re.compile(
-    r"该|其|本|这|公司|股票|个股|股价|评级|目标|预[测期估]|盈利|收入|[均油金铜银]价|全年|下半年|上半年|年[底末初]|未来|月|季|\d|立场|观点|看法|它"
+    r"[AH]{1,2}股|该|其|本|这|公司|股票|个股|股价|评级|目标|预[测期估]|盈利|收入|[均油金铜银]价|全年|下半年|上半年|年[底末初]|未来|月|季|\d|立场|观点|看法|它|"
+    r"买入|增持|减持|卖出|持有|中性|跑赢|跑输|优于|强于|与大|推荐|强烈|初始|首次"
 )
 _ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
@@ -94,7 +97,7 @@ _ACTS = re.compile(
     r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东|冲刺|递交|提交|成立|实现|拥有|获得|出售|停止|关闭|官宣|的(?:净?利润|收入|营收|业绩|毛利|估值|产品|股东|创始人|用户))"
 )
 _CHINESE_ACTOR = re.compile(
-    r"(?:^|[,:!?\s“])([一-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
+    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
 )
 _CHINESE = re.compile(r"[一-鿿]")
 _CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
@@ -105,6 +108,11 @@ _ORDINARY = re.compile(
     r"这[一个些是家]|那么|一个|一家|两家|多家|我们|他们|自己|如何|为何|什么|怎么|不是|没有|可能|未来|当前|近期|最新|最近|年内|业绩|净利|营收|收入|利润|财报|"
     r"需求|供应|库存|产量|产品|技术|企业|集团|银行|基金|股东|高管|员工|用户|消费|价值|风险|预期|增长|利率|通胀|降息|关税|大模|模型|人工|智能|还有|就是|只是|也是|而是|可以|已经|正在|一方|从而|以及|或者|因为|所以|包括|成为|开始|继续|表示|认为|宣布|发布|推出"
 )
+#: what an exchange asks of those who trade a contract is asked of no company
+_MARGIN = re.compile(r"(?:交易)?保证金(?:比例|标准|水平)?|涨跌停板|交易限额|开仓")
+#: what flows into or out of a fund by the name that stands before it, where who buys or sells would be named
+_FLOWS = re.compile(r"净?(?:流入|流出|申购|赎回)|失血|吸金")
+_FUND = re.compile(r"(?:ETF|(?<![本该])基金(?!公司|经理))[^,。;]{0,14}$")
 _WIDE = re.compile(r"全球|行业|全国|国内|全行业|市场(?!份额)|中国[^,。;]{0,6}市场|整体|worldwide|global|industry", re.IGNORECASE)
 _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|概念|基金|债|市场|sector|stocks|equities", re.IGNORECASE)
 
@@ -151,10 +159,7 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     """
     line = max(0, plain.find("\n"))
     names = _latin(plain, line, spans)
-    automaton, listings = _unlisted()
-    for index, start, end in automaton.find_matches_as_indexes(plain, overlapping=True):
-        if not any(first <= day <= last for first, last in listings[index]):
-            names.add(plain[start:end])
+    names |= known(plain, day)
     names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
     others = _repeated(plain, line) - names
     if not names and not others:
@@ -163,10 +168,20 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     found = []
     for match in re.finditer("|".join(re.escape(name) for name in sorted(names | others, key=lambda name: (-len(name), name))), plain):
         before = plain[match.start() - 1] if match.start() else "\n"
-        if (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
+        if before != "(" and (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
             role = "company" if match.group() in names else "subject"
             found.append(Span(UNLISTED, match.group(), match.start(), match.end(), role))
     return found
+
+
+def known(plain: str, day: date) -> set[str]:
+    """Return the companies a text names of which the package knows that no share bears their name on ``day``."""
+    automaton, listings = _unlisted()
+    return {
+        plain[start:end]
+        for index, start, end in automaton.find_matches_as_indexes(plain, overlapping=True)
+        if not any(first <= day <= last for first, last in listings[index])
+    }
 
 
 @lru_cache(maxsize=1)
@@ -266,6 +281,11 @@ def subject(
     """
     group = hit.kind.name.split(".")[0]
     company = group in COMPANY
+    around = max(sentence.start, hit.start - 2), min(sentence.end, hit.end + _NEAR)
+    if group == "regulation_investigation" and _MARGIN.search(plain, *around):
+        return None, 1.0
+    if group in _JUDGED and topic in quoters():
+        topic = None  # an article on what a house says of others
     own = [s for s in inside if not (company and NO_COMPANY.match(s.symbol)) or _CONSTITUENTS.match(plain, s.end)]
     own, named = [s for s in own if not _PRODUCT.match(plain, s.end)], own
     if hit.kind.name == "fund_flow_positioning.leverage":
@@ -383,6 +403,8 @@ def _flow(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span], topic: 
     within = [s for s in own if clause < s.start and s.end <= hit.end and s.symbol]
     if within:
         return within[-1].symbol, 1.0
+    if _FLOWS.match(plain, hit.start) and _FUND.search(plain[max(sentence.start, clause + 1) : hit.start]):
+        return None, 1.0
     if basket or _BASKET.search(plain, hit.end, min(clause_end, hit.end + 24)):
         return None, 1.0
     if own and own[0].symbol:

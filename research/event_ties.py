@@ -38,6 +38,8 @@ _OF_ANYBODY = frozenset({"regulation_investigation", "litigation_settlement", "a
 #: groups that report on a period by their nature
 _PERIOD = frozenset({"earnings", "dividend", "macro_data"})
 _LONG = 1_200
+#: what is left of a kind that the headline denies: the body may tell it of somebody else
+_DENIED = 0.4
 _HEADLINE, _LEAD, _BODY, _LONG_BODY = 1.25, 1.1, 0.9, 0.85
 #: somebody the master does not know: who the headline or lead is about (or a market), in passing
 _UNNAMED, _NOBODY = 0.9, 0.65
@@ -102,7 +104,8 @@ def ties(
         unlisted = [*event_subjects.actors(plain, spans, published_at.date()), *(span for span in subjects if not span.symbol)]
         subjects = [span for span in subjects if span.symbol]
         first = min((span.start for span in subjects), default=line)
-        headed = first < line and not any(span.role == "company" and span.start < min(2, first) for span in unlisted)
+        opening = any(plain.startswith(name, at) for name in event_subjects.known(plain[:line], published_at.date()) for at in (0, 1))
+        headed = first < line and not (opening and first > 1)
         if not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted)):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
@@ -110,7 +113,7 @@ def ties(
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
-    settled: set[tuple[str, str | None, int]] = set()
+    settled: dict[tuple[str, str | None, int], int] = {}
     for hit in said_of:
         if _named(spans, hit):
             continue
@@ -120,9 +123,11 @@ def ties(
         place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
         said = modality.judge(plain, sentence, place, published_at.year, english=english)
         if sentence.headline and not said:
-            denied.add(kind.name)  # what the headline denies is no event of the body either
-        if not said or kind.name in denied:
+            denied.add(kind.name)
+        if not said:
             continue
+        if kind.name in denied:
+            said *= _DENIED
         where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
         earlier = bisect_left(subjects, sentence.start, key=lambda span: span.start)
         last = subjects[earlier - 1] if earlier else None
@@ -137,14 +142,19 @@ def ties(
         part = place_of(sentence, lead)
         options = event_subjects.options(plain, hit, sentence, inside, topic, subjects[:earlier], symbol, titled)
         for option, relation in options.items():
-            if (kind.name, option, sentence.start) in settled:
-                continue  # one sentence says a thing of somebody once
-            settled.add((kind.name, option, sentence.start))
             chosen = option == symbol and not passing
+            before = settled.get((kind.name, option, sentence.start))
+            if before is not None and (found[before].chosen or not chosen):
+                continue  # one sentence says a thing of somebody once, where it says it of him rather than of others
             confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
             one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
             gram, rank = likeness(index, group)
-            found.append(Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose))
+            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose)
+            if before is None:
+                settled[kind.name, option, sentence.start] = len(found)
+                found.append(tie)
+            else:
+                found[before] = tie
     return sorted(found, key=lambda tie: tie.found.at)
 
 

@@ -483,3 +483,56 @@ def test_who_subscribes_does_not_offer_the_shares():
     spans = [Span(NAMES[name], name, text.index(name), text.index(name) + 4, "subject") for name in ("远山电子", "凌云科技")]
     hit = next(hit for hit in hits(text, "zh") if hit.kind.name == "share_offering_ipo.plan")
     assert subject(text, hit, sentences(text, 7)[1], spans, None) == ("609001.SS", 0.9)
+
+
+def test_an_unlimited_strike_is_a_strike():
+    assert ("accident_operations.halt", "609001.SS") in pairs(extracted("凌云科技工会宣布无限期罢工"))
+    assert not [kind for kind, _ in pairs(extracted("凌云科技工会表示未罢工")) if kind.startswith("accident")]
+
+
+def test_what_a_headline_denies_may_have_happened_to_others():
+    body = "凌云科技周三重申没有裁员。" + "公司所在的园区近日天气晴好。" * 3 + "远山电子上月裁员3000人,裁员涉及两座工厂。"
+    denied, others = (tied(headline, body, "凌云科技", "远山电子") for headline in ("凌云科技否认裁员", "凌云科技召开会议"))
+    assert "clause" in denied["layoffs_restructuring", "609002.SS"] & others["layoffs_restructuring", "609002.SS"]
+    assert ("layoffs_restructuring.layoff", "609001.SS") not in pairs(extracted("凌云科技否认裁员", "有传言称公司裁员。"))
+
+
+def test_a_second_wording_names_its_own_subject():
+    found = extracted("凌云科技召回4万辆车,远山电子召回14万辆车").filter(pl.col("event_type") == "accident_operations.accident")
+    assert sorted(found["symbol"].to_list()) == ["609001.SS", "609002.SS"]
+
+
+def test_margins_are_asked_of_no_company():
+    found = extracted("凌云科技:合约的交易保证金比例从60%调整为80%").filter(pl.col("event_type").str.starts_with("regulation"))
+    assert found["symbol"].to_list() == [None]
+
+
+def test_what_flows_into_a_fund_is_not_the_topics():
+    found = extracted("凌云科技周评", "全球股票基金净流入514亿美元。").filter(pl.col("event_type").str.starts_with("fund_flow"))
+    assert found["symbol"].to_list() == [None]
+    assert ("fund_flow_positioning.inflow", "609001.SS") in pairs(extracted("凌云科技周评", "外资净买入5亿元。"))
+
+
+def test_a_house_that_judges_is_not_judged():
+    frame = extracted("中信证券发布策略报告", "其中对出口板块维持超配。")
+    assert not [symbol for kind, symbol in pairs(frame) if kind.startswith("analyst_rating") and symbol]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("凌云科技宣布新药的三期临床未达到主要终点,终止试验", "product_launch.trial"),
+        ("标普将凌云科技的评级展望由稳定转为负面", "default_credit.rating_cut"),
+        ("凌云科技撤回以每股26元收购某公司的提案", "mna.terminate"),
+        ("凌云科技向法院递交破产申请", "default_credit.default"),
+        ("凌云科技上月以2亿元从市场买回自家股票", "buyback.done"),
+        ("凌云科技全年溢利115亿港元,同比微增3%", "earnings.growth"),
+        ("凌云科技上半年销售额903亿元,下滑1.4%", "earnings.decline"),
+    ],
+)
+def test_wordings_of_the_press(text, kind):
+    assert kind in {found for found, symbol in pairs(extracted(text)) if symbol == "609001.SS"}
+
+
+def test_an_outlook_that_leaves_the_negative_is_no_cut():
+    assert not [kind for kind, _ in pairs(extracted("穆迪将凌云科技的评级展望从负面上调至稳定")) if kind.endswith("rating_cut")]
