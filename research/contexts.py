@@ -45,6 +45,8 @@ _FIGURE_RIGHT = re.compile(
 )
 _CHINESE = re.compile(r"[一-鿿]")
 _ARM = re.compile(r"^(?:期货|基金|信托|理财)")
+#: a firm of a province or town that bears a foreign house's name by chance: 湖南省星展投资有限公司
+_REGION_LEFT, _FIRM_RIGHT = re.compile(r"[省市县]$"), re.compile(r"^[一-鿿]{2,10}有限(?:责任)?公司")
 _FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
 _PLANT_RIGHT = re.compile(
     r"^(?:活跃)?(?:钻井|钻机|管道|管线|发电|电厂|平台|类股|概念|首饰|饰品|珠宝|矿(?!石)|行业|板块|运输|储罐|油轮|买家|进口|日产量|产能)"
@@ -110,6 +112,8 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
     if what.mic in (*listings.MAINLAND, "XHKG") and (listings.bond(left[-3:], right) or roles.fund_product(right)):
         return True
     if (what.quoter == "medium" or surface in _PLATFORMS) and (_POST_RIGHT.match(right) or (surface == "微博" and _POST_LEFT.search(left))):
+        return True
+    if what.mic not in (*listings.MAINLAND, "XHKG", "XNYS", "XNAS") and _REGION_LEFT.search(left) and _FIRM_RIGHT.match(right):
         return True
     if (symbol == "MSCI" and _INDEX_RIGHT.match(right)) or (surface.isupper() and _BAND.match(right)):
         return True

@@ -4,7 +4,7 @@
 
 - the strongest wording of each kind of tie in headline, lead and body, and how often it is said;
 - how much its sentences, and the article as a whole, read like its group (:mod:`research.event_grams`);
-- how much the article is about the subject, and what else it tells of it;
+- how much the article is about the subject, how far off it is named, and what else the article tells of it;
 - rivals: other subjects of the group, other names its words could belong to;
 - for a move of prices, how it stands among the moves of the article (:mod:`research.event_moves`).
 
@@ -133,7 +133,11 @@ def _beside(pairs: Sequence[Pair]) -> list[dict[str, float]]:
 
 
 def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
-    """Return how a pair is told: the strongest wording of each kind of tie, how often, and how much its sentences read like its group."""
+    """Return how a pair is told.
+
+    The strongest wording of each kind of tie, how often, how much its sentences read like its group, how many sentences off its subject
+    is named: the longer a list of news, the less its topic is what a sentence without a name is about.
+    """
     row: dict[str, float] = {}
     for tie in ties:
         key = f"{tie.relation}:{tie.place}"
@@ -149,6 +153,10 @@ def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
     row["said"] = math.log1p(len({tie.found.start for tie in chosen}))
     row["tied"] = math.log1p(len({tie.found.start for tie in ties if tie.relation != "nobody"}))
     row["strength"] = max(tie.strength for tie in ties)
+    row["away"] = math.log1p(min(tie.away for tie in ties)) / 2
+    topical = [tie.away for tie in ties if tie.relation == "topic"]
+    row["topic:distance"] = math.log1p(min(topical)) / 2 if topical else 0.0
+    row["first:away"] = math.log1p(first.away) / 2
     return row
 
 

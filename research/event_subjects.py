@@ -25,7 +25,7 @@ from research.moves import Span
 from research.names import of_row, quoters, spelling
 from research.sentences import Sentence
 
-__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "heard", "known", "options", "subject", "topic_of", "venues"]
+__all__ = ["COMPANY", "NO_COMPANY", "UNLISTED", "actors", "arms", "digest", "heard", "known", "options", "subject", "topic_of", "venues"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -97,7 +97,8 @@ _ACTS = re.compile(
     r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东|冲刺|递交|提交|成立|实现|拥有|获得|出售|停止|关闭|官宣|的(?:净?利润|收入|营收|业绩|毛利|估值|产品|股东|创始人|用户))"
 )
 _CHINESE_ACTOR = re.compile(
-    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
+    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会|"
+    r"(?<!国)(?<!色)(?<!惠)(?<!字)(?<!网)(?<!费)(?<!链)(?<!技)(?<!老)金融|金服|理财平台|财富|网贷|信托|控股|资本(?!开|支|市|金|运|充|管)))(?=[^,。]{2})"
 )
 _CHINESE = re.compile(r"[一-鿿]")
 _CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
@@ -108,6 +109,13 @@ _ORDINARY = re.compile(
     r"这[一个些是家]|那么|一个|一家|两家|多家|我们|他们|自己|如何|为何|什么|怎么|不是|没有|可能|未来|当前|近期|最新|最近|年内|业绩|净利|营收|收入|利润|财报|"
     r"需求|供应|库存|产量|产品|技术|企业|集团|银行|基金|股东|高管|员工|用户|消费|价值|风险|预期|增长|利率|通胀|降息|关税|大模|模型|人工|智能|还有|就是|只是|也是|而是|可以|已经|正在|一方|从而|以及|或者|因为|所以|包括|成为|开始|继续|表示|认为|宣布|发布|推出"
 )
+#: headlines of lists of news, and what parts the items of one; least length of a heading, and how far down the body it stands
+_DIGEST = re.compile(
+    r"(?:早报|晚报|日报|早餐|24小时)(?:】|\]|\s?[:|丨︱])|早餐\s?(?:FM|\|)|(?:情报局?|舆情|每周动态|要闻|公告(?:精选|集锦|掘金|汇总|速递))\s?[:|丨︱]"
+    r"|要闻(?:速递|回顾|汇总)|(?:重要)?新闻汇总|(?:公司|隔夜)要闻"
+)
+_ITEMS = re.compile(r"[;|丨︱]")
+_HEADING, _DOWN = 6, 100
 #: what an exchange asks of those who trade a contract is asked of no company
 _MARGIN = re.compile(r"(?:交易)?保证金(?:比例|标准|水平)?|涨跌停板|交易限额|开仓")
 #: what flows into or out of a fund by the name that stands before it, where who buys or sells would be named
@@ -129,6 +137,18 @@ def arms(plain: str, spans: Sequence[Span]) -> list[Span]:
     ['', 'A']
     """
     return [replace(span, symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
+
+
+def digest(plain: str, line: int) -> bool:
+    r"""Return whether a text lists items about many: its headline says so, or a part of it behind the first heads an item of the body.
+
+    >>> digest("某某早餐|2月12日\n甲公司收购乙公司。", 10), digest("甲公司收购乙公司\n周三公告。", 8)
+    (True, False)
+    """
+    if _DIGEST.search(plain, 0, line):
+        return True
+    items = [item.strip() for item in _ITEMS.split(plain[:line])][1:]
+    return any(len(item) >= _HEADING and plain.find(item, line + _DOWN) >= 0 for item in items)
 
 
 def venues(plain: str, spans: Sequence[Span], line: int) -> set[str]:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,7 +54,7 @@ class Tie:
 
     ``strength`` is the trust in the wording times what its modality leaves of it; ``chosen`` marks the likeliest subject; ``part`` is the
     index of its sentence, ``gram`` how much that sentence reads like the group, ``rank`` one over the place of the group among all groups
-    it reads like; ``move`` is the move of prices it tells.
+    it reads like; ``away`` is how many sentences off its subject is named; ``move`` is the move of prices it tells.
     """
 
     found: Found
@@ -65,6 +66,7 @@ class Tie:
     gram: float = 0.0
     rank: float = 0.0
     loose: bool = False
+    away: int = 0
     move: Stated | None = None
 
 
@@ -105,11 +107,19 @@ def ties(
         subjects = [span for span in subjects if span.symbol]
         first = min((span.start for span in subjects), default=line)
         opening = any(plain.startswith(name, at) for name in event_subjects.known(plain[:line], published_at.date()) for at in (0, 1))
+        named = Counter(span.symbol for span in subjects if span.symbol)
+        foremost = Counter(span.surface for span in unlisted if span.role == "company" and span.surface in plain[: min(first, line)])
+        outnumbered = max(foremost.values(), default=0) > (max(named.values(), default=0) if first < line else named[topic or ""])
         headed = first < line and not (opening and first > 1)
-        if not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted)):
+        if outnumbered or (not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted))):
             topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
+        if topic and event_subjects.digest(plain, line) and not event_subjects.NO_COMPANY.match(topic):
+            topic = None
         subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
     likeness, lead = likenesses(scores), lead_end(parts)
+    named_in: dict[str, list[int]] = {}
+    for span in subjects:
+        named_in.setdefault(span.symbol, []).append(max(0, bisect_right(parts, span.start, key=lambda part: part.start) - 1))
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
@@ -149,7 +159,8 @@ def ties(
             confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
             one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
             gram, rank = likeness(index, group)
-            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose)
+            away = min((abs(index - place) for place in named_in.get(option or "", (index,))), default=0)
+            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose, away=away)
             if before is None:
                 settled[kind.name, option, sentence.start] = len(found)
                 found.append(tie)

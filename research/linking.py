@@ -183,10 +183,11 @@ class Linker:
             candidates += [Naming(start, end, (name,)) for start, end, name in self._treated.find(text, day)]
         candidates.sort(key=lambda s: (s.start, -s.end))
         blocked.sort()
+        places = {(span.start, span.end) for span in candidates}
         chosen: list[Naming] = []
         reach, position = 0, 0
         for span in candidates:
-            if span.start < reach or self._broken(span, broken):
+            if span.start < reach or self._broken(span, broken, places):
                 continue
             while position < len(blocked) and blocked[position][1] <= span.start:
                 position += 1
@@ -196,9 +197,13 @@ class Linker:
             reach = span.end
         return chosen
 
-    def _broken(self, span: Naming, broken: Set[int]) -> bool:
-        """Return whether an edge of a short name falls inside a common word; 特斯拉美股 speaks of no 拉美: a company is read first."""
-        whole = span.end - span.start == 3 and self._instruments[span.names[0].symbol].asset_class == "equity"
+    def _broken(self, span: Naming, broken: Set[int], places: Set[tuple[int, int]]) -> bool:
+        """Return whether an edge of a short name falls inside a common word.
+
+        特斯拉美股 speaks of no 拉美: a company is read first, unless another one is in its place without its end (京东方面 is 京东's).
+        """
+        company = span.end - span.start == 3 and self._instruments[span.names[0].symbol].asset_class == "equity"
+        whole = company and (span.start, span.end - 1) not in places
         return span.end - span.start <= 3 and (span.start in broken or (not whole and span.end in broken))
 
     def _part_of_latin_name(self, span: Naming, text: str) -> bool:

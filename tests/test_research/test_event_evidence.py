@@ -21,8 +21,8 @@ MENTIONS = {
 }
 
 
-def tie(name, symbol, confidence, at, *, relation="clause", place="body", chosen=True, part=0, gram=0.1, rank=0.5):
-    return Tie(Found(name, symbol, confidence, at, at + 5, 0.0, at), relation, place, confidence, chosen, part, gram, rank)
+def tie(name, symbol, confidence, at, *, relation="clause", place="body", chosen=True, part=0, gram=0.1, rank=0.5, away=0):
+    return Tie(Found(name, symbol, confidence, at, at + 5, 0.0, at), relation, place, confidence, chosen, part, gram, rank, away=away)
 
 
 def move(symbol, size, at, *, part, basis="close", record=False, place="body"):
@@ -51,6 +51,17 @@ def test_how_a_pair_is_told_and_what_rivals_it():
     assert row["elsewhere"] == 0.5 and deal["elsewhere"] == 0.8 and rival["elsewhere"] == 0.0
     assert row["pairs"] == pytest.approx(math.log(4) / 3)
     assert rival["behind"] == 0.8 and rival["ruled"] == 0.0 and rival["headline"] == 0.0
+
+
+def test_how_far_off_the_subject_is_named():
+    near, far = tie("mna.acquire", "A", 0.4, 20, relation="topic", away=2), tie("mna.acquire", "A", 0.5, 50, relation="topic", away=9)
+    deal, named, nobody = evidence(
+        event_pairs.gather([near, far, tie("earnings.beat", "A", 0.8, 10), tie("buyback.plan", None, 0.3, 70, relation="nobody")]),
+        MENTIONS, np.full((1, len(GROUPS)), 0.1), set(),
+    )  # fmt: skip
+    assert deal["away"] == deal["topic:distance"] == pytest.approx(math.log(3) / 2)  # the nearest
+    assert deal["first:away"] == pytest.approx(math.log(10) / 2)  # 1 + 0.5 + 0.1 against 1 + 0.4 + 0.1
+    assert named["away"] == named["topic:distance"] == nobody["away"] == 0.0
 
 
 def test_evidence_counts_once_more_in_its_family():

@@ -9,6 +9,7 @@ import pytest
 
 from research import events
 from research.event_subjects import actors, subject
+from research.event_ties import ties
 from research.event_types import hits
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENT_GROUPS, EVENTS, MENTIONS, content_id
@@ -536,3 +537,43 @@ def test_wordings_of_the_press(text, kind):
 
 def test_an_outlook_that_leaves_the_negative_is_no_cut():
     assert not [kind for kind, _ in pairs(extracted("穆迪将凌云科技的评级展望从负面上调至稳定")) if kind.endswith("rating_cut")]
+
+
+def test_how_far_off_a_name_stands():
+    filler = "公司所在的园区近日天气晴好。"
+    text = "凌云科技召开会议\n" + filler * 3 + "上半年净利润同比下降30%。"
+    line = text.index("\n")
+    spans = [Span("609001.SS", "凌云科技", 0, 4, "subject")]
+    found = ties(text, spans, sentences(text, line + 1), "609001.SS", "zh-Hans", AT)
+    assert {tie.away for tie in found if tie.found.symbol == "609001.SS"} == {4}
+    assert {tie.away for tie in found if tie.found.symbol is None} == {0}
+
+
+@pytest.mark.parametrize("headline", ["远山早餐|2月12日:凌云科技开会", "凌云科技召开会议;小镇工厂涉嫌造假被立案调查"])
+def test_a_list_of_news_is_not_about_its_first_item(headline):
+    item = "小镇工厂涉嫌造假被立案调查。"
+    body = "凌云科技周一开会。" + "园区近日天气晴好。" * 15 + item + "当地警方证实了消息。"
+    found = tied(headline, body, "凌云科技")
+    assert "topic" not in found["regulation_investigation", "609001.SS"]
+    assert "topic" in tied("凌云科技召开会议", body, "凌云科技")["regulation_investigation", "609001.SS"]
+
+
+def test_a_headline_full_of_another_company_is_about_it():
+    body = "Novaro宣布推出新款眼镜。" * 6 + "远山电子的产品是它的对手。上半年销量同比增长30%,净利润同比增长20%。"
+    assert "actor" in tied("一手体验Novaro新品,远山电子的软肋", body, "远山电子")["earnings", None]
+    assert ("earnings", "609002.SS") not in tied("一手体验Novaro新品,远山电子的软肋", body, "远山电子") or "topic" not in tied(
+        "一手体验Novaro新品,远山电子的软肋", body, "远山电子"
+    )["earnings", "609002.SS"]
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("凌云科技称散户在其股票上亏损高达20万元", "earnings"),
+        ("凌云科技的可转债持有人不多", "share_offering_ipo"),
+        ("凌云科技四年虚增营业收入161亿元", "earnings"),
+        ("凌云科技副行长的任职资格获得批准", "regulation_investigation"),
+    ],
+)
+def test_figures_of_others_are_no_events_of_the_company(text, group):
+    assert not [kind for kind, _ in pairs(extracted(text)) if kind.startswith(group + ".") and not kind.endswith("misconduct")]

@@ -61,6 +61,9 @@ def role(linker: linking.Linker, headline: str, body: str = "", **more: object) 
         ("标普500ETF之外,标普500指数", ["^GSPC"]),
         ("人保财险与中国人保是两只股票", ["2328.HK", "601319.SS"]),
         ("中国太保、中国太平", ["601601.SS", "0966.HK"]),
+        ("京东方面表示", ["JD"]),
+        ("京东方面板涨价", ["000725.SZ"]),
+        ("特斯拉美股走高", ["TSLA"]),
         ("WTI原油与布伦特原油,COMEX黄金、现货白银、沪银主力合约、碳酸锂期货", ["CL=F", "BZ=F", "GC=F", "SI=F", "SHFE:AG", "GFEX:LC"]),
         ("伦铜涨,期铜涨,沪铜涨", ["LME:CA", "HG=F", "SHFE:CU"]),
     ],
@@ -81,6 +84,8 @@ def test_names(linker: linking.Linker, text: str, symbols: list[str]) -> None:
         "西上海的天气", "奖金为1000美元", "共计25亿美元", "创新和成本控制", "美国航空航天局发射卫星", "中国银行业协会", "中国人民银行公告", "官方微博消息",
         "线上线下融合是趋势", "二三四五线城市的客流", "中国电信运营商的集采", "中国高科技企业", "电子证书与数字认证服务", "地铁设计方案公示", "黄山旅游升温", "国庆黄金周出游",
         "普惠产品加快落地", "贸易加权指数走强", "国泰金龙债券基金", "机器人业绩爆发在即", "太阳能净利润下滑20%", "新产业营收占比提升",
+        "习近平新时代中国特色社会主义思想", "党的二十大和三中全会", "乌海信息网", "办理光彩照人的仪式", "新思维课程", "小微信贷专项额度", "图个大吉利",
+        "平台董事长兼CEO李宁出席", "湖南省星展投资有限公司", "光电通讯器件项目", "华夏普通股", "迎娶白富美光芒万丈", "昆百大集团旧址", "智慧农业示范园区",
     ],
 )  # fmt: skip
 def test_words_that_only_look_like_names(linker: linking.Linker, text: str) -> None:
@@ -102,6 +107,17 @@ def test_words_that_only_look_like_names(linker: linking.Linker, text: str) -> N
 )
 def test_latin_words_need_boundaries_and_case(linker: linking.Linker, text: str) -> None:
     assert found(linker, text, language="en") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["腾讯新闻《一线》从当地警方了解到,案件已立案", "据腾讯科技报道,苹果公司发布新品", "腾讯财经讯,两市高开", "腾讯财经5月8日讯"]
+)
+def test_the_newsroom_of_a_portal_is_quoted(linker: linking.Linker, text: str) -> None:
+    assert role(linker, text)["0700.HK"] == "source"
+
+
+def test_a_portal_that_does_something_is_not_quoted(linker: linking.Linker) -> None:
+    assert role(linker, "腾讯新闻推出新功能")["0700.HK"] == "subject"
 
 
 def test_latin_names(linker: linking.Linker) -> None:
