@@ -14,6 +14,7 @@ What decides differs by kind of event, so some of the evidence is given once mor
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,11 @@ from research.event_ties import Scores, Tie
 __all__ = ["Ruled", "evidence"]
 
 Ruled = Set[tuple[str, str | None]]
+#: headlines of texts that explain, offer or list, and report nothing
+_GUIDE = re.compile(
+    r"怎么(?:办|看|做|用|选|买|算|写|样|回事|申请|开通)|如何(?:办理|选择?|看待?|用|做|写|计算|申请|区分|理解|挑)|什么是|是什么|一文[看读]?懂|一次说清|一篇就够|攻略|指南"
+    r"|问答|教程|招聘|招募|须知|流程|范本|入门|科普|小白|课堂|训练营|考试|网站地图|免责声明|简章|手册"
+)
 #: from this confidence on another subject of a group is a rival
 _RIVAL = 0.3
 #: relations to a company named before the sentence; those that depend on what else a sentence names; those that tell chosen ties apart
@@ -56,13 +62,15 @@ _FAMILIES = (
 _FAMILY = {group: (name, keys) for name, groups, keys in _FAMILIES for group in groups}
 
 
-def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores, ruled: Ruled) -> list[dict[str, float]]:
+def evidence(
+    headline: str, pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores, ruled: Ruled
+) -> list[dict[str, float]]:
     """Return the evidence for each pair of an article, by name; what is absent is 0.
 
     Parameters
     ----------
-    pairs
-        All pairs of the article.
+    headline, pairs
+        Its headline, and all its pairs.
     mentions
         Rows of ``mentions`` of the article by symbol.
     scores
@@ -71,6 +79,7 @@ def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], s
         The pairs that the rules for short texts would select.
     """
     told, beside = [pair.confidence for pair in pairs], _beside(pairs)
+    guide = float(_GUIDE.search(headline) is not None)
     read = _of_texts(scores, {pair.group for pair in pairs})
     highest = max((mention["relevance"] for mention in mentions.values()), default=0.0)
     headless = not any(mention["in_headline"] for mention in mentions.values())
@@ -90,6 +99,7 @@ def evidence(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], s
             "rivals": math.log1p(sum(other > _RIVAL for other in rivals) - (own > _RIVAL)),
             "elsewhere": max((other for other, group in of_symbol[pair.symbol] if group != pair.group), default=0.0),
             "pairs": math.log1p(len(pairs)) / 3,
+            "guide": guide,
         }
         row |= (
             read[pair.group]

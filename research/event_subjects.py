@@ -97,8 +97,8 @@ _ACTS = re.compile(
     r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东|冲刺|递交|提交|成立|实现|拥有|获得|出售|停止|关闭|官宣|的(?:净?利润|收入|营收|业绩|毛利|估值|产品|股东|创始人|用户))"
 )
 _CHINESE_ACTOR = re.compile(
-    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会|"
-    r"(?<!国)(?<!色)(?<!惠)(?<!字)(?<!网)(?<!费)(?<!链)(?<!技)(?<!老)金融|金服|理财平台|财富|网贷|信托|控股|资本(?!开|支|市|金|运|充|管)))(?=[^,。]{2})"
+    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
+    r"|(?:^|[“、;])([一-丧丩-鿿]{1,4}[^国色惠字网费链技老]金融|[一-丧丩-鿿]{2,5}(?:金服|财富|网贷|信托))(?=[^,。]{2})"
 )
 _CHINESE = re.compile(r"[一-鿿]")
 _CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
@@ -180,7 +180,7 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     line = max(0, plain.find("\n"))
     names = _latin(plain, line, spans)
     names |= known(plain, day)
-    names |= {match.group(1) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
+    names |= {match.group(1) or match.group(2) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
     others = _repeated(plain, line) - names
     if not names and not others:
         return []

@@ -7,7 +7,7 @@
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
    the likely ones are kept.
 
-Confidence of an event of an article is that probability; below 0.32 stands only the likeliest subject of a group that is likely for some
+Confidence of an event of an article is that probability; below 0.3 stands only the likeliest subject of a group that is likely for some
 subject and for none alone, right in about a quarter of cases. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
@@ -44,7 +44,7 @@ __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", 
 
 ANNOTATOR = "events@8"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
-_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.32, 0.3
+_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.3
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
@@ -110,7 +110,7 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: M
     if scores is None:
         chosen = select(_worded(pairs, loose=False), mentions)
     else:
-        told = evidence_of(pairs, mentions, scores)
+        told = evidence_of(document, pairs, mentions, scores)
         chosen = _listed(list(zip(event_pairs.likely(told), (pair for pair, _ in told), strict=True)))
     return [_row(document, text, plain, one, mentions) for one in chosen]
 
@@ -162,10 +162,12 @@ def _pairs(
     return event_pairs.gather([*typed, *moved, *levels])
 
 
-def evidence_of(pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores) -> list[tuple[Pair, dict[str, float]]]:
+def evidence_of(
+    document: Mapping[str, Any], pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores
+) -> list[tuple[Pair, dict[str, float]]]:
     """Return the evidence for each pair of an article, see :func:`research.event_evidence.evidence`."""
     ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
-    return list(zip(pairs, event_evidence.evidence(pairs, mentions, scores, ruled), strict=True))
+    return list(zip(pairs, event_evidence.evidence(document["headline"], pairs, mentions, scores, ruled), strict=True))
 
 
 def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:

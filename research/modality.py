@@ -51,7 +51,11 @@ _CONDITION = re.compile(
     re.IGNORECASE,
 )
 #: what would follow from something: 如果设计有误,火箭就会爆炸
-_CONSEQUENCE = re.compile(r"(?:如果|假如|倘若|要是)[^。;]{0,60},[^,。;]{0,14}(?:就会|便会|就要|就得|就将|则会)[^,。;]{0,8}$")
+_CONSEQUENCE = re.compile(
+    r"(?:如果|假如|倘若|要是|一旦)[^。;]{0,60},[^,。;]{0,14}(?:就会|便会|就要|就得|就将|则会|就可以?|即可|可能会)[^,。;]{0,8}$"
+)
+#: what the reader might do or suffer is no news: 如果您逾期, 你被起诉
+_READER = re.compile(r"[你您](?!好)[^,。;]{0,12}$")
 _PLAN = re.compile(
     r"拟|计划|预计|将(?![军于]|[^,。;]{0,24}(?:由|从|自|目标价|评级))|打算|准备|\b(?:plans? to|will|expects? to|to be|aims? to|intends?)\b",
     re.IGNORECASE,
@@ -115,6 +119,8 @@ def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: b
         factor *= _PLANNED
     years = [] if place.period else [int(text) for text in _YEAR.findall(lead)]
     if _BEFORE.search(before if place.period else lead) or (years and max(years) < year):
+        factor *= _PAST
+    if not english and _READER.search(before):
         factor *= _PAST
     if place.opinion and not sentence.headline and _OPINIONS.search(plain, sentence.start, sentence.end):
         factor *= _OPINION

@@ -51,7 +51,7 @@ _PENALTIES = {"move": 0.03, "event": 0.01}
 _LEAST_SPREAD = 0.1
 #: steps of the log-odds for what the rules select, and for what some wording says: half of the written articles avoid the usual words
 #: on purpose, real ones do not
-_RULED, _WORDED = 0.75, 0.5
+_RULED, _WORDED = 0.75, 0.25
 #: least sentences a group needs for a model of its own
 _FEWEST = 4
 #: sentences from which on a gram is frequent
@@ -205,7 +205,7 @@ def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float6
     shares: dict[str, list[float]] = {kind: [] for kind in _PENALTIES}
     for one, score in zip(articles, scores, strict=True):
         pairs = events.pairs_of(one.document, one.spans, one.mentions, score)
-        for pair, row in events.evidence_of(pairs, one.mentions, score):
+        for pair, row in events.evidence_of(one.document, pairs, one.mentions, score):
             kind = weighed_as(pair.group)
             rows[kind].append(row)
             shares[kind].append(one.share(pair.group, pair.symbol))
@@ -227,7 +227,7 @@ def _fitted(rows: Sequence[Mapping[str, float]], shares: npt.NDArray[np.float64]
 def _stepped(fitted: Mapping[str, float]) -> dict[str, float]:
     """Add the fixed steps and round; the rules come from real articles, so what they select is worth a step that no written one fits."""
     moved = {"bias": fitted["bias"] - _WORDED, "worded": fitted.get("worded", 0.0) + _WORDED, "ruled": _RULED}
-    return {name: round(value, 5) for name, value in (dict(fitted) | moved).items() if round(value, 5)}
+    return {name: round(value, 5) for name, value in (dict(fitted) | moved).items() if name == "bias" or round(value, 5)}
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def test_how_a_pair_is_told_and_what_rivals_it():
     assert pairs[0].best.found.name == "earnings.beat" and pairs[1].confidence == 0.0
     scores = np.zeros((2, len(GROUPS)))
     scores[:, GROUPS.index("earnings")] = 0.3
-    row, rival, deal = evidence(pairs, MENTIONS, scores, {("earnings", "A")})
+    row, rival, deal = evidence("公司周报", pairs, MENTIONS, scores, {("earnings", "A")})
     assert row["clause:headline"] == 0.8 and row["clause:body"] == 0.5 and row["chosen"] == 0.8 and row["ruled"] == 1.0
     assert row["gram"] == 0.6 and row["said"] == pytest.approx(math.log(3)) and row["top"] == 1.0
     assert row["text:share"] == pytest.approx(1.0) and row["text"] == pytest.approx(math.log(0.3 / 0.7001) / 4)
@@ -56,7 +56,7 @@ def test_how_a_pair_is_told_and_what_rivals_it():
 def test_how_far_off_the_subject_is_named():
     near, far = tie("mna.acquire", "A", 0.4, 20, relation="topic", away=2), tie("mna.acquire", "A", 0.5, 50, relation="topic", away=9)
     deal, named, nobody = evidence(
-        event_pairs.gather([near, far, tie("earnings.beat", "A", 0.8, 10), tie("buyback.plan", None, 0.3, 70, relation="nobody")]),
+        "公司周报", event_pairs.gather([near, far, tie("earnings.beat", "A", 0.8, 10), tie("buyback.plan", None, 0.3, 70, relation="nobody")]),
         MENTIONS, np.full((1, len(GROUPS)), 0.1), set(),
     )  # fmt: skip
     assert deal["away"] == deal["topic:distance"] == pytest.approx(math.log(3) / 2)  # the nearest
@@ -64,11 +64,17 @@ def test_how_far_off_the_subject_is_named():
     assert named["away"] == named["topic:distance"] == nobody["away"] == 0.0
 
 
+def test_headlines_that_explain():
+    pairs, scores = event_pairs.gather([tie("buyback.plan", "A", 0.5, 10)]), np.full((1, len(GROUPS)), 0.1)
+    reported = {"股票回购是怎么回事?": 1.0, "一文看懂可转债": 1.0, "甲公司回购股份": 0.0, "甲公司如何烧掉十亿": 0.0}
+    assert {headline: evidence(headline, pairs, MENTIONS, scores, set())[0]["guide"] for headline in reported} == reported
+
+
 def test_evidence_counts_once_more_in_its_family():
     pairs = event_pairs.gather(
         [tie("earnings.beat", "A", 0.8, 10), tie("mna.acquire", "A", 0.5, 20), tie("default_credit.default", "A", 0.5, 30)]
     )
-    company, deal, credit = evidence(pairs, MENTIONS, np.full((1, len(GROUPS)), 0.1), set())
+    company, deal, credit = evidence("公司周报", pairs, MENTIONS, np.full((1, len(GROUPS)), 0.1), set())
     assert company["company:chosen"] == company["chosen"] == 0.8 and company["company:top"] == 1.0
     assert deal["deal:headline"] == 1.0 and "deal:chosen" not in deal
     assert not [name for name in credit if name.startswith(("company:", "deal:", "market:", "flow:"))]
@@ -81,7 +87,7 @@ def test_how_a_move_stands_among_the_moves():
         move("B", 1.0, 150, part=3, basis="week"),
         move("C", 2.0, 200, part=4, basis=None),
     ]
-    first, second, third = evidence(event_pairs.gather(ties), MENTIONS, np.full((5, len(GROUPS)), 0.1), set())
+    first, second, third = evidence("公司周报", event_pairs.gather(ties), MENTIONS, np.full((5, len(GROUPS)), 0.1), set())
     assert (first["move:size"], first["move:rank"], first["move:order"]) == (1.0, 0.5, 1.0)
     assert (second["move:size"], second["move:rank"], second["move:order"]) == (2.0, 1.0, 0.5)
     assert first["move:many"] == pytest.approx(math.log(4))  # three instruments moved
@@ -103,7 +109,7 @@ def test_what_else_the_words_could_belong_to():
         tie("mna.acquire", None, 0.8, 60, relation="nobody", chosen=False),
         tie("buyback.plan", "A", 0.6, 90),
     ]
-    rows = evidence(event_pairs.gather(ties), {}, np.full((1, len(GROUPS)), 0.1), set())
+    rows = evidence("公司周报", event_pairs.gather(ties), {}, np.full((1, len(GROUPS)), 0.1), set())
     earnings, pronoun, buyer, target, seller, nobody, buyback = rows
     assert (earnings["topic:away:body"], earnings["topic:near"], pronoun["its:bare"]) == (0.5, 0.3, 0.5)
     assert buyer["clause:many:chosen"] == target["clause:many"] == seller["sentence:clause"] == nobody["nobody:named"] == 0.8

@@ -577,3 +577,13 @@ def test_a_headline_full_of_another_company_is_about_it():
 )
 def test_figures_of_others_are_no_events_of_the_company(text, group):
     assert not [kind for kind, _ in pairs(extracted(text)) if kind.startswith(group + ".") and not kind.endswith("misconduct")]
+
+
+def test_an_officer_whose_qualification_is_approved_is_appointed():
+    assert ("insider_management_change.appoint", "609001.SS") in pairs(extracted("凌云科技:张某董事长任职资格获得核准"))
+
+
+def test_what_may_happen_to_the_reader_is_no_news():
+    text = "凌云科技介绍还款流程。如果你逾期,你被起诉之后,法院就可以冻结账户。"
+    surest = extracted("凌云科技客服", text)["confidence"].max()
+    assert (surest or 0) < extracted("凌云科技客服", "凌云科技被起诉,法院已冻结账户。")["confidence"].max()
