@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from research import event_subjects
+from research import event_actors, event_subjects
 from research.event_grams import GROUPS
 from research.event_pairs import Pair
 from research.event_ties import Scores, Tie
@@ -242,7 +242,7 @@ def _of_subject(pair: Pair, mention: Mapping[str, Any] | None, highest: float, *
         return {"null": 1.0, "null:company": float(company), "null:headless": float(headless)}
     if mention is None:
         return {}
-    instrument = bool(event_subjects.NO_COMPANY.match(pair.symbol))
+    instrument = bool(event_actors.NO_COMPANY.match(pair.symbol))
     return {
         "headline": float(mention["in_headline"]),
         "relevance": float(mention["relevance"]),

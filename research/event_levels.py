@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from research import event_subjects
+from research import event_actors
 from research.event_types import Found
 from research.moves import Span
 from research.sentences import Sentence, within
@@ -79,6 +79,6 @@ def _owner(plain: str, match: re.Match[str], sentence: Sentence, heard: Sequence
         symbol = topic
     else:
         return None
-    if not symbol or (not event_subjects.NO_COMPANY.match(symbol) and match.re is not _LIMIT and not of_price):
+    if not symbol or (not event_actors.NO_COMPANY.match(symbol) and match.re is not _LIMIT and not of_price):
         return None
     return symbol

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from research import event_subjects, modality
+from research import event_actors, event_subjects, modality
 from research.event_grams import GROUPS
 from research.event_moves import Stated
 from research.event_types import Found, Hit, hits, unspecified
@@ -100,22 +99,10 @@ def ties(
     if not said_of:
         return []
     english, line = language == "en", plain.find("\n")
-    subjects = event_subjects.heard(plain, spans, topic)
-    if not english:
-        subjects = event_subjects.arms(plain, subjects)
-        unlisted = [*event_subjects.actors(plain, spans, published_at.date()), *(span for span in subjects if not span.symbol)]
-        subjects = [span for span in subjects if span.symbol]
-        first = min((span.start for span in subjects), default=line)
-        opening = any(plain.startswith(name, at) for name in event_subjects.known(plain[:line], published_at.date()) for at in (0, 1))
-        named = Counter(span.symbol for span in subjects if span.symbol)
-        foremost = Counter(span.surface for span in unlisted if span.role == "company" and span.surface in plain[: min(first, line)])
-        outnumbered = max(foremost.values(), default=0) > (max(named.values(), default=0) if first < line else named[topic or ""])
-        headed = first < line and not (opening and first > 1)
-        if outnumbered or (not headed and (topic is None or any(span.role == "company" and span.start < line for span in unlisted))):
-            topic = event_subjects.UNLISTED  # the headline is about somebody the master does not know
-        if topic and event_subjects.digest(plain, line) and not event_subjects.NO_COMPANY.match(topic):
-            topic = None
-        subjects = sorted([*subjects, *unlisted], key=lambda span: span.start)
+    if english:
+        subjects = event_actors.heard(plain, spans, topic)
+    else:
+        subjects, topic = event_actors.cast(plain, spans, topic, published_at.date())
     likeness, lead = likenesses(scores), lead_end(parts)
     named_in: dict[str, list[int]] = {}
     for span in subjects:
@@ -146,7 +133,7 @@ def ties(
         if not kind.market:
             symbol, sure = event_subjects.subject(plain, hit, sentence, inside, topic, last)
         if symbol is None and not kind.market:
-            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_subjects.UNLISTED
+            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_actors.UNLISTED
             passing = unknown and group not in _OF_ANYBODY  # a company the master does not know, in passing
             sure *= _NOBODY if unknown else _UNNAMED
         part = place_of(sentence, lead)

@@ -30,7 +30,7 @@ from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, event_evidence, event_grams, event_levels, event_moves, event_pairs, event_subjects
+from research import cleaning, dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_pairs
 from research.event_moves import Stated
 from research.event_pairs import Pair
 from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties
@@ -142,9 +142,9 @@ def _pairs(
         if span.symbol not in quoted
     ]
     company = _about_company(mentions)
-    judges = {span.symbol for span in heard} - {span.symbol for span in event_subjects.heard(plain, heard, None)}
-    aside = judges | event_subjects.venues(plain, heard, len(document["headline"]))
-    topic = event_subjects.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in aside})
+    judges = {span.symbol for span in heard} - {span.symbol for span in event_actors.heard(plain, heard, None)}
+    aside = judges | event_actors.venues(plain, heard, len(document["headline"]))
+    topic = event_actors.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in aside})
     typed = [
         tie if (found := tie.found.weighed(_salience(tie.found, mentions, company=company))) is tie.found else replace(tie, found=found)
         for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)
@@ -259,7 +259,7 @@ def _acting(mentions: Mapping[str, Mapping[str, Any]], spans: Sequence[Span]) ->
 
 def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:
     named = [symbol for symbol, row in mentions.items() if row["in_headline"] and row["role"] != "source"]
-    return bool(named) and not any(event_subjects.NO_COMPANY.match(symbol) for symbol in named)
+    return bool(named) and not any(event_actors.NO_COMPANY.match(symbol) for symbol in named)
 
 
 def _salience(found: Found, mentions: Mapping[str, Mapping[str, Any]], *, company: bool) -> float:

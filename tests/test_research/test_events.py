@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from research import events
-from research.event_subjects import actors, subject
+from research.event_actors import actors
+from research.event_subjects import subject
 from research.event_ties import ties
 from research.event_types import hits
 from research.moves import Span

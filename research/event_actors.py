@@ -1,0 +1,256 @@
+"""Who acts in a text: the instruments that may be subjects of its events, actors no symbol stands for, and what it is about.
+
+1. Quoted houses and commentators are never subjects (:func:`heard`).
+2. Actors the security master does not know (OpenAI, 某某农商行), and companies not yet or no longer listed, count like instruments,
+   without a symbol (:func:`actors`).
+3. :func:`cast` puts both together and says what the text is about: an instrument of the headline, somebody without a symbol who comes
+   first or far more often, or, in a list of news, nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from research.instruments import shipped
+from research.linking import BEFORE_LISTING
+from research.moves import Span
+from research.names import of_row, spelling
+
+__all__ = ["NO_COMPANY", "UNLISTED", "actors", "arms", "cast", "digest", "heard", "known", "topic_of", "venues"]
+
+#: symbol of an actor without one
+UNLISTED = ""
+#: how an index, a currency, a commodity or a coin is written
+NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
+#: right behind a company's name these make it a subsidiary's; insurers and banks answer for theirs
+_ARM = re.compile(r"(?:财险|信托|租赁|金租|理财|期货|基金(?!经理)|资管|创投|物业|保理|小贷|消费金融|消金)")
+#: an exchange in the place where shares are listed is no actor: 向港交所递交, 登陆纳斯达克
+_VENUES = frozenset({"0388.HK", "NDAQ", "ICE", "CME", "^IXIC", "LSEG.L", "8697.T"})
+_LISTS = re.compile(r"^[^,。;]{0,6}(?:上市|递|挂牌|主板|IPO|聆讯|招股|披露|信息|公告|提交|交易)|^$")
+_TO_LIST = re.compile(r"(?:向|在|于|登陆|赴|闯|冲刺|递表|叩|敲|转战|上市|获|经|据|通过|和|、)$")
+#: who judges another's news is not whose news it is
+_COMMENTS = re.compile(
+    r"^(?:\([^()]{0,20}\))?(?:集团|公司|证券)?(?:分析师|策略师|首席|最新|近日|随后|则|也)*"
+    r"(?:认为|指出|点评|评论|判断|在[^,。;]{0,8}(?:点评|研报|报告|纪要)|研报|发布(?:研报|报告)|分析(?:师|称)|预计|预期)"
+    r"|^(?:['’]s)? (?:(?:equity|senior|research) )*(?:analysts?|strategists?|economists?|said in a (?:research )?note)\b",
+    re.IGNORECASE,
+)
+_ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
+#: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
+_LATIN = re.compile(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
+_LATIN_LETTERS = re.compile(r"[A-Za-z]{3}")
+_ABBREVIATION = re.compile(
+    r"[A-Z]{1,3}$|(?:AIGC|EBITDA|SaaS|FOMC|WIND|Wind|IPO|CEO|CFO|CTO|COO|ETF|GDP|CPI|PPI|PMI|APP|App|AGI|LLM|GPU|TPU|Token|Agent|Agents)$"
+)
+_ACTS = re.compile(
+    r"(?:公司|此前|已|正|将|也|还|在|则|本周|周[一二三四五六日]|昨日|今日|去年|今年|最新|近日)*"
+    r"(?:宣布|推出|发布|计划|联合|获|拟|创始人|CEO|首席|的CEO|旗下|完成|启动|招聘|签署|收购|融资|估值|新品|IPO|上市|营收|收入|亏损|裁员|起诉|与|和|估|投资|股权|股东|冲刺|递交|提交|成立|实现|拥有|获得|出售|停止|关闭|官宣|的(?:净?利润|收入|营收|业绩|毛利|估值|产品|股东|创始人|用户))"
+)
+_CHINESE_ACTOR = re.compile(
+    r"(?:^|[,:!?\s“丨|])([一-丧丩-鿿]{2,8}?(?:农商行|农商银行|银行|集团|科技|汽车|证券|保险|财险|人寿|药业|股份|电子|能源|航空|地产|大学|基金会))(?=[^,。]{2})"
+    r"|(?:^|[“、;])([一-丧丩-鿿]{1,4}[^国色惠字网费链技老]金融|[一-丧丩-鿿]{2,5}(?:金服|财富|网贷|信托))(?=[^,。]{2})"
+)
+_CHINESE = re.compile(r"[一-鿿]")
+_CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
+#: words clauses begin with that are nobody's name
+_ORDINARY = re.compile(
+    r"目前|此外|同时|其中|公司|但是|因此|如果|对于|随着|由于|不过|然而|尽管|虽然|数据|分析|市场|投资|今年|去年|本周|上周|昨日|今日|周[一二三四五六日]|"
+    r"美国|中国|日本|韩国|欧洲|印度|香港|全球|国内|海外|行业|经济|政策|监管|央行|机构|资金|外资|股价|股市|美股|港股|[AB]股|板块|指数|金价|油价|价格|黄金|白银|美元|"
+    r"这[一个些是家]|那么|一个|一家|两家|多家|我们|他们|自己|如何|为何|什么|怎么|不是|没有|可能|未来|当前|近期|最新|最近|年内|业绩|净利|营收|收入|利润|财报|"
+    r"需求|供应|库存|产量|产品|技术|企业|集团|银行|基金|股东|高管|员工|用户|消费|价值|风险|预期|增长|利率|通胀|降息|关税|大模|模型|人工|智能|还有|就是|只是|也是|而是|可以|已经|正在|一方|从而|以及|或者|因为|所以|包括|成为|开始|继续|表示|认为|宣布|发布|推出"
+)
+#: headlines of lists of news, and what parts the items of one; least length of a heading, and how far down the body it stands
+_DIGEST = re.compile(
+    r"(?:早报|晚报|日报|早餐|24小时)(?:】|\]|\s?[:|丨︱])|早餐\s?(?:FM|\|)|(?:情报局?|舆情|每周动态|要闻|公告(?:精选|集锦|掘金|汇总|速递))\s?[:|丨︱]"
+    r"|要闻(?:速递|回顾|汇总)|(?:重要)?新闻汇总|(?:公司|隔夜)要闻"
+)
+_ITEMS = re.compile(r"[;|丨︱]")
+_HEADING, _DOWN = 6, 100
+
+
+def cast(plain: str, spans: Sequence[Span], topic: str | None, day: date) -> tuple[list[Span], str | None]:
+    """Return (who may be a subject in a Chinese text, by start; what the text is about).
+
+    ``topic`` is the instrument the text names most. It gives way to ``UNLISTED`` where the headline is about somebody without a symbol:
+    no instrument stands in it, a company that is not listed opens it, or one stands before the instruments and is named more often.
+    A list of news is about no company.
+    """
+    subjects, line = arms(plain, heard(plain, spans, topic)), plain.find("\n")
+    unlisted = [*actors(plain, spans, day), *(span for span in subjects if not span.symbol)]
+    subjects = [span for span in subjects if span.symbol]
+    first = min((span.start for span in subjects), default=line)
+    times = Counter(span.symbol for span in subjects)
+    ahead = Counter(span.surface for span in unlisted if span.role == "company" and span.surface in plain[: min(first, line)])
+    outnumbered = max(ahead.values(), default=0) > (max(times.values()) if first < line else times[topic or ""])
+    opened = first > 1 and any(plain.startswith(name, at) for name in known(plain[:line], day) for at in (0, 1))
+    headless = first >= line or opened
+    if outnumbered or (headless and (topic is None or any(span.role == "company" and span.start < line for span in unlisted))):
+        topic = UNLISTED
+    if topic and digest(plain, line) and not NO_COMPANY.match(topic):
+        topic = None
+    return sorted([*subjects, *unlisted], key=lambda span: span.start), topic
+
+
+def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
+    """Return the spans that may be subjects: without quoted ones and without instruments that only judge here (X认为, analysts at X)."""
+    return [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+
+
+def arms(plain: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans; a name that begins a subsidiary's (比亚迪财险, 美的物业) is an actor without a symbol.
+
+    >>> [span.symbol for span in arms("比亚迪财险盈利,比亚迪涨", [Span("A", "比亚迪", 0, 3), Span("A", "比亚迪", 8, 11)])]
+    ['', 'A']
+    """
+    return [replace(span, symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
+
+
+def digest(plain: str, line: int) -> bool:
+    r"""Return whether a text lists items about many: its headline says so, or a part of it behind the first heads an item of the body.
+
+    >>> digest("某某早餐|2月12日\n甲公司收购乙公司。", 10), digest("甲公司收购乙公司\n周三公告。", 8)
+    (True, False)
+    """
+    if _DIGEST.search(plain, 0, line):
+        return True
+    items = [item.strip() for item in _ITEMS.split(plain[:line])][1:]
+    return any(len(item) >= _HEADING and plain.find(item, line + _DOWN) >= 0 for item in items)
+
+
+def venues(plain: str, spans: Sequence[Span], line: int) -> set[str]:
+    """Return the exchanges that a headline, the first ``line`` characters, names only as the place of a listing: 递表港交所."""
+    named = [span for span in spans if span.start < line]
+    return {span.symbol for span in named} - {span.symbol for span in named if not _venue(plain, span)}
+
+
+def _venue(plain: str, span: Span) -> bool:
+    if span.symbol not in _VENUES:
+        return False
+    return bool(_TO_LIST.search(plain, max(0, span.start - 3), span.start) or _LISTS.match(plain[span.end : span.end + 10]))
+
+
+def _comments(plain: str, span: Span, topic: str | None) -> bool:
+    if topic is None or span.symbol == topic:
+        return False
+    return bool(_COMMENTS.match(plain[span.end : span.end + 40]) or _ANALYSTS_AT.search(plain[max(0, span.start - 24) : span.start]))
+
+
+def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
+    """Return where a Chinese text names actors that are no instruments, in the place of a subject: at the beginning of a clause.
+
+    Well-known companies without a listing count always, also those whose share is not yet or no longer listed on ``day``; other Latin
+    names when they act in the headline or at least twice, other Chinese ones when the headline has them and clauses begin with them at
+    least twice. A name that stands mostly right behind an instrument's is its product (英伟达Blackwell) and does not count. The role
+    ``company`` marks those whose name shows that they are one.
+    """
+    line = max(0, plain.find("\n"))
+    names = _latin(plain, line, spans)
+    names |= known(plain, day)
+    names |= {match.group(1) or match.group(2) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
+    others = _repeated(plain, line) - names
+    if not names and not others:
+        return []
+    taken = _covered(plain, spans, margin=1)
+    found = []
+    for match in re.finditer("|".join(re.escape(name) for name in sorted(names | others, key=lambda name: (-len(name), name))), plain):
+        before = plain[match.start() - 1] if match.start() else "\n"
+        if before != "(" and (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
+            role = "company" if match.group() in names else "subject"
+            found.append(Span(UNLISTED, match.group(), match.start(), match.end(), role))
+    return found
+
+
+def known(plain: str, day: date) -> set[str]:
+    """Return the companies a text names of which the package knows that no share bears their name on ``day``."""
+    automaton, listings = _unlisted()
+    return {
+        plain[start:end]
+        for index, start, end in automaton.find_matches_as_indexes(plain, overlapping=True)
+        if not any(first <= day <= last for first, last in listings[index])
+    }
+
+
+@lru_cache(maxsize=1)
+def _unlisted() -> tuple[Any, tuple[tuple[tuple[date, date], ...], ...]]:
+    """Return an automaton of companies by name and, for each name, the days on which a share bears it: none, or the life of a listing."""
+    from ahocorasick_rs import AhoCorasick
+
+    lines = resources.files("research.data").joinpath("names_unlisted.csv").read_text(encoding="utf-8").split("\n")
+    lives: dict[str, list[tuple[date, date]]] = {line: [] for line in lines[1:] if line}
+    rows = shipped().filter(asset_class="equity").to_dicts()
+    spelled = spelling(rows)
+    first: dict[str, date] = {}
+    last: dict[str, date] = {}
+    for row in rows:
+        first.setdefault(row["symbol"], row["valid_from"])
+        last[row["symbol"]] = row["valid_to"] or date.max
+    for row in rows:
+        life = (first[row["symbol"]] - min(BEFORE_LISTING, first[row["symbol"]] - date.min), last[row["symbol"]])
+        for name in of_row(row, *life, spelled):
+            if not name.needs_context and len(name.text) >= (5 if name.text.isascii() else 3):
+                lives.setdefault(name.text, []).append(life)
+    return AhoCorasick(list(lives)), tuple(tuple(life) for life in lives.values())
+
+
+def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
+    """Return a byte for each character: 1 inside a span or within ``margin`` of it."""
+    marks = bytearray(len(plain))
+    for span in spans:
+        first, last = max(0, span.start - margin), min(len(plain), span.end + margin)
+        marks[first:last] = b"\x01" * (last - first)
+    return marks
+
+
+def _latin(plain: str, line: int, spans: Sequence[Span]) -> set[str]:
+    """Return the Latin names that act: in the headline, or at least twice; without products, which stand behind an instrument's name."""
+    if not _LATIN_LETTERS.search(plain):
+        return set()
+    ends = {span.end for span in spans}
+    inside = _covered(plain, spans)
+    acts: Counter[str] = Counter()
+    products: Counter[str] = Counter()
+    for match in _LATIN.finditer(plain):
+        name, start = match.group(), match.start()
+        if match.end() - start < 3 or _ABBREVIATION.match(name) or inside[start]:
+            continue
+        if start in ends or (start - 1 in ends and plain[start - 1] in "的 "):
+            products[name] += 1
+        elif _ACTS.match(plain, match.end()):
+            acts[name] += 1 + (start < line)
+    return {name for name, times in acts.items() if times >= 2 and times > 2 * products[name]}
+
+
+def _repeated(plain: str, line: int) -> set[str]:
+    """Return the Chinese words of the headline with which clauses of the body begin at least twice."""
+    begins = Counter(_CLAUSE_BEGINS.findall(plain, line))
+    headline = plain[:line]
+    found = set()
+    for at in range(line - 1):
+        pair = headline[at : at + 2]
+        if begins.get(pair, 0) < 2 or _ORDINARY.match(pair):
+            continue
+        word, times = pair, plain.count(pair, line)
+        while at + len(word) < line and _CHINESE.match(headline[at + len(word)]) and len(word) < 6:
+            longer = headline[at : at + len(word) + 1]
+            if plain.count(longer, line) < 0.6 * times:
+                break
+            word = longer
+        found.add(word)
+    return found
+
+
+def topic_of(mentions: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the instrument a document is about: the most relevant of its headline, else one named far more than others."""
+    own = sorted((m for m in mentions.values() if m["role"] != "source"), key=lambda m: (-m["relevance"], m["first_offset"], m["symbol"]))
+    headline = [m for m in own if m["in_headline"]]
+    if headline:
+        return str(headline[0]["symbol"])
+    alone = own and own[0]["n_mentions"] >= 3 and (len(own) == 1 or own[0]["relevance"] >= 1.5 * own[1]["relevance"])
+    return str(own[0]["symbol"]) if alone else None
