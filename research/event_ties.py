@@ -104,9 +104,7 @@ def ties(
     else:
         subjects, topic = event_actors.cast(plain, spans, topic, published_at.date())
     likeness, lead = likenesses(scores), lead_end(parts)
-    named_in: dict[str, list[int]] = {}
-    for span in subjects:
-        named_in.setdefault(span.symbol, []).append(max(0, bisect_right(parts, span.start, key=lambda part: part.start) - 1))
+    away = _distances(subjects, parts)
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     denied: set[str] = set()
     found: list[Tie] = []
@@ -146,14 +144,29 @@ def ties(
             confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
             one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
             gram, rank = likeness(index, group)
-            away = min((abs(index - place) for place in named_in.get(option or "", (index,))), default=0)
-            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose, away=away)
+            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose, away=away(option, index))
             if before is None:
                 settled[kind.name, option, sentence.start] = len(found)
                 found.append(tie)
             else:
                 found[before] = tie
     return sorted(found, key=lambda tie: tie.found.at)
+
+
+def _distances(subjects: Sequence[Span], parts: Sequence[Sentence]) -> Callable[[str | None, int], int]:
+    """Return what tells how many sentences off a symbol is named, 0 for one that is not named."""
+    named_in: dict[str, list[int]] = {}
+    for span in subjects:
+        named_in.setdefault(span.symbol, []).append(max(0, bisect_right(parts, span.start, key=lambda part: part.start) - 1))
+
+    def away(symbol: str | None, index: int) -> int:
+        places = named_in.get(symbol or "")
+        if not places:
+            return 0
+        after = bisect_left(places, index)
+        return min(abs(index - place) for place in places[max(0, after - 1) : after + 1])
+
+    return away
 
 
 def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float]]:
