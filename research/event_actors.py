@@ -68,7 +68,9 @@ _ORDINARY = re.compile(
 )
 #: headlines of lists of news, and what parts the items of one; least length of a heading, and how far down the body it stands
 _DIGEST = re.compile(
-    r"(?:早报|晚报|日报|早餐|24小时)(?:】|\]|\s?[:|丨︱])|早餐\s?(?:FM|\|)|(?:情报局?|舆情|每周动态|要闻|公告(?:精选|集锦|掘金|汇总|速递))\s?[:|丨︱]"
+    r"(?:早报|晚报|早餐|24小时)(?:】|\]|\s?[|丨︱])|早餐\s?FM"
+    # a newspaper before a colon tells one story: 联合早报:, 新民晚报:
+    r"|(?:天眼|财经|金融|投资|盘前|会员|每日|互金|科技|基金|公司|市场|[A港美]股)[早晚]报\s?:|(?:情报局?|舆情|每周动态|要闻|公告(?:精选|集锦|掘金|汇总|速递))\s?[:|丨︱]"
     r"|要闻(?:速递|回顾|汇总)|(?:重要)?新闻汇总|(?:公司|隔夜)要闻"
 )
 _ITEMS = re.compile(r"[;|丨︱]")

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from research import events
-from research.event_actors import actors
+from research.event_actors import actors, digest
 from research.event_subjects import subject
 from research.event_ties import ties
 from research.event_types import hits
@@ -557,6 +557,11 @@ def test_a_list_of_news_is_not_about_its_first_item(headline):
     found = tied(headline, body, "凌云科技")
     assert "topic" not in found["regulation_investigation", "609001.SS"]
     assert "topic" in tied("凌云科技召开会议", body, "凌云科技")["regulation_investigation", "609001.SS"]
+
+
+def test_a_newspaper_before_a_colon_tells_one_story():
+    one, many = "联合早报:甲公司收购乙公司\n周三公告。", "【财经早报】甲公司收购乙公司\n周三公告。"
+    assert not digest(one, one.index("\n")) and digest(many, many.index("\n"))
 
 
 def test_a_headline_full_of_another_company_is_about_it():
