@@ -424,7 +424,6 @@ def test_large_moves_are_events_and_small_ones_are_not():
         ("凌云科技引入的投资集团净资产120亿元", "投资", "capex_investment"),
         ("凌云科技称原奶收购价每公斤涨了两角,股份公司不受影响", "收购价", "mna"),
         ("凌云科技创始人须支付股份回购款及利息9140万元", "回购款", "buyback"),
-        ("凌云科技受到反补贴措施影响,政策仍在讨论", "补贴", "fiscal_trade_policy"),
         ("日本陷入通货紧缩,凌云科技在当地的销量也受影响", "紧缩", "central_bank"),
         ("M23武装推进,凌云科技矿区总额12亿元的项目停工", "M2", "macro_data"),
         ("凌云科技员工的外派补贴每天90欧元,政策不变", "补贴", "fiscal_trade_policy"),
@@ -435,6 +434,23 @@ def test_a_word_inside_a_longer_one_is_another_word(text, word, group):
     at = text.index(word)
     found = [hit for hit in hits(text, "zh") if hit.kind.name.startswith(group + ".")]
     assert not [hit for hit in found if at <= hit.start < at + len(word)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("某市发布购房补贴新政,每套3万元", "fiscal_trade_policy.stimulus"),
+        ("政府将追加13亿英镑电动汽车补贴", "fiscal_trade_policy.stimulus"),
+        ("商务部对进口乳制品征收反补贴税", "fiscal_trade_policy.tariff"),
+    ],
+)
+def test_subsidies_of_states(text, kind):
+    assert pairs(extracted(text)) == {(kind, None)}
+
+
+@pytest.mark.parametrize("text", ["凌云科技为骑手提供租房补贴", "凌云科技将收缩全场9.9元补贴", "凌云科技员工的外派补贴不变"])
+def test_what_companies_pay_is_no_subsidy(text):
+    assert not [kind for kind, _ in pairs(extracted(text)) if kind.startswith("fiscal")]
 
 
 def test_a_word_beside_a_longer_one_still_counts():
