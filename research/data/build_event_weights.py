@@ -9,8 +9,8 @@ of characters a group on the sentences of both (:func:`grams`); (3) for each art
 not seen it (:func:`unseen`); (4) fit the logistic weights of the evidence (:func:`weights`); (5) write both. The same articles and seed
 give the same bytes.
 
-Two readers labelled each article, the second without sight of the first (``second``). What both list is an event, what one lists is half
-of one: the weights are fitted on these shares, which say more than either reader alone.
+Two readers labelled most articles, the second without sight of the first (``second``). What both list is an event, what one lists is half
+of one: the weights are fitted on these shares, which say more than either reader alone. Articles without ``second`` have one reading.
 """
 
 from __future__ import annotations

@@ -472,11 +472,10 @@ def test_a_company_before_its_listing_is_an_actor_and_afterwards_a_share():
 
 def test_who_is_not_listed_yet_is_what_the_article_is_about_where_its_headline_begins_with_it():
     body = "公司2024年净利润同比增长213%。"
-    of = {"霸王茶姬冲刺上市,远山电子是它的股东": None, "远山电子看好霸王茶姬": "609002.SS"}
-    for headline, topic in of.items():
-        found = tied(headline, body, "远山电子")
-        assert found["earnings", topic] & ({"actor"} if topic is None else {"topic"})
-        assert (topic is None) == (("earnings", "609002.SS") not in found or "topic" not in found["earnings", "609002.SS"])
+    first = tied("霸王茶姬冲刺上市,远山电子是它的股东", body, "远山电子")
+    assert "actor" in first["earnings", None]
+    assert "topic" not in first.get(("earnings", "609002.SS"), ())
+    assert "topic" in tied("远山电子看好霸王茶姬", body, "远山电子")["earnings", "609002.SS"]
 
 
 @pytest.mark.parametrize(
@@ -582,10 +581,9 @@ def test_a_newspaper_before_a_colon_tells_one_story():
 
 def test_a_headline_full_of_another_company_is_about_it():
     body = "Novaro宣布推出新款眼镜。" * 6 + "远山电子的产品是它的对手。上半年销量同比增长30%,净利润同比增长20%。"
-    assert "actor" in tied("一手体验Novaro新品,远山电子的软肋", body, "远山电子")["earnings", None]
-    assert ("earnings", "609002.SS") not in tied("一手体验Novaro新品,远山电子的软肋", body, "远山电子") or "topic" not in tied(
-        "一手体验Novaro新品,远山电子的软肋", body, "远山电子"
-    )["earnings", "609002.SS"]
+    found = tied("一手体验Novaro新品,远山电子的软肋", body, "远山电子")
+    assert "actor" in found["earnings", None]
+    assert "topic" not in found.get(("earnings", "609002.SS"), ())
 
 
 @pytest.mark.parametrize(
