@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from research import listings, roles
 
-__all__ = ["Instrument", "agency", "another", "joined", "settled", "tail", "unit"]
+__all__ = ["RATES", "Instrument", "agency", "another", "joined", "settled", "tail", "unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Instrument:
     quoter: str | None
 
 
-_TREASURY = "^TNX"
+#: yields a name without a country may mean
+RATES = {"^TNX": "美国", "CN10Y": "中国"}
 _SEPARATOR = re.compile(r"[、,和与及以暨/\s]{1,2}(?:以及)?")
 _AMOUNT = re.compile(r"[\d万亿千百几多余数]\s?$|[A-Za-z一-鿿][/兑对]$|以$|[每为]$")  # the unit of an amount, one side of a pair
 _DIGITS = re.compile(r"\d[万亿]{0,2}\s?$")
@@ -100,8 +101,9 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
     surface, left, right = text[start:end], text[max(0, start - 8) : start], text[end : end + 20]
     if what.asset_class in ("index", "commodity") and _FUND_RIGHT.match(right):
         return True
-    if symbol == _TREASURY:
-        return listings.other_rate(text[max(0, start - 24) : start])
+    if symbol in RATES:
+        country = RATES[symbol]
+        return country[0] not in surface and listings.other_rate(text[max(0, start - 24) : start], country)
     if what.asset_class == "commodity":
         return bool(_PLANT_RIGHT.match(right) or (surface == "黄金" and _GOLD_RIGHT.match(right)))
     if what.asset_class == "index":

@@ -65,6 +65,8 @@ SPANS: Mapping[str, Any] = {
 BEFORE_LISTING = timedelta(days=14)
 
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
+#: how far back a country tells whose yield 10年期国债收益率 is
+_FAR = 120
 #: of these a bare name means the mainland's contract unless the text speaks of Chicago
 _GRAINS = frozenset({"ZM=F", "ZL=F", "ZC=F", "ZS=F", "ZW=F"})
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
@@ -254,6 +256,11 @@ class Linker:
         currency = listings.currency(text[span.start : span.end], text, span.start)
         if currency in symbols:
             return currency, False
+        if symbols == contexts.RATES.keys():
+            country = listings.country_of(text[max(0, span.start - _FAR) : span.start])
+            known = next((s for s, name in contexts.RATES.items() if name[0] == country), None)
+            if known is not None:
+                return known, False
         onshore = sorted(s for s in symbols if s.startswith(_CHINA_FUTURES))
         if onshore and len(onshore) < len(symbols):
             grain = symbols - {*onshore} <= _GRAINS and not listings.chicago(text, span.start, span.end)

@@ -16,6 +16,7 @@ __all__ = [
     "bare",
     "bond",
     "chicago",
+    "country_of",
     "currency",
     "domestic",
     "hong_kong",
@@ -92,13 +93,19 @@ _BARE = re.compile(
 _AFTER = 24
 _AFTER_H = re.compile(r"(?<=股|司|,)H股[^,。;]{1,14}%,\Z")
 _COUNTRY_LEFT = re.compile(
-    r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国)(?:的)?(?:指标|基准)?$"
+    r"(?:法国|法债|意大利|西班牙|葡萄牙|希腊|荷兰|瑞士|瑞典|挪威|澳大利亚|澳洲|新西兰|韩国|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|英国|德国|日本|中国"
+    r"|马来西亚|泰国|越南|菲律宾|南非|波兰|匈牙利|智利|阿根廷|埃及|巴基斯坦|以色列|沙特|欧元区|新加坡)(?:的)?(?:指标|基准)?$"
     r"|(?:Australian?|Germany?|Japan(?:ese)?|Britain|British|U\.K\.|\bUK|Ital(?:y|ian)|France|French|Spain|Spanish|Gree(?:ce|k)|Canad(?:a|ian)"
     r"|China|Chinese|Indian?|Korean?|New Zealand)(?:['’]s)?(?: benchmark)? $"
 )
+_COUNTRIES = re.compile(
+    r"(?:法|意大利|西班牙|葡萄牙|希腊|瑞士|瑞典|挪威|澳大利亚|新西兰|韩|加拿大|印度|印尼|巴西|墨西哥|土耳其|英|德|日|中|美)"
+    r"(?:国|本|债|央行|联储|股)|(?:意大利|西班牙|瑞士|瑞典|挪威|澳大利亚|新西兰|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯"
+    r"|马来西亚|泰国|越南|菲律宾|南非|波兰|匈牙利|智利|阿根廷|埃及|巴基斯坦|以色列|沙特|希腊|葡萄牙|欧元区|新加坡)"
+)
 _AGENCY = re.compile(
     r"^(?:全球)?(?:则|也|还|曾|又|随后|近日|日前|此前|方面)?"
-    r"(?::(?![+\-\d]|[涨跌])|称|表示|认为|指出|预计|确认|警告|评级|维持|给出|首席|经济学家|分析师|信评|[将把][^,。]{0,14}(?:评级|展望)|[上下]调(?!\d|至\d))"
+    r"(?::(?![+\-\d]|[涨跌])|称|表示|认为|指出|预计|确认|警告|评级|维持|给出|首席|经济学家|分析师|信评|(?:在|的)?(?:一份|最新|近期)的?(?:评论|报告|点评|研报|声明)|[将把][^,。]{0,14}(?:评级|展望)|[上下]调(?!\d|至\d))"
 )
 _DIGITS_LEFT = re.compile(r"(?<!\d)(?:\d{2}|H\d)$")
 _DIGITS_RIGHT = re.compile(r"^(?:\d{2}|[A-Z]\d)(?![\d.:%年月日号万亿个只家])")
@@ -216,16 +223,24 @@ def rates(right: str) -> bool:
 def currency(surface: str, text: str, start: int) -> str | None:
     """Return the symbol of a currency several countries call so (比索, 克朗, 卢比), by the country named last before it.
 
+    One of its paragraph counts, then one of the text before, then the first behind.
+
     >>> currency("比索", "智利占进口的七成。该国比索升值1.1%", 11), currency("卢比", "卢比逼近98关口", 0), currency("美元", "美元", 0)
     ('CLP=X', 'INR=X', None)
+    >>> currency("比索", "比索跌两成,阿根廷股市腰斩", 0)
+    'ARS=X'
     """
     countries = _NAMESAKES.get(surface)
     if countries is None:
         return None
     left = text[max(text.rfind("\n", 0, start) + 1, start - _LEFT) : start]
-    near = {country: left.rfind(country) for country in countries}
-    named = max(near, key=lambda c: near[c])
-    return countries[named] if near[named] >= 0 else next(iter(countries.values()))
+    for before in (left, text[:start]):
+        near = {country: before.rfind(country) for country in countries}
+        named = max(near, key=lambda c: near[c])
+        if near[named] >= 0:
+            return countries[named]
+    behind = [(at, country) for country in countries if (at := text.find(country, start)) >= 0]
+    return countries[min(behind)[1]] if behind else next(iter(countries.values()))
 
 
 def yields(text: str) -> list[tuple[str, int, int]]:
@@ -274,13 +289,28 @@ def bare(text: str) -> list[tuple[tuple[str, ...], int, int]]:
     return found
 
 
-def other_rate(left: str) -> bool:
-    """Return whether the country before a yield that is otherwise the Treasury's makes it another one.
+def other_rate(left: str, country: str = "美国") -> bool:
+    """Return whether a yield whose name tells no country is not that of ``country``: the country last named in its sentence is another.
 
-    >>> other_rate("法国"), other_rate("Australia’s "), other_rate("美国")
-    (True, True, False)
+    >>> other_rate("法国"), other_rate("Australia’s "), other_rate("印度央行降息,"), other_rate("美国通胀回落,")
+    (True, True, True, False)
+    >>> other_rate("中国央行降准,", "中国"), other_rate("美债抛售,", "中国"), other_rate("法国之外,美国", "美国")
+    (False, True, False)
     """
-    return bool(_COUNTRY_LEFT.search(left))
+    if _COUNTRY_LEFT.search(left):
+        return not left.rstrip("的指标基准").endswith(country)
+    named = country_of(re.split(r"[。\n]", left)[-1])
+    return named is not None and named != country[0]
+
+
+def country_of(text: str) -> str | None:
+    """Return the first character of the country last named in a text: of its bonds, its bank, its shares.
+
+    >>> country_of("美债抛售,"), country_of("美股收涨。中国央行降准"), country_of("收涨")
+    ('美', '中', None)
+    """
+    named = [match.group() for match in _COUNTRIES.finditer(text)]
+    return named[-1][0] if named else None
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

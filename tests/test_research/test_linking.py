@@ -66,6 +66,9 @@ def role(linker: linking.Linker, headline: str, body: str = "", **more: object) 
         ("特斯拉美股走高", ["TSLA"]),
         ("WTI原油与布伦特原油,COMEX黄金、现货白银、沪银主力合约、碳酸锂期货", ["CL=F", "BZ=F", "GC=F", "SI=F", "SHFE:AG", "GFEX:LC"]),
         ("伦铜涨,期铜涨,沪铜涨", ["LME:CA", "HG=F", "SHFE:CU"]),
+        ("逆回购缩量。10年期国债收益率上行2个基点至1.8%", ["CN10Y"]),
+        ("美债遭抛售,10年期国债收益率升破5%", ["^TNX"]),
+        ("铜矿供应中断", ["HG=F"]),
     ],
 )
 def test_names(linker: linking.Linker, text: str, symbols: list[str]) -> None:
@@ -86,6 +89,8 @@ def test_names(linker: linking.Linker, text: str, symbols: list[str]) -> None:
         "普惠产品加快落地", "贸易加权指数走强", "国泰金龙债券基金", "机器人业绩爆发在即", "太阳能净利润下滑20%", "新产业营收占比提升",
         "习近平新时代中国特色社会主义思想", "党的二十大和三中全会", "乌海信息网", "办理光彩照人的仪式", "新思维课程", "小微信贷专项额度", "图个大吉利",
         "平台董事长兼CEO李宁出席", "湖南省星展投资有限公司", "光电通讯器件项目", "华夏普通股", "迎娶白富美光芒万丈", "昆百大集团旧址", "智慧农业示范园区",
+        "降息已是板上钉钉", "互联网龙头走强", "梳理光电产业脉络", "中性策略夏普在2以上", "拜耳法的种分母液", "航空客户推迟接机", "买入的好时机", "克利夫兰联储主席",
+        "中国食品产业分析师", "其OCI股票占比", "在索菲亚教堂门口", "印度央行降息,10年期国债收益率下行6个基点", "卡莫阿铜矿复产",
     ],
 )  # fmt: skip
 def test_words_that_only_look_like_names(linker: linking.Linker, text: str) -> None:
