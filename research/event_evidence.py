@@ -7,8 +7,6 @@
 - how much the article is about the subject, how far off it is named, and what else the article tells of it;
 - rivals: other subjects of the group, other names its words could belong to;
 - for a move of prices, how it stands among the moves of the article (:mod:`research.event_moves`).
-
-What decides differs by kind of event, so some of the evidence is given once more under the name of the family of the group.
 """
 
 from __future__ import annotations
@@ -39,27 +37,6 @@ _CARRIED = frozenset({"opener", "focus", "its"})
 _CHOOSABLE = frozenset({"clause", "sentence", "actor", "nobody"})
 _CONTEXTS = _CARRIED | _CHOOSABLE | {"topic"}
 _DAILY = ("close", "intraday", "after_hours", "none")
-#: families of groups, and the evidence that weighs otherwise in them
-_FAMILIES = (
-    (
-        "company",
-        ("earnings", "guidance", "dividend", "buyback", "shareholder_reduction", "insider_management_change", "layoffs_restructuring",
-         "capex_investment"),
-        ("headline", "relevance", "top", "chosen", "said", "null"),
-    ),
-    (
-        "deal",
-        ("mna", "share_offering_ipo", "contract_partnership", "product_launch", "tech_industry_trend", "accident_operations", "other"),
-        ("headline", "top", "said"),
-    ),
-    (
-        "market",
-        ("macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"),
-        ("headline", "relevance", "chosen", "behind"),
-    ),
-    ("flow", ("fund_flow_positioning",), ("headline", "relevance", "top", "chosen", "said")),
-)  # fmt: skip
-_FAMILY = {group: (name, keys) for name, groups, keys in _FAMILIES for group in groups}
 
 
 def evidence(
@@ -109,8 +86,7 @@ def evidence(
         )
         if pair.group == "price_move":
             row |= _of_moves(pair.ties, standings, len(scores))
-        family, keys = _FAMILY.get(pair.group, ("", ()))
-        rows.append(row | {f"{family}:{key}": row[key] for key in keys if row.get(key)})
+        rows.append(row)
     return rows
 
 

@@ -4,22 +4,28 @@
    (:mod:`research.event_grams`), is tied to the subjects it may belong to (:func:`research.event_subjects.options`).
 2. :func:`gather` collects these ties by group and subject.
 3. :func:`research.event_evidence.evidence` says what speaks for each pair.
-4. :func:`likely` turns that into probabilities with the logistic weights of ``event_weights.json``, one set for moves of prices and one
-   for what else happens, fitted on articles written and labelled for this project (``build_event_weights.py``).
+4. :func:`likely` turns that into probabilities with boosted trees (:mod:`research.event_trees`), some for moves of prices and some for
+   what else happens, grown on articles written and labelled for this project (``build_event_weights.py``).
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 
-from research.event_ties import Tie
+import numpy as np
 
-__all__ = ["Pair", "gather", "likely", "weighed_as"]
+from research.event_ties import Tie
+from research.event_trees import Trees
+
+__all__ = ["KINDS", "RULED", "Pair", "gather", "likely", "weighed_as"]
+
+#: what trees are grown for
+KINDS = ("move", "event")
+#: step of the log-odds for what the rules select: they come from real articles, so it is worth more than written ones can teach
+RULED = 0.75
 
 
 @dataclass(slots=True)
@@ -51,22 +57,21 @@ def gather(ties: Sequence[Tie]) -> list[Pair]:
 
 
 def weighed_as(group: str) -> str:
-    """Return which set of weights is for a group: ``move`` or ``event``."""
+    """Return which trees are for a group: ``move`` or ``event``."""
     return "move" if group == "price_move" else "event"
 
 
-@lru_cache(maxsize=1)
-def _weights() -> Mapping[str, Mapping[str, float]]:
-    found: Mapping[str, Mapping[str, float]] = json.loads(
-        resources.files("research.data").joinpath("event_weights.json").read_text(encoding="utf-8")
-    )
-    return found
+@cache
+def _grown(kind: str) -> Trees:
+    """Return the trees that come with the package."""
+    with resources.files("research.data").joinpath(f"event_trees_{kind}.npz").open("rb") as file:
+        return Trees.load(file)
 
 
 def likely(rows: Sequence[tuple[Pair, Mapping[str, float]]]) -> list[float]:
     """Return the probability that an expert lists each pair of one article, given the evidence for it."""
-    return [1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, _log_odds(_weights()[weighed_as(pair.group)], row))))) for pair, row in rows]
-
-
-def _log_odds(weights: Mapping[str, float], row: Mapping[str, float]) -> float:
-    return weights["bias"] + sum(weights.get(name, 0.0) * value for name, value in row.items())
+    odds = np.array([RULED * row.get("ruled", 0.0) for _, row in rows])
+    for kind in KINDS:
+        of_kind = [place for place, (pair, _) in enumerate(rows) if weighed_as(pair.group) == kind]
+        odds[of_kind] += _grown(kind).log_odds([(rows[place][0].group, rows[place][1]) for place in of_kind])
+    return [float(one) for one in 1.0 / (1.0 + np.exp(-odds))]

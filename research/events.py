@@ -7,8 +7,8 @@
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
    the likely ones are kept.
 
-Confidence of an event of an article is that probability; below 0.3 stands only the likeliest subject of a group that is likely for some
-subject and for none alone, right in about a quarter of cases. In a short text, or an English one, it is the trust in its place
+Confidence of an event of an article is that probability; below 0.3 stands only the likeliest subject of a group that has 0.2 for all its
+subjects together and 0.3 for none: right in about a quarter of cases. In a short text, or an English one, it is the trust in its place
 (:mod:`research.event_ties`) times
 
 - salience of the subject: 1 in the headline, else 0.55 to 1 with its relevance; market-wide background of a company's news 0.7;
@@ -42,9 +42,9 @@ from research.sentences import Sentence, sentences
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@8"
+ANNOTATOR = "events@9"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
-_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.3
+_FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.2
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones

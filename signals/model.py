@@ -102,7 +102,7 @@ def through_time(
         There are fewer labelled sessions than ``min_sessions``, a fit does not converge, or the estimator refuses its training rows; the
         sentence says in which session.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     for name, value, least in (
         ("refit", refit, 1),

@@ -1,4 +1,4 @@
-"""Fit ``event_grams.npz`` and ``event_weights.json`` on articles written and labelled for this project.
+"""Fit ``event_grams.npz`` and ``event_trees_*.npz`` on articles written and labelled for this project.
 
 Run it when the articles, the taxonomy or the evidence of :mod:`research.event_evidence` change::
 
@@ -6,11 +6,11 @@ Run it when the articles, the taxonomy or the evidence of :mod:`research.event_e
 
 Steps: (1) read the labelled articles (:func:`labelled`) and the single sentences beside them (:func:`single`); (2) fit one linear model
 of characters a group on the sentences of both (:func:`grams`); (3) for each article take the characters' scores from models that have
-not seen it (:func:`unseen`); (4) fit the logistic weights of the evidence (:func:`weights`); (5) write both. The same articles and seed
-give the same bytes.
+not seen it (:func:`unseen`); (4) grow trees over the evidence (:func:`trees`); (5) write both. The same articles and seed give the same
+bytes.
 
 Two readers labelled most articles, the second without sight of the first (``second``). What both list is an event, what one lists is half
-of one: the weights are fitted on these shares, which say more than either reader alone. Articles without ``second`` have one reading.
+of one: the trees are grown on these shares, which say more than either reader alone. Articles without ``second`` have one reading.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from research import cleaning, documents, events
 from research.event_grams import GROUPS, SIZE, Grams, bags
-from research.event_pairs import weighed_as
+from research.event_pairs import KINDS, weighed_as
+from research.event_trees import Trees, tabled
 from research.facts import spans_by_document
 from research.instruments import shipped
 from research.linking import Linker
@@ -41,17 +44,14 @@ from research.sentences import Sentence, sentences
 from research.sentiment import tones
 from research.sources import Article
 
-__all__ = ["Labelled", "Single", "grams", "labelled", "main", "read", "single", "unseen", "weights"]
+__all__ = ["Labelled", "Single", "grams", "grown", "labelled", "main", "planted", "read", "single", "trees", "unseen"]
 
 HERE = Path(__file__).parent
 _FOLDS, _GRAM_PENALTY = 5, 30.0
-#: inverse strength of the penalty on each set of weights
-_PENALTIES = {"move": 0.03, "event": 0.01}
-#: least spread a feature is scaled by: a rare one may not weigh much because it is rare
-_LEAST_SPREAD = 0.1
-#: steps of the log-odds for what the rules select, and for what some wording says: half of the written articles avoid the usual words
-#: on purpose, real ones do not
-_RULED, _WORDED = 0.75, 0.25
+#: how the trees are grown
+_GROWTH: dict[str, Any] = {
+    "learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 30, "l2_regularization": 20.0, "max_features": 0.3,
+}  # fmt: skip
 #: least sentences a group needs for a model of its own
 _FEWEST = 4
 #: sentences from which on a gram is frequent
@@ -199,44 +199,61 @@ def unseen(articles: Sequence[Labelled], more: Single, seed: int = 0) -> list[np
     return [scored(models[f], one) for one, f in zip(articles, fold, strict=True)]
 
 
-def weights(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, dict[str, float]]:
-    """Fit the logistic weights of the evidence of every pair, moves of prices and all else apart."""
-    rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in _PENALTIES}
-    shares: dict[str, list[float]] = {kind: [] for kind in _PENALTIES}
+def trees(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, Trees]:
+    """Grow the trees over the evidence of every pair, for moves of prices and for all else."""
+    rows: dict[str, list[tuple[str, dict[str, float]]]] = {kind: [] for kind in KINDS}
+    shares: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    lists = []
     for one, score in zip(articles, scores, strict=True):
         pairs = events.pairs_of(one.document, one.spans, one.mentions, score)
         for pair, row in events.evidence_of(one.document, pairs, one.mentions, score):
-            kind = weighed_as(pair.group)
-            rows[kind].append(row)
-            shares[kind].append(one.share(pair.group, pair.symbol))
-    return {kind: _stepped(_fitted(rows[kind], np.array(shares[kind]), penalty)) for kind, penalty in _PENALTIES.items()}
+            kind, share = weighed_as(pair.group), one.share(pair.group, pair.symbol)
+            rows[kind].append((pair.group, row))
+            shares[kind].append(share)
+            lists.append((GROUPS.index(pair.group), pair.symbol is None, share))
+    traits = _traits(lists)
+    return {kind: grown(rows[kind], np.array(shares[kind]), traits) for kind in KINDS}
 
 
-def _fitted(rows: Sequence[Mapping[str, float]], shares: npt.NDArray[np.float64], penalty: float) -> dict[str, float]:
-    """Fit one set of weights to shares, each feature scaled by its spread: a share is that much of an event and the rest of none."""
-    names = sorted({name for row in rows for name in row} - {"ruled"})
-    table = np.array([[row.get(name, 0.0) for name in names] for row in rows])
-    spread = np.maximum(table.std(axis=0), _LEAST_SPREAD)
-    table /= spread
-    labels = np.repeat([1, 0], len(shares))
-    model = LogisticRegression(C=penalty, max_iter=5000).fit(np.vstack([table, table]), labels, np.concatenate([shares, 1 - shares]))
-    fitted = {name: float(value) for name, value in zip(names, model.coef_[0] / spread, strict=True)}
-    return {"bias": float(model.intercept_[0])} | fitted
+def _traits(lists: Sequence[tuple[int, bool, float]]) -> npt.NDArray[np.float64]:
+    """Return for each group the share of its pairs that are listed, and of those the share that are nobody's with a symbol."""
+    group, nobody, share = (np.array(column) for column in zip(*lists, strict=True))
+    listed = np.bincount(group, share, len(GROUPS))
+    of_all = (listed + 1) / (np.bincount(group, minlength=len(GROUPS)) + 4)  # few pairs say little
+    return np.column_stack([of_all, (np.bincount(group, share * nobody, len(GROUPS)) + 1) / (listed + 4)])
 
 
-def _stepped(fitted: Mapping[str, float]) -> dict[str, float]:
-    """Add the fixed steps and round; the rules come from real articles, so what they select is worth a step that no written one fits."""
-    moved = {"bias": fitted["bias"] - _WORDED, "worded": fitted.get("worded", 0.0) + _WORDED, "ruled": _RULED}
-    return {name: round(value, 5) for name, value in (dict(fitted) | moved).items() if name == "bias" or round(value, 5)}
+def grown(rows: Sequence[tuple[str, Mapping[str, float]]], shares: npt.NDArray[np.float64], traits: npt.NDArray[np.float64]) -> Trees:
+    """Grow trees that tell the shares from the evidence: a share is that much of an event and the rest of none."""
+    names = sorted({name for _, row in rows for name in row})
+    table = tabled(rows, names, traits)
+    model = HistGradientBoostingClassifier(**_GROWTH, early_stopping=False, random_state=0)
+    with threadpool_limits(1):  # the order of sums, and so the last digit, is that of one thread
+        model.fit(np.vstack([table, table]), np.repeat([1, 0], len(shares)), np.concatenate([shares, 1 - shares]))
+    return planted(model, names, traits)
+
+
+def planted(model: HistGradientBoostingClassifier, names: Sequence[str], traits: npt.NDArray[np.float64]) -> Trees:
+    """Return the trees of a fitted model in flat arrays."""
+    nodes = [tree.nodes for (tree,) in model._predictors]
+    roots = np.cumsum([0, *map(len, nodes)])[:-1]
+    flat = np.concatenate(nodes)
+    leaf, itself = flat["is_leaf"].astype(bool), np.arange(len(flat))
+    first = np.repeat(roots, [len(one) for one in nodes])
+    follows = first[:, None] + np.column_stack([flat["right"], flat["left"]]).astype(np.int64)
+    return Trees(
+        np.array(names), traits, roots, np.where(leaf, 0, flat["feature_idx"]), np.where(leaf, 0.0, flat["num_threshold"]),
+        np.where(leaf[:, None], itself[:, None], follows), np.where(leaf, flat["value"], 0.0),
+        np.array(model._baseline_prediction.item()), np.array(flat["depth"].max(), dtype=np.int64),
+    )  # fmt: skip
 
 
 def main() -> None:
     """Fit on the folder named on the command line and write both files beside this script."""
     folder = Path(sys.argv[1])
     articles, more = labelled(read(folder)), single(folder / "sentences.tsv")
-    (HERE / "event_weights.json").write_text(
-        json.dumps(weights(articles, unseen(articles, more)), indent=0, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    for kind, found in trees(articles, unseen(articles, more)).items():
+        found.save(HERE / f"event_trees_{kind}.npz")
     model = grams(articles, more)
     scale = np.maximum(np.abs(model.weights).max(axis=0), 1e-6) / 127
     np.savez_compressed(

@@ -77,7 +77,7 @@ def test_sentences_to_learn_from_are_labelled_once_each_and_cover_every_group():
 @pytest.mark.parametrize(
     ("sentence", "group"),
     [
-        ("法院已受理债权人对该集团提出的破产清算申请。", "litigation_settlement"),
+        ("法院已受理债权人对该集团提出的破产清算申请。", "default_credit"),  # as the taxonomy has it
         ("首席执行官将在月底离任,董事会正在物色继任者。", "insider_management_change"),
         ("央行意外把政策利率下调50个基点。", "central_bank"),
         ("厂区发生火灾,两条生产线被迫停产。", "accident_operations"),

@@ -1,13 +1,13 @@
-"""The fit of the event weights: what two readers list, by hand; the fit against the classes it stands for."""
+"""The fit of the event weights: what two readers list, by hand; trees against the shares they are grown on."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from research.data import build_event_weights as build
+from research.event_grams import GROUPS
 
 ROW = {
     "entities": [{"symbol": "A", "alt_symbols": ["A.HK"]}, {"symbol": None, "name": "甲"}],
@@ -29,26 +29,29 @@ def test_share_of_the_readers():
 
 
 def test_shares_are_that_much_of_both_classes():
-    values = np.random.default_rng(7).normal(size=(60, 2))
+    values = np.random.default_rng(7).normal(size=(400, 2))
     shares = np.where(values[:, 0] > 0.4, 1.0, np.where(values[:, 0] > -0.4, 0.5, 0.0))
-    found = build._fitted([{"one": a, "two": b, "ruled": 1.0} for a, b in values], shares, 0.5)
-    # the slow way: twice each row, once in each class where the readers differ
-    rows = np.concatenate([values, values]) / values.std(axis=0)
-    classes = np.concatenate([shares > 0.0, shares > 0.5])
-    model = LogisticRegression(C=0.25, max_iter=5000).fit(rows, classes)
-    assert found["one"] == pytest.approx(model.coef_[0][0] / values[:, 0].std(), abs=2e-3)
-    assert found["two"] == pytest.approx(model.coef_[0][1] / values[:, 1].std(), abs=2e-3)
-    assert found["bias"] == pytest.approx(model.intercept_[0], abs=2e-3)
-    assert "ruled" not in found  # its step is fixed, not fitted
+    traits = np.zeros((len(GROUPS), 2))
+    found = build.grown([("mna", {"one": a, "two": b}) for a, b in values], shares, traits)
+    odds = found.log_odds([("mna", {"one": a}) for a in (-1.0, 0.0, 1.0)])
+    # 1 / (1 + exp(-odds)) is the share itself, pulled a little to the middle by the penalty on leaves
+    assert 1 / (1 + np.exp(-odds)) == pytest.approx([0.0, 0.5, 1.0], abs=0.06)
 
 
-def test_what_no_wording_says_and_no_rule_selects_is_worth_less():
-    stepped = build._stepped({"bias": 0.25, "worded": 0.125, "gram": 1.0, "none": 0.000001})
-    plain, worded = stepped["bias"], stepped["bias"] + stepped["worded"]
-    assert plain == pytest.approx(0.25 - build._WORDED)
-    assert worded == pytest.approx(0.25 + 0.125)  # a wording stands where the fit put it
-    assert worded + stepped["ruled"] == pytest.approx(0.375 + build._RULED)
-    assert stepped["gram"] == 1.0 and "none" not in stepped
+def test_the_same_shares_grow_the_same_trees(tmp_path):
+    values = np.random.default_rng(3).normal(size=(300, 3))
+    rows, shares = [("mna", {"one": a, "two": b, "three": c}) for a, b, c in values], (values[:, 0] > values[:, 1]).astype(float)
+    for name in ("one", "two"):
+        build.grown(rows, shares, np.zeros((len(GROUPS), 2))).save(tmp_path / name)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+def test_traits_of_a_group():
+    mna, earnings = GROUPS.index("mna"), GROUPS.index("earnings")
+    found = build._traits([(mna, True, 1.0), (mna, False, 0.5), (mna, False, 0.0), (earnings, False, 1.0)])
+    assert found[mna].tolist() == [(1.5 + 1) / (3 + 4), (1.0 + 1) / (1.5 + 4)]
+    assert found[earnings].tolist() == [(1.0 + 1) / (1 + 4), 1 / (1.0 + 4)]
+    assert found[GROUPS.index("buyback")].tolist() == [0.25, 0.25]
 
 
 def test_rare_grams_weigh_more():
