@@ -65,10 +65,10 @@ SPANS: Mapping[str, Any] = {
 BEFORE_LISTING = timedelta(days=14)
 
 _CHINA_FUTURES = ("SHFE:", "INE:", "DCE:", "CZCE:", "GFEX:")
-#: how far back a country tells whose yield 10年期国债收益率 is
-_FAR = 120
 #: of these a bare name means the mainland's contract unless the text speaks of Chicago
 _GRAINS = frozenset({"ZM=F", "ZL=F", "ZC=F", "ZS=F", "ZW=F"})
+#: how far back a country tells whose yield 10年期国债收益率 is
+_FAR = 120
 _MAINLAND, _NEW_YORK = listings.MAINLAND, listings.NEW_YORK
 _AGENCY = "SPGI"
 #: "H股" alone is the listing of a share named this near before

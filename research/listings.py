@@ -98,10 +98,10 @@ _COUNTRY_LEFT = re.compile(
     r"|(?:Australian?|Germany?|Japan(?:ese)?|Britain|British|U\.K\.|\bUK|Ital(?:y|ian)|France|French|Spain|Spanish|Gree(?:ce|k)|Canad(?:a|ian)"
     r"|China|Chinese|Indian?|Korean?|New Zealand)(?:['’]s)?(?: benchmark)? $"
 )
+#: a day or date is not Japan (今日央行, 8日债市), nor is 其中国债 China
 _COUNTRIES = re.compile(
-    r"(?:法|意大利|西班牙|葡萄牙|希腊|瑞士|瑞典|挪威|澳大利亚|新西兰|韩|加拿大|印度|印尼|巴西|墨西哥|土耳其|英|德|日|中|美)"
-    r"(?:国|本|债|央行|联储|股)|(?:意大利|西班牙|瑞士|瑞典|挪威|澳大利亚|新西兰|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯"
-    r"|马来西亚|泰国|越南|菲律宾|南非|波兰|匈牙利|智利|阿根廷|埃及|巴基斯坦|以色列|沙特|希腊|葡萄牙|欧元区|新加坡)"
+    r"(?<!其)中国|美(?:国|债|股|联储)|日本|(?<![\d今昨当周本前次同明近每])日债|英[国债]|德[国债]|法国|韩国|意大利|西班牙|葡萄牙|希腊|瑞士|瑞典|挪威|澳大利亚|新西兰"
+    r"|加拿大|印度|印尼|巴西|墨西哥|土耳其|俄罗斯|马来西亚|泰国|越南|菲律宾|南非|波兰|匈牙利|智利|阿根廷|埃及|巴基斯坦|以色列|沙特|欧元区|新加坡"
 )
 _AGENCY = re.compile(
     r"^(?:全球)?(?:则|也|还|曾|又|随后|近日|日前|此前|方面)?"
@@ -304,10 +304,10 @@ def other_rate(left: str, country: str = "美国") -> bool:
 
 
 def country_of(text: str) -> str | None:
-    """Return the first character of the country last named in a text: of its bonds, its bank, its shares.
+    """Return the first character of the country last named in a text, by its name, its bonds, its shares.
 
-    >>> country_of("美债抛售,"), country_of("美股收涨。中国央行降准"), country_of("收涨")
-    ('美', '中', None)
+    >>> country_of("美债抛售,"), country_of("美股收涨。中国央行降准"), country_of("收涨"), country_of("8日债市走强,今日央行")
+    ('美', '中', None, None)
     """
     named = [match.group() for match in _COUNTRIES.finditer(text)]
     return named[-1][0] if named else None
