@@ -6,6 +6,7 @@
 - how much its sentences, and the article as a whole, read like its group (:mod:`research.event_grams`);
 - how much the article is about the subject, how far off it is named, and what else the article tells of it;
 - rivals: other subjects of the group, other names its words could belong to;
+- whose event its sentences tell by the characters around the names (:mod:`research.event_owners`);
 - for a move of prices, how it stands among the moves of the article (:mod:`research.event_moves`).
 """
 
@@ -36,11 +37,18 @@ _RIVAL = 0.3
 _CARRIED = frozenset({"opener", "focus", "its"})
 _CHOOSABLE = frozenset({"clause", "sentence", "actor", "nobody"})
 _CONTEXTS = _CARRIED | _CHOOSABLE | {"topic"}
+#: log-odds of a rival where there is none
+_ALONE = -6.0
 _DAILY = ("close", "intraday", "after_hours", "none")
 
 
 def evidence(
-    headline: str, pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores, ruled: Ruled
+    headline: str,
+    pairs: Sequence[Pair],
+    mentions: Mapping[str, Mapping[str, Any]],
+    scores: Scores,
+    ruled: Ruled,
+    odds: Sequence[Sequence[float]],
 ) -> list[dict[str, float]]:
     """Return the evidence for each pair of an article, by name; what is absent is 0.
 
@@ -54,6 +62,8 @@ def evidence(
         Probability of each group for each sentence, see :meth:`research.event_grams.Grams.scores`.
     ruled
         The pairs that the rules for short texts would select.
+    odds
+        For each pair and each of its ties, the log-odds that the event is its subject's, see :meth:`research.event_owners.Owners.log_odds`.
     """
     told, beside = [pair.confidence for pair in pairs], _beside(pairs)
     guide = float(_GUIDE.search(headline) is not None)
@@ -67,7 +77,7 @@ def evidence(
         of_group.setdefault(pair.group, []).append(own)
         of_symbol.setdefault(pair.symbol, []).append((own, pair.group))
     rows = []
-    for pair, own, context in zip(pairs, told, beside, strict=True):
+    for pair, own, context, owner in zip(pairs, told, beside, _of_owners(pairs, odds), strict=True):
         rivals = of_group[pair.group]
         row = {
             "chosen": own,
@@ -81,6 +91,7 @@ def evidence(
         row |= (
             read[pair.group]
             | context
+            | owner
             | _of_ties(pair.ties)
             | _of_subject(pair, mentions.get(pair.symbol or ""), highest, headless=headless)
         )
@@ -115,6 +126,36 @@ def _beside(pairs: Sequence[Pair]) -> list[dict[str, float]]:
             key += ":body" * (tie.relation == "topic" and tie.place == "body")
             key += ":chosen" * (tie.chosen and tie.relation in _CHOOSABLE)
             rows[index][key] = max(rows[index].get(key, 0.0), tie.strength)
+    return rows
+
+
+def _of_owners(pairs: Sequence[Pair], odds: Sequence[Sequence[float]]) -> list[dict[str, float]]:
+    """Return for each pair how likely the characters around the names make it the owner of what its sentences tell.
+
+    At most, in its foremost sentence, and in the sentence that most likely tells its group of it: there also by how much it is likelier
+    than any other subject of the group, and how much the sentence reads like the group.
+    """
+    of_sentence: dict[tuple[str, int], dict[str | None, float]] = {}
+    for pair, row in zip(pairs, odds, strict=True):
+        for tie, own in zip(pair.ties, row, strict=True):
+            likeliest = of_sentence.setdefault((pair.group, tie.part), {})
+            likeliest[pair.symbol] = max(own, likeliest.get(pair.symbol, own))
+    rows = []
+    for pair, row in zip(pairs, odds, strict=True):
+        told, own, tie = max(
+            ((tie.gram / (1.0 + math.exp(-own)), own, tie) for tie, own in zip(pair.ties, row, strict=True)), key=lambda one: one[:2]
+        )
+        others = [other for symbol, other in of_sentence[pair.group, tie.part].items() if symbol != pair.symbol]
+        rows.append(
+            {
+                "owner": max(row),
+                "owner:first": of_sentence[pair.group, _foremost(pair.ties).part][pair.symbol],
+                "owner:told": told,
+                "owner:there": own,
+                "owner:lead": own - max(others, default=_ALONE),
+                "owner:gram": tie.gram,
+            }
+        )
     return rows
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from research.schemas import EVENT_GROUPS
 from research.sentences import Named, Sentence
 
-__all__ = ["GROUPS", "SIZE", "Grams", "bags", "shipped"]
+__all__ = ["GROUPS", "SIZE", "Grams", "bags", "hashed", "pooled", "shipped"]
 
 SIZE = 1 << 16
 _LONGEST = 4
@@ -40,12 +40,7 @@ class Grams:
         """Return the probability of each group (columns, see ``GROUPS``) for each sentence (rows)."""
         if not parts:
             return np.zeros((0, len(GROUPS)))
-        places, owners, lengths = bags(plain, names, parts)
-        order = np.argsort(owners, kind="stable")
-        owned, first = np.unique(owners[order], return_index=True)
-        sums = np.zeros((len(parts), len(GROUPS)), dtype=np.float32)
-        sums[owned] = np.add.reduceat(self.weights[places[order]], first, axis=0) if len(owned) else 0.0
-        logits = sums / np.sqrt(lengths)[:, None] + self.intercepts
+        logits = pooled(self.weights, *bags(plain, names, parts)) + self.intercepts
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -30, 30))))
 
 
@@ -65,19 +60,35 @@ def bags(
         owner[part.start : part.end] = index
     keep &= owner >= 0
     codes, owner = codes[keep], owner[keep]
-    places, owners = [], []
-    hashed = np.zeros(len(codes), dtype=np.uint64)
-    for n in range(_LONGEST):
-        if len(codes) <= n:
-            break
-        hashed = (hashed[: len(codes) - n] * _PRIMES[0]) ^ ((codes[n:] + np.uint64(n + 1)) * _PRIMES[1])
+    places, owners = hashed(codes, owner, _LONGEST)
+    return places, owners, np.maximum(1.0, np.bincount(owners, minlength=len(parts)).astype(np.float64))
+
+
+def hashed(
+    codes: npt.NDArray[np.uint64], owner: npt.NDArray[np.int64], longest: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (place of each gram of up to ``longest`` codes, whom it belongs to); the codes of one owner stand together."""
+    places, owners = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    value = np.zeros(len(codes), dtype=np.uint64)
+    for n in range(min(longest, len(codes))):
+        value = (value[: len(codes) - n] * _PRIMES[0]) ^ ((codes[n:] + np.uint64(n + 1)) * _PRIMES[1])
         within = owner[: len(codes) - n] == owner[n:]
-        mixed = (hashed ^ (hashed >> np.uint64(29))) * _PRIMES[2]
+        mixed = (value ^ (value >> np.uint64(29))) * _PRIMES[2]
         places.append(((mixed >> np.uint64(32)) % np.uint64(SIZE)).astype(np.int64)[within])
         owners.append(owner[: len(codes) - n][within])
+    return np.concatenate(places), np.concatenate(owners)
 
-    flat = np.concatenate(owners)
-    return np.concatenate(places), flat, np.maximum(1.0, np.bincount(flat, minlength=len(parts)).astype(np.float64))
+
+def pooled(
+    weights: npt.NDArray[np.float32], places: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], sizes: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Return for each owner the sum of the rows of ``weights`` at its grams, divided by the root of its size."""
+    order = np.argsort(owners, kind="stable")
+    owned, first = np.unique(owners[order], return_index=True)
+    sums = np.zeros((len(sizes), weights.shape[1]), dtype=np.float32)
+    if len(owned):
+        sums[owned] = np.add.reduceat(weights[places[order]], first, axis=0)
+    return np.asarray(sums / np.sqrt(sizes)[:, None], dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,8 @@
 1. Every wording of the taxonomy that the text does not deny, and every sentence that reads like an event of a group
    (:mod:`research.event_grams`), is tied to the subjects it may belong to (:func:`research.event_subjects.options`).
 2. :func:`gather` collects these ties by group and subject.
-3. :func:`research.event_evidence.evidence` says what speaks for each pair.
+3. :func:`research.event_evidence.evidence` says what speaks for each pair; whose event a sentence tells is read from the characters
+   around the names (:mod:`research.event_owners`).
 4. :func:`likely` turns that into probabilities with boosted trees (:mod:`research.event_trees`), some for moves of prices and some for
    what else happens, grown on articles written and labelled for this project (``build_event_weights.py``).
 """

@@ -30,7 +30,7 @@ from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_pairs
+from research import cleaning, dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_owners, event_pairs
 from research.event_moves import Stated
 from research.event_pairs import Pair
 from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties
@@ -40,9 +40,9 @@ from research.moves import Span
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
 from research.sentences import Sentence, sentences
 
-__all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
+__all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "read", "select", "taxonomy"]
 
-ANNOTATOR = "events@9"
+ANNOTATOR = "events@10"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
 _FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.2
 #: characters of body from which on a text is an article
@@ -102,15 +102,15 @@ def extract(documents: pl.DataFrame, spans: pl.DataFrame, mentions: pl.DataFrame
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     text = document["headline"] + "\n" + document["body"]
-    plain = cleaning.plain(text)
-    parts = sentences(plain, len(document["headline"]) + 1)
+    plain, parts = read(document)
     article = document["language"] != "en" and len(document["body"]) >= _ARTICLE
     scores = event_grams.shipped().scores(plain, spans, parts) if article else None
     pairs = _pairs(document, plain, parts, spans, mentions, scores)
     if scores is None:
         chosen = select(_worded(pairs, loose=False), mentions)
     else:
-        told = evidence_of(document, pairs, mentions, scores)
+        odds = event_owners.shipped().log_odds(plain, spans, parts, pairs)
+        told = evidence_of(document, pairs, mentions, scores, odds)
         chosen = _listed(list(zip(event_pairs.likely(told), (pair for pair, _ in told), strict=True)))
     return [_row(document, text, plain, one, mentions) for one in chosen]
 
@@ -125,8 +125,14 @@ def pairs_of(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mappi
     scores
         Probability of each group for each sentence.
     """
+    plain, parts = read(document)
+    return _pairs(document, plain, parts, spans, mentions, scores)
+
+
+def read(document: Mapping[str, Any]) -> tuple[str, list[Sentence]]:
+    """Return the plain text of a document, its headline first, and its sentences."""
     plain = cleaning.plain(document["headline"] + "\n" + document["body"])
-    return _pairs(document, plain, sentences(plain, len(document["headline"]) + 1), spans, mentions, scores)
+    return plain, sentences(plain, len(document["headline"]) + 1)
 
 
 def _pairs(
@@ -163,11 +169,15 @@ def _pairs(
 
 
 def evidence_of(
-    document: Mapping[str, Any], pairs: Sequence[Pair], mentions: Mapping[str, Mapping[str, Any]], scores: Scores
+    document: Mapping[str, Any],
+    pairs: Sequence[Pair],
+    mentions: Mapping[str, Mapping[str, Any]],
+    scores: Scores,
+    odds: Sequence[Sequence[float]],
 ) -> list[tuple[Pair, dict[str, float]]]:
     """Return the evidence for each pair of an article, see :func:`research.event_evidence.evidence`."""
     ruled = {(one.name.split(".")[0], one.symbol) for one in select(_worded(pairs, loose=True), mentions)}
-    return list(zip(pairs, event_evidence.evidence(document["headline"], pairs, mentions, scores, ruled), strict=True))
+    return list(zip(pairs, event_evidence.evidence(document["headline"], pairs, mentions, scores, ruled, odds), strict=True))
 
 
 def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:

@@ -1,4 +1,4 @@
-"""Fit ``event_grams.npz`` and ``event_trees_*.npz`` on articles written and labelled for this project.
+"""Fit ``event_grams.npz``, ``event_owners.npz`` and ``event_trees_*.npz`` on articles written and labelled for this project.
 
 Run it when the articles, the taxonomy or the evidence of :mod:`research.event_evidence` change::
 
@@ -6,8 +6,9 @@ Run it when the articles, the taxonomy or the evidence of :mod:`research.event_e
 
 Steps: (1) read the labelled articles (:func:`labelled`) and the single sentences beside them (:func:`single`); (2) fit one linear model
 of characters a group on the sentences of both (:func:`grams`); (3) for each article take the characters' scores from models that have
-not seen it (:func:`unseen`); (4) grow trees over the evidence (:func:`trees`); (5) write both. The same articles and seed give the same
-bytes.
+not seen it (:func:`unseen`), and with them its pairs; (4) fit the model of whose event a sentence tells (:func:`owners`), again with
+log-odds of models that have not seen the article; (5) grow trees over the evidence (:func:`trees`); (6) write all. The same articles and
+seed give the same bytes.
 
 Two readers labelled most articles, the second without sight of the first (``second``). What both list is an event, what one lists is half
 of one: the trees are grown on these shares, which say more than either reader alone. Articles without ``second`` have one reading.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,26 +32,31 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from research import cleaning, documents, events
+from research import cleaning, documents, event_owners, events
 from research.event_grams import GROUPS, SIZE, Grams, bags
-from research.event_pairs import KINDS, weighed_as
+from research.event_owners import HEADS, Owners, Views
+from research.event_pairs import KINDS, Pair, weighed_as
 from research.event_trees import Trees, tabled
 from research.facts import spans_by_document
 from research.instruments import shipped
 from research.linking import Linker
 from research.mentions import mentions
 from research.moves import Span
-from research.sentences import Sentence, sentences
+from research.sentences import Sentence
 from research.sentiment import tones
 from research.sources import Article
 
-__all__ = ["Labelled", "Single", "grams", "grown", "labelled", "main", "planted", "read", "single", "trees", "unseen"]
+__all__ = [
+    "Labelled", "Owned", "Single", "grams", "grown", "labelled", "main", "owned", "owners", "planted", "read", "single", "trees", "unseen",
+]  # fmt: skip
 
 HERE = Path(__file__).parent
-_FOLDS, _GRAM_PENALTY = 5, 30.0
+_FOLDS, _GRAM_PENALTY, _OWNER_PENALTY = 5, 30.0, 4.0
+#: weight of how a subject is tied, and of the group, beside the grams of a view, which share a length of 1
+_TIED = 0.3
 #: how the trees are grown
 _GROWTH: dict[str, Any] = {
-    "learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 30, "l2_regularization": 20.0, "max_features": 0.3,
+    "learning_rate": 0.05, "max_iter": 400, "max_leaf_nodes": 16, "min_samples_leaf": 30, "l2_regularization": 20.0, "max_features": 0.3,
 }  # fmt: skip
 #: least sentences a group needs for a model of its own
 _FEWEST = 4
@@ -62,7 +68,7 @@ Reading = Sequence[tuple[str, frozenset[str | None]]]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One article as the reader sees it, and what its labels say."""
+    """One article as the reader sees it, and what its labels say; ``told`` are the subjects by sentence and group of their evidence."""
 
     document: Mapping[str, Any]
     spans: Sequence[Any]
@@ -70,6 +76,7 @@ class Labelled:
     bag: sparse.csr_matrix
     listed: npt.NDArray[np.bool_]
     readings: Sequence[Reading]
+    told: Mapping[tuple[int, str], Set[str | None]]
 
     def share(self, group: str, symbol: str | None) -> float:
         """Return the share of the readers who list an event of this group and subject."""
@@ -129,31 +136,39 @@ def labelled(rows: Sequence[Mapping[str, Any]]) -> list[Labelled]:
         document = by_title.get(row["title"].strip())
         if document is None:
             continue
-        bag, listed = _sentences(document, named.get(document["doc_id"], []), row)
-        found.append(Labelled(document, named.get(document["doc_id"], []), known.get(document["doc_id"], {}), bag, listed, _readings(row)))
+        names = named.get(document["doc_id"], [])
+        plain, parts = events.read(document)
+        told = _told(document, parts, row)
+        listed = np.zeros((len(parts), len(GROUPS)), dtype=bool)
+        for index, group in told:
+            listed[index, GROUPS.index(group)] = True
+        bag = _table(plain, names, parts)
+        found.append(Labelled(document, names, known.get(document["doc_id"], {}), bag, listed, _readings(row), told))
     return found
 
 
-def _sentences(
-    document: Mapping[str, Any], names: Sequence[Any], row: Mapping[str, Any]
-) -> tuple[sparse.csr_matrix, npt.NDArray[np.bool_]]:
-    text = document["headline"] + "\n" + document["body"]
-    plain = cleaning.plain(text)
-    parts = sentences(plain, len(document["headline"]) + 1)
-    listed = np.zeros((len(parts), len(GROUPS)), dtype=bool)
-    for event in [*row["events"], *row.get("second", ())]:
+def _told(document: Mapping[str, Any], parts: Sequence[Sentence], row: Mapping[str, Any]) -> dict[tuple[int, str], set[str | None]]:
+    text, listings = document["headline"] + "\n" + document["body"], _listings(row)
+    told: dict[tuple[int, str], set[str | None]] = {}
+    for event in [*row["events"], *(row.get("second") or ())]:
         at = text.find(event["evidence"])
         for index, part in enumerate(parts):
-            listed[index, GROUPS.index(event["type"])] |= at >= 0 and part.start <= at < part.end
-    return _table(plain, names, parts), listed
+            if at >= 0 and part.start <= at < part.end:
+                told.setdefault((index, event["type"]), set()).update(listings.get(event["subject"], {None}))
+    return told
 
 
-def _readings(row: Mapping[str, Any]) -> list[Reading]:
+def _listings(row: Mapping[str, Any]) -> Mapping[str, frozenset[str | None]]:
+    """Return all listings of each symbol of the entities."""
     listings: dict[str, frozenset[str | None]] = {}
     for entity in row["entities"]:
         symbols = frozenset(s for s in (entity.get("symbol"), *(entity.get("alt_symbols") or ()), *(entity.get("also") or ())) if s)
         listings.update(dict.fromkeys(symbols, symbols))
-    unlisted: frozenset[str | None] = frozenset({None})
+    return listings
+
+
+def _readings(row: Mapping[str, Any]) -> list[Reading]:
+    listings, unlisted = _listings(row), frozenset[str | None]({None})
     readings: list[Reading] = []
     for events_ in (row["events"], row.get("second")):
         if events_ is not None:
@@ -192,21 +207,72 @@ def scored(model: Grams, one: Labelled) -> npt.NDArray[np.float64]:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float64)
 
 
-def unseen(articles: Sequence[Labelled], more: Single, seed: int = 0) -> list[npt.NDArray[np.float64]]:
+def _folds(articles: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    return np.asarray(np.random.default_rng(seed).permutation(articles) % _FOLDS)
+
+
+def unseen(articles: Sequence[Labelled], more: Single) -> list[npt.NDArray[np.float64]]:
     """Return each article's scores by a model fitted on the other folds."""
-    fold = np.random.default_rng(seed).permutation(len(articles)) % _FOLDS
+    fold = _folds(len(articles))
     models = [grams((one for one, f in zip(articles, fold, strict=True) if f != left), more) for left in range(_FOLDS)]
     return [scored(models[f], one) for one, f in zip(articles, fold, strict=True)]
 
 
-def trees(articles: Sequence[Labelled], scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, Trees]:
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The ties of an article's evidence, a row each: grams of the view, how it is tied, group, and whether it is its subject's."""
+
+    grams: sparse.csr_matrix
+    heads: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    own: npt.NDArray[np.bool_]
+
+
+def owned(one: Labelled, pairs: Sequence[Pair], seen: Views) -> Owned:
+    """Return what an article teaches of whose event a sentence tells: its ties in sentences that readers gave as evidence of the group."""
+    rows: dict[tuple[str, str | None, int, str], tuple[int, int, int, bool]] = {}
+    for pair, of_ties in zip(pairs, seen.of_ties, strict=True):
+        for tie, view in zip(pair.ties, of_ties, strict=True):
+            subjects = one.told.get((tie.part, pair.group))
+            if subjects is not None:
+                row = (view, event_owners.head(tie), GROUPS.index(pair.group), pair.symbol in subjects)
+                rows.setdefault((pair.group, pair.symbol, tie.part, tie.relation), row)
+    table = np.array(list(rows.values()), dtype=np.int64).reshape(-1, 4)
+    counts = sparse.csr_matrix((np.ones(len(seen.places)), (seen.owners, seen.places)), shape=(len(seen.sizes), SIZE))
+    bags_ = sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(seen.sizes)) @ counts)
+    return Owned(sparse.csr_matrix(bags_[table[:, 0]]), table[:, 1], table[:, 2], table[:, 3].astype(bool))
+
+
+def owners(articles: Iterable[Owned]) -> Owners:
+    """Fit one linear model of what all groups share, and of what each has of its own, on the ties of evidence."""
+    held = list(articles)
+    heads, groups = np.concatenate([one.heads for one in held]), np.concatenate([one.groups for one in held])
+    rows = np.arange(len(heads))
+    tied = sparse.csr_matrix((np.full(len(rows), _TIED), (rows, heads)), shape=(len(rows), HEADS))
+    shared = sparse.coo_matrix(sparse.hstack([sparse.vstack([one.grams for one in held]), tied]))
+    width = SIZE + HEADS
+    apart = sparse.coo_matrix((shared.data, (shared.row, shared.col + width * groups[shared.row])), shape=(len(rows), width * len(GROUPS)))
+    of_group = sparse.coo_matrix((np.full(len(rows), _TIED), (rows, groups)), shape=(len(rows), len(GROUPS)))
+    fresh = LogisticRegression(C=_OWNER_PENALTY, solver="liblinear", dual=True, tol=1e-3, max_iter=1000, random_state=0)
+    model = fresh.fit(sparse.csr_matrix(sparse.hstack([shared, apart, of_group])), np.concatenate([one.own for one in held]))
+    fitted = model.coef_[0]
+    table = (fitted[:width] + fitted[width : width * (1 + len(GROUPS))].reshape(len(GROUPS), width)).T.astype(np.float32)
+    intercepts = (model.intercept_[0] + _TIED * fitted[-len(GROUPS) :]).astype(np.float32)
+    return Owners(table[:SIZE], _TIED * table[SIZE:], intercepts)
+
+
+def trees(
+    articles: Sequence[Labelled],
+    scores: Sequence[npt.NDArray[np.float64]],
+    pairs: Sequence[Sequence[Pair]],
+    odds: Sequence[Sequence[Sequence[float]]],
+) -> dict[str, Trees]:
     """Grow the trees over the evidence of every pair, for moves of prices and for all else."""
     rows: dict[str, list[tuple[str, dict[str, float]]]] = {kind: [] for kind in KINDS}
     shares: dict[str, list[float]] = {kind: [] for kind in KINDS}
     lists = []
-    for one, score in zip(articles, scores, strict=True):
-        pairs = events.pairs_of(one.document, one.spans, one.mentions, score)
-        for pair, row in events.evidence_of(one.document, pairs, one.mentions, score):
+    for one, score, told, own in zip(articles, scores, pairs, odds, strict=True):
+        for pair, row in events.evidence_of(one.document, told, one.mentions, score, own):
             kind, share = weighed_as(pair.group), one.share(pair.group, pair.symbol)
             rows[kind].append((pair.group, row))
             shares[kind].append(share)
@@ -248,18 +314,34 @@ def planted(model: HistGradientBoostingClassifier, names: Sequence[str], traits:
     )  # fmt: skip
 
 
+def _whole(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Return weights as whole numbers of one byte, and the scale of each column."""
+    scale = np.maximum(np.abs(weights).max(axis=0), 1e-6) / 127
+    return np.round(weights / scale).astype(np.int8), scale.astype(np.float32)
+
+
 def main() -> None:
-    """Fit on the folder named on the command line and write both files beside this script."""
+    """Fit on the folder named on the command line and write all files beside this script."""
     folder = Path(sys.argv[1])
     articles, more = labelled(read(folder)), single(folder / "sentences.tsv")
-    for kind, found in trees(articles, unseen(articles, more)).items():
+    scores = unseen(articles, more)
+    pairs = [events.pairs_of(one.document, one.spans, one.mentions, score) for one, score in zip(articles, scores, strict=True)]
+    seen = [
+        event_owners.views(plain, one.spans, parts, told)
+        for one, told in zip(articles, pairs, strict=True)
+        for plain, parts in [events.read(one.document)]
+    ]
+    lessons = [owned(*of_article) for of_article in zip(articles, pairs, seen, strict=True)]
+    fold = _folds(len(articles))
+    models = [owners(one for one, f in zip(lessons, fold, strict=True) if f != left) for left in range(_FOLDS)]
+    odds = [models[f].of_views(views, told) for views, told, f in zip(seen, pairs, fold, strict=True)]
+    for kind, found in trees(articles, scores, pairs, odds).items():
         found.save(HERE / f"event_trees_{kind}.npz")
-    model = grams(articles, more)
-    scale = np.maximum(np.abs(model.weights).max(axis=0), 1e-6) / 127
-    np.savez_compressed(
-        HERE / "event_grams.npz",
-        weights=np.round(model.weights / scale).astype(np.int8), scale=scale.astype(np.float32), intercepts=model.intercepts,
-    )  # fmt: skip
+    whose, model = owners(lessons), grams(articles, more)
+    weights, scale = _whole(whose.weights)
+    np.savez_compressed(HERE / "event_owners.npz", weights=weights, scale=scale, heads=whose.heads, intercepts=whose.intercepts)
+    weights, scale = _whole(model.weights)
+    np.savez_compressed(HERE / "event_grams.npz", weights=weights, scale=scale, intercepts=model.intercepts)
     print(f"{len(articles)} articles, {sum(len(one.readings[0]) for one in articles)} events, {more.bag.shape[0]} sentences")
 
 

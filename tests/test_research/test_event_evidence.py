@@ -30,6 +30,10 @@ def move(symbol, size, at, *, part, basis="close", record=False, place="body"):
     return Tie(found, "move", place, 0.5, False, part, 0.2, 1.0, move=Stated(found, size, False, basis, record))
 
 
+def evidenced(pairs, mentions, scores, ruled=frozenset(), headline="公司周报", odds=None):
+    return evidence(headline, pairs, mentions, scores, ruled, odds or [[0.0] * len(pair.ties) for pair in pairs])
+
+
 def test_how_a_pair_is_told_and_what_rivals_it():
     ties = [
         tie("earnings.beat", "A", 0.8, 10, place="headline", rank=1.0),
@@ -42,7 +46,7 @@ def test_how_a_pair_is_told_and_what_rivals_it():
     assert pairs[0].best.found.name == "earnings.beat" and pairs[1].confidence == 0.0
     scores = np.zeros((2, len(GROUPS)))
     scores[:, GROUPS.index("earnings")] = 0.3
-    row, rival, deal = evidence("公司周报", pairs, MENTIONS, scores, {("earnings", "A")})
+    row, rival, deal = evidenced(pairs, MENTIONS, scores, {("earnings", "A")})
     assert row["clause:headline"] == 0.8 and row["clause:body"] == 0.5 and row["chosen"] == 0.8 and row["ruled"] == 1.0
     assert row["gram"] == 0.6 and row["said"] == pytest.approx(math.log(3)) and row["top"] == 1.0
     assert row["text:share"] == pytest.approx(1.0) and row["text"] == pytest.approx(math.log(0.3 / 0.7001) / 4)
@@ -55,9 +59,9 @@ def test_how_a_pair_is_told_and_what_rivals_it():
 
 def test_how_far_off_the_subject_is_named():
     near, far = tie("mna.acquire", "A", 0.4, 20, relation="topic", away=2), tie("mna.acquire", "A", 0.5, 50, relation="topic", away=9)
-    deal, named, nobody = evidence(
-        "公司周报", event_pairs.gather([near, far, tie("earnings.beat", "A", 0.8, 10), tie("buyback.plan", None, 0.3, 70, relation="nobody")]),
-        MENTIONS, np.full((1, len(GROUPS)), 0.1), set(),
+    deal, named, nobody = evidenced(
+        event_pairs.gather([near, far, tie("earnings.beat", "A", 0.8, 10), tie("buyback.plan", None, 0.3, 70, relation="nobody")]),
+        MENTIONS, np.full((1, len(GROUPS)), 0.1),
     )  # fmt: skip
     assert deal["away"] == deal["topic:distance"] == pytest.approx(math.log(3) / 2)  # the nearest
     assert deal["first:away"] == pytest.approx(math.log(10) / 2)  # 1 + 0.5 + 0.1 against 1 + 0.4 + 0.1
@@ -67,7 +71,7 @@ def test_how_far_off_the_subject_is_named():
 def test_headlines_that_explain():
     pairs, scores = event_pairs.gather([tie("buyback.plan", "A", 0.5, 10)]), np.full((1, len(GROUPS)), 0.1)
     reported = {"股票回购是怎么回事?": 1.0, "一文看懂可转债": 1.0, "甲公司回购股份": 0.0, "甲公司如何烧掉十亿": 0.0}
-    assert {headline: evidence(headline, pairs, MENTIONS, scores, set())[0]["guide"] for headline in reported} == reported
+    assert {headline: evidenced(pairs, MENTIONS, scores, headline=headline)[0]["guide"] for headline in reported} == reported
 
 
 def test_how_a_move_stands_among_the_moves():
@@ -77,7 +81,7 @@ def test_how_a_move_stands_among_the_moves():
         move("B", 1.0, 150, part=3, basis="week"),
         move("C", 2.0, 200, part=4, basis=None),
     ]
-    first, second, third = evidence("公司周报", event_pairs.gather(ties), MENTIONS, np.full((5, len(GROUPS)), 0.1), set())
+    first, second, third = evidenced(event_pairs.gather(ties), MENTIONS, np.full((5, len(GROUPS)), 0.1))
     assert (first["move:size"], first["move:rank"], first["move:order"]) == (1.0, 0.5, 1.0)
     assert (second["move:size"], second["move:rank"], second["move:order"]) == (2.0, 1.0, 0.5)
     assert first["move:many"] == pytest.approx(math.log(4))  # three instruments moved
@@ -99,11 +103,27 @@ def test_what_else_the_words_could_belong_to():
         tie("mna.acquire", None, 0.8, 60, relation="nobody", chosen=False),
         tie("buyback.plan", "A", 0.6, 90),
     ]
-    rows = evidence("公司周报", event_pairs.gather(ties), {}, np.full((1, len(GROUPS)), 0.1), set())
+    rows = evidenced(event_pairs.gather(ties), {}, np.full((1, len(GROUPS)), 0.1))
     earnings, pronoun, buyer, target, seller, nobody, buyback = rows
     assert (earnings["topic:away:body"], earnings["topic:near"], pronoun["its:bare"]) == (0.5, 0.3, 0.5)
     assert buyer["clause:many:chosen"] == target["clause:many"] == seller["sentence:clause"] == nobody["nobody:named"] == 0.8
     assert buyback["clause:one:chosen"] == 0.6 and "clause:one" not in buyback
+
+
+def test_whose_event_the_sentences_tell():
+    ties = [
+        tie("mna.acquire", "A", 0.5, 10, part=1, gram=0.2),
+        tie("mna.acquire", "A", 0.9, 60, part=3, gram=0.8),  # the foremost
+        tie("mna.acquire", "B", 0.5, 60, part=3, gram=0.8, relation="sentence", chosen=False),
+        tie("earnings.beat", "B", 0.5, 90, part=3),
+    ]
+    pairs, third = event_pairs.gather(ties), math.log(1 / 2)  # log-odds of one in three
+    buyer, seller, alone = evidenced(pairs, {}, np.full((4, len(GROUPS)), 0.1), odds=[[math.log(9), 0.0], [third], [0.0]])
+    assert (buyer["owner"], buyer["owner:first"]) == (math.log(9), 0.0)
+    assert buyer["owner:told"] == pytest.approx(0.8 * 0.5)  # more than 0.2 * 0.9
+    assert (buyer["owner:there"], buyer["owner:lead"], buyer["owner:gram"]) == (0.0, -third, 0.8)
+    assert seller["owner:told"] == pytest.approx(0.8 / 3) and seller["owner:lead"] == pytest.approx(third)
+    assert alone["owner:lead"] == 6.0  # nobody else could be the owner
 
 
 def test_likeness_of_a_sentence_and_its_place_among_the_groups():

@@ -17,7 +17,7 @@ ROW = {
 
 
 def labelled(row):
-    return build.Labelled({}, [], {}, sparse.csr_matrix((0, 1)), np.zeros((0, 1), dtype=bool), build._readings(row))
+    return build.Labelled({}, [], {}, sparse.csr_matrix((0, 1)), np.zeros((0, 1), dtype=bool), build._readings(row), {})
 
 
 def test_share_of_the_readers():
