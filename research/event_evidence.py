@@ -65,7 +65,7 @@ def evidence(
     odds
         For each pair and each of its ties, the log-odds that the event is its subject's, see :meth:`research.event_owners.Owners.log_odds`.
     """
-    told, beside = [pair.confidence for pair in pairs], _beside(pairs)
+    told, beside, foremost = [pair.confidence for pair in pairs], _beside(pairs), [_foremost(pair.ties) for pair in pairs]
     guide = float(_GUIDE.search(headline) is not None)
     read = _of_texts(scores, {pair.group for pair in pairs})
     highest = max((mention["relevance"] for mention in mentions.values()), default=0.0)
@@ -77,7 +77,7 @@ def evidence(
         of_group.setdefault(pair.group, []).append(own)
         of_symbol.setdefault(pair.symbol, []).append((own, pair.group))
     rows = []
-    for pair, own, context, owner in zip(pairs, told, beside, _of_owners(pairs, odds), strict=True):
+    for pair, first, own, context, owner in zip(pairs, foremost, told, beside, _of_owners(pairs, foremost, odds), strict=True):
         rivals = of_group[pair.group]
         row = {
             "chosen": own,
@@ -92,11 +92,11 @@ def evidence(
             read[pair.group]
             | context
             | owner
-            | _of_ties(pair.ties)
+            | _of_ties(pair.ties, first)
             | _of_subject(pair, mentions.get(pair.symbol or ""), highest, headless=headless)
         )
         if pair.group == "price_move":
-            row |= _of_moves(pair.ties, standings, len(scores))
+            row |= _of_moves(pair.ties, first, standings, len(scores))
         rows.append(row)
     return rows
 
@@ -129,7 +129,7 @@ def _beside(pairs: Sequence[Pair]) -> list[dict[str, float]]:
     return rows
 
 
-def _of_owners(pairs: Sequence[Pair], odds: Sequence[Sequence[float]]) -> list[dict[str, float]]:
+def _of_owners(pairs: Sequence[Pair], foremost: Sequence[Tie], odds: Sequence[Sequence[float]]) -> list[dict[str, float]]:
     """Return for each pair how likely the characters around the names make it the owner of what its sentences tell.
 
     At most, in its foremost sentence, and in the sentence that most likely tells its group of it: there also by how much it is likelier
@@ -141,7 +141,7 @@ def _of_owners(pairs: Sequence[Pair], odds: Sequence[Sequence[float]]) -> list[d
             likeliest = of_sentence.setdefault((pair.group, tie.part), {})
             likeliest[pair.symbol] = max(own, likeliest.get(pair.symbol, own))
     rows = []
-    for pair, row in zip(pairs, odds, strict=True):
+    for pair, first, row in zip(pairs, foremost, odds, strict=True):
         told, own, tie = max(
             ((tie.gram / (1.0 + math.exp(-own)), own, tie) for tie, own in zip(pair.ties, row, strict=True)), key=lambda one: one[:2]
         )
@@ -149,7 +149,7 @@ def _of_owners(pairs: Sequence[Pair], odds: Sequence[Sequence[float]]) -> list[d
         rows.append(
             {
                 "owner": max(row),
-                "owner:first": of_sentence[pair.group, _foremost(pair.ties).part][pair.symbol],
+                "owner:first": of_sentence[pair.group, first.part][pair.symbol],
                 "owner:told": told,
                 "owner:there": own,
                 "owner:lead": own - max(others, default=_ALONE),
@@ -159,7 +159,7 @@ def _of_owners(pairs: Sequence[Pair], odds: Sequence[Sequence[float]]) -> list[d
     return rows
 
 
-def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
+def _of_ties(ties: Sequence[Tie], first: Tie) -> dict[str, float]:
     """Return how a pair is told.
 
     The strongest wording of each kind of tie, how often, how much its sentences read like its group, how many sentences off its subject
@@ -174,7 +174,6 @@ def _of_ties(ties: Sequence[Tie]) -> dict[str, float]:
     row["gram"] = max(tie.gram for tie in ties)
     row["gram:chosen"] = max((tie.gram for tie in chosen), default=0.0)
     row["gram:logit"] = _logit(row["gram"]) / 4
-    first = _foremost(ties)
     row["first:gram"], row["first:rank"] = math.log(first.gram + 1e-3) / 4, first.rank
     row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in ties))
     row["said"] = math.log1p(len({tie.found.start for tie in chosen}))
@@ -216,13 +215,13 @@ def _standings(moves: Sequence[Tie]) -> _Standings:
     )  # fmt: skip
 
 
-def _of_moves(ties: Sequence[Tie], standings: _Standings, sentences: int) -> dict[str, float]:
+def _of_moves(ties: Sequence[Tie], foremost: Tie, standings: _Standings, sentences: int) -> dict[str, float]:
     """Return how a move of prices stands among the moves of an article of so many sentences.
 
     Its size in units and rank by size, its place in the order of telling, the number of instruments that moved, the fewest moves told in
     one sentence with it, whether one of its sentences begins with it, holds a record, which sessions it speaks of.
     """
-    row = {"depth": _foremost(ties).part / max(1, sentences - 1)}
+    row = {"depth": foremost.part / max(1, sentences - 1)}
     own, stated = [tie for tie in ties if tie.move is not None], [tie.move for tie in ties if tie.move is not None]
     if not own:
         return row

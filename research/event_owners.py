@@ -10,14 +10,14 @@ evidence (``build_event_weights.py``): the log-odds hold for a sentence that tel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 
-from research.event_grams import GROUPS, hashed, pooled
+from research.event_grams import GROUPS, SIZE, hashed
 from research.event_pairs import Pair
 from research.event_ties import Tie
 from research.moves import Span
@@ -34,27 +34,24 @@ _LONGEST = 3
 #: characters read on each side of a name, and in the clauses on each side of its own
 _NEAR, _BESIDE = 16, 24
 _OWN, _OTHER = ord("▮"), ord("▯")
-_MARKS = tuple(map(ord, ",;:。"))
+_MARKS = (",", ";", ":", "。")
 #: where a character stands: clauses before the name's, in front of it, behind it, clauses behind; in a sentence seen for nobody, or for
-#: somebody named elsewhere
-_BEFORE, _FRONT, _BEHIND, _PAST, _NOBODYS, _CARRIED = range(1, 7)
-#: code points need 21 bits
-_ZONE = np.uint64(21)
+#: somebody named elsewhere; above the 21 bits of a code point
+_BEFORE, _FRONT, _BEHIND, _PAST, _NOBODYS, _CARRIED = (np.uint64(zone << 21) for zone in range(1, 7))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Views:
-    """The views of an article: its grams as (place, view they belong to), grams of each view, and the view of each tie by pair."""
+    """The views of an article: places of their grams, view by view, how many grams each has, and the view of each tie by pair."""
 
     places: npt.NDArray[np.int64]
-    owners: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.float64]
-    of_ties: list[list[int]] = field(default_factory=list)
+    sizes: npt.NDArray[np.int64]
+    of_ties: Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Weights (SIZE, groups) of the grams, (HEADS, groups) of the ways subjects are tied, and intercepts (groups,)."""
+    """Weights (groups, SIZE) of the grams, (groups, HEADS) of the ways subjects are tied, and intercepts (groups,)."""
 
     weights: npt.NDArray[np.float32]
     heads: npt.NDArray[np.float32]
@@ -62,19 +59,28 @@ class Owners:
 
     def log_odds(self, plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: Sequence[Pair]) -> list[list[float]]:
         """Return for each pair, and each of its ties, the log-odds that its subject is whose event the sentence tells."""
-        seen = views(plain, names, parts, pairs)
-        return self.of_views(seen, pairs)
+        return self.of_views(views(plain, names, parts, pairs), pairs)
 
     def of_views(self, seen: Views, pairs: Sequence[Pair]) -> list[list[float]]:
         """Return the log-odds of ties whose views are known, see :meth:`log_odds`."""
-        if not pairs:
+        places: dict[tuple[int, int], int] = {}
+        for pair, of_pair in zip(pairs, seen.of_ties, strict=True):
+            for view in of_pair:
+                places.setdefault((view, GROUPS.index(pair.group)), len(places))
+        if not places:
             return []
-        sums = pooled(self.weights, seen.places, seen.owners, seen.sizes)
-        group = np.repeat([GROUPS.index(pair.group) for pair in pairs], [len(pair.ties) for pair in pairs])
-        heads = [head(tie) for pair in pairs for tie in pair.ties]
-        odds = sums[[view for of_pair in seen.of_ties for view in of_pair], group] + self.heads[heads, group] + self.intercepts[group]
-        ends = np.cumsum([len(pair.ties) for pair in pairs])[:-1]
-        return [one.tolist() for one in np.split(odds.astype(np.float64), ends)]
+        view, group = np.array(list(places)).T
+        size = seen.sizes[view]
+        whose, ends = np.repeat(np.arange(len(view)), size), size.cumsum()
+        grams = seen.places[np.arange(len(whose)) + (seen.sizes.cumsum()[view] - ends)[whose]]
+        sums = np.bincount(whose, self.weights.ravel().take(grams + (group * SIZE)[whose]), minlength=len(view))
+        odds = (sums / np.sqrt(np.maximum(1, size)) + self.intercepts[group]).tolist()
+        rows = []
+        for pair, of_pair in zip(pairs, seen.of_ties, strict=True):
+            column = GROUPS.index(pair.group)
+            ways = self.heads[column].tolist()
+            rows.append([odds[places[one, column]] + ways[head(tie)] for one, tie in zip(of_pair, pair.ties, strict=True)])
+        return rows
 
 
 def head(tie: Tie) -> int:
@@ -95,6 +101,10 @@ def views(plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: S
     surfaces = _surfaces(names)
     codes = np.frombuffer(plain.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     codes[(codes >= 48) & (codes <= 57)] = 48
+    keep = np.ones(len(codes), dtype=bool)  # a number is one digit, a name one mask
+    keep[1:] = (codes[1:] != 48) | (codes[:-1] != 48)
+    for name in names:
+        codes[name.start], keep[name.start], keep[name.start + 1 : name.end] = _OTHER, True, False
     known: dict[tuple[int, str | None, bool], int] = {}
     drawn: list[npt.NDArray[np.uint64]] = []
     of_ties: list[list[int]] = []
@@ -108,12 +118,16 @@ def views(plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: S
             key = (tie.part, pair.symbol if named else None, pair.symbol is None)
             if key not in known:
                 known[key] = len(drawn)
-                drawn.append(_drawn(codes, part, inside, own if named else (), _NOBODYS if pair.symbol is None else _CARRIED))
+                if named:
+                    drawn.append(_around(plain, codes, keep, part, [name for name in inside if name.surface in own]))
+                else:
+                    line = codes[part.start : part.end][keep[part.start : part.end]]
+                    drawn.append(line + (_NOBODYS if pair.symbol is None else _CARRIED))
             row.append(known[key])
         of_ties.append(row)
     flat = np.concatenate(drawn) if drawn else np.zeros(0, dtype=np.uint64)
     places, owners = hashed(flat, np.repeat(np.arange(len(drawn)), [len(one) for one in drawn]), _LONGEST)
-    return Views(places, owners, np.maximum(1.0, np.bincount(owners, minlength=len(drawn)).astype(np.float64)), of_ties)
+    return Views(places[np.argsort(owners, kind="stable")], np.bincount(owners, minlength=len(drawn)), of_ties)
 
 
 def _surfaces(names: Iterable[Span]) -> Mapping[str, frozenset[str]]:
@@ -123,34 +137,25 @@ def _surfaces(names: Iterable[Span]) -> Mapping[str, frozenset[str]]:
     return {symbol: frozenset(surfaces) for symbol, surfaces in found.items()}
 
 
-def _drawn(
-    codes: npt.NDArray[np.uint64], part: Sentence, inside: Sequence[Span], own: Iterable[str], unnamed: int
+def _around(
+    plain: str, codes: npt.NDArray[np.uint64], keep: npt.NDArray[np.bool_], part: Sentence, own: Sequence[Span]
 ) -> npt.NDArray[np.uint64]:
-    """Return the characters of one view, names masked, numbers one digit, each marked by where it stands."""
-    line = codes[part.start : part.end].copy()
-    keep = np.ones(len(line), dtype=bool)
-    keep[1:] = (line[1:] != 48) | (line[:-1] != 48)
-    stops = np.flatnonzero(np.isin(line, _MARKS))
-    places: list[int] = []
-    end = 0
-    for name in inside:
-        start = name.start - part.start
-        line[start : name.end - part.start] = _OWN if name.surface in own else _OTHER
-        keep[start + 1 : name.end - part.start] = False
-        if name.surface in own:
-            end = end or name.end - part.start
-            places.append(start)
-    if not places:
-        return np.asarray((line + np.uint64(unnamed << 21))[keep])
-    first, at = places[0], np.arange(len(line))
-    opens = int(stops[stops < first].max(initial=-1)) + 1
-    closes = int(stops[stops >= end].min(initial=len(line)))
-    zone = np.select([at < opens, at < first, at <= closes], [_BEFORE, _FRONT, _BEHIND], _PAST).astype(np.uint64)
-    zone[places] = 0
-    keep &= (at >= np.where(zone == _BEFORE, opens - _BESIDE, first - _NEAR)) & (
-        at < np.where(zone == _PAST, closes + 1 + _BESIDE, end + _NEAR)
-    )
-    return np.asarray((line + (zone << _ZONE))[keep])
+    """Return the characters around the first of the names a subject has in a sentence, each marked by where it stands."""
+    first, end = own[0].start, own[0].end
+    opens = max(part.start, *(plain.rfind(mark, part.start, first) + 1 for mark in _MARKS))
+    closes = min((at + 1 for mark in _MARKS if (at := plain.find(mark, end, part.end)) >= 0), default=part.end)
+    low, high = max(part.start, opens - _BESIDE), min(part.end, closes + _BESIDE)
+    line, kept = codes[low:high].copy(), keep[low:high].copy()
+    line[: opens - low] += _BEFORE
+    line[opens - low : first - low] += _FRONT
+    line[first - low : closes - low] += _BEHIND
+    line[closes - low :] += _PAST
+    kept[opens - low : max(opens, first - _NEAR) - low] = False
+    kept[end + _NEAR - low : closes - low] = False
+    for name in own:
+        if low <= name.start < high:
+            line[name.start - low] = _OWN
+    return np.asarray(line[kept])
 
 
 @lru_cache(maxsize=1)
@@ -158,5 +163,5 @@ def shipped() -> Owners:
     """Return the weights that come with the package."""
     with resources.files("research.data").joinpath("event_owners.npz").open("rb") as file:
         held = np.load(file, allow_pickle=False)
-        weights = held["weights"].astype(np.float32) * held["scale"].astype(np.float32)
-        return Owners(weights, held["heads"].astype(np.float32), held["intercepts"].astype(np.float32))
+        weights = held["weights"].T.astype(np.float32) * held["scale"].astype(np.float32)[:, None]
+        return Owners(np.ascontiguousarray(weights), held["heads"].T.astype(np.float32), held["intercepts"].astype(np.float32))

@@ -238,8 +238,9 @@ def owned(one: Labelled, pairs: Sequence[Pair], seen: Views) -> Owned:
                 row = (view, event_owners.head(tie), GROUPS.index(pair.group), pair.symbol in subjects)
                 rows.setdefault((pair.group, pair.symbol, tie.part, tie.relation), row)
     table = np.array(list(rows.values()), dtype=np.int64).reshape(-1, 4)
-    counts = sparse.csr_matrix((np.ones(len(seen.places)), (seen.owners, seen.places)), shape=(len(seen.sizes), SIZE))
-    bags_ = sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(seen.sizes)) @ counts)
+    views = np.repeat(np.arange(len(seen.sizes)), seen.sizes)
+    counts = sparse.csr_matrix((np.ones(len(views)), (views, seen.places)), shape=(len(seen.sizes), SIZE))
+    bags_ = sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(np.maximum(1, seen.sizes))) @ counts)
     return Owned(sparse.csr_matrix(bags_[table[:, 0]]), table[:, 1], table[:, 2], table[:, 3].astype(bool))
 
 
@@ -256,9 +257,9 @@ def owners(articles: Iterable[Owned]) -> Owners:
     fresh = LogisticRegression(C=_OWNER_PENALTY, solver="liblinear", dual=True, tol=1e-3, max_iter=1000, random_state=0)
     model = fresh.fit(sparse.csr_matrix(sparse.hstack([shared, apart, of_group])), np.concatenate([one.own for one in held]))
     fitted = model.coef_[0]
-    table = (fitted[:width] + fitted[width : width * (1 + len(GROUPS))].reshape(len(GROUPS), width)).T.astype(np.float32)
+    table = (fitted[:width] + fitted[width : width * (1 + len(GROUPS))].reshape(len(GROUPS), width)).astype(np.float32)
     intercepts = (model.intercept_[0] + _TIED * fitted[-len(GROUPS) :]).astype(np.float32)
-    return Owners(table[:SIZE], _TIED * table[SIZE:], intercepts)
+    return Owners(np.ascontiguousarray(table[:, :SIZE]), _TIED * table[:, SIZE:], intercepts)
 
 
 def trees(
@@ -338,8 +339,8 @@ def main() -> None:
     for kind, found in trees(articles, scores, pairs, odds).items():
         found.save(HERE / f"event_trees_{kind}.npz")
     whose, model = owners(lessons), grams(articles, more)
-    weights, scale = _whole(whose.weights)
-    np.savez_compressed(HERE / "event_owners.npz", weights=weights, scale=scale, heads=whose.heads, intercepts=whose.intercepts)
+    weights, scale = _whole(whose.weights.T)
+    np.savez_compressed(HERE / "event_owners.npz", weights=weights, scale=scale, heads=whose.heads.T, intercepts=whose.intercepts)
     weights, scale = _whole(model.weights)
     np.savez_compressed(HERE / "event_grams.npz", weights=weights, scale=scale, intercepts=model.intercepts)
     print(f"{len(articles)} articles, {sum(len(one.readings[0]) for one in articles)} events, {more.bag.shape[0]} sentences")

@@ -55,8 +55,8 @@ def read(text, names, pairs):
     parts = sentences(text, text.index("\n") + 1)
     seen = views(text, names, parts, pairs)
     bags = [
-        {int(place): int(n) for place, n in zip(*np.unique(seen.places[seen.owners == view], return_counts=True), strict=True)}
-        for view in range(len(seen.sizes))
+        {int(place): int(n) for place, n in zip(*np.unique(of_view, return_counts=True), strict=True)}
+        for of_view in np.split(seen.places, seen.sizes.cumsum()[:-1])
     ]
     return seen, bags
 
@@ -93,7 +93,7 @@ def test_characters_far_off_do_not_count():
 
 def test_log_odds_are_sums():
     rng = np.random.default_rng(5)
-    model = Owners(*(rng.normal(size=shape).astype(np.float32) for shape in ((SIZE, len(GROUPS)), (HEADS, len(GROUPS)), (len(GROUPS),))))
+    model = Owners(*(rng.normal(size=shape).astype(np.float32) for shape in ((len(GROUPS), SIZE), (len(GROUPS), HEADS), (len(GROUPS),))))
     names = names_in(TEXT, 甲公司="A", 乙公司="B")
     pairs = [pair("A", 1, 2, chosen=False), pair(None, 2, group="buyback", relation="nobody")]
     seen, bags = read(TEXT, names, pairs)
@@ -103,9 +103,9 @@ def test_log_odds_are_sums():
         for column, told in enumerate(one.ties):
             counts = bags[seen.of_ties[row][column]]
             size = math.sqrt(sum(counts.values()))
-            expected = sum(float(model.weights[place, group]) * n for place, n in counts.items()) / size
+            expected = sum(float(model.weights[group, place]) * n for place, n in counts.items()) / size
             head = 2 * event_owners.RELATIONS.index(told.relation) + told.chosen
-            assert got[row][column] == pytest.approx(expected + model.heads[head, group] + model.intercepts[group], rel=1e-4, abs=1e-4)
+            assert got[row][column] == pytest.approx(expected + model.heads[group, head] + model.intercepts[group], rel=1e-4, abs=1e-4)
 
 
 def test_nothing_to_weigh():
