@@ -159,7 +159,7 @@ def _of_owners(pairs: Sequence[Pair], foremost: Sequence[Tie], odds: Sequence[Se
     return rows
 
 
-def _of_ties(ties: Sequence[Tie], first: Tie) -> dict[str, float]:
+def _of_ties(ties: Sequence[Tie], foremost: Tie) -> dict[str, float]:
     """Return how a pair is told.
 
     The strongest wording of each kind of tie, how often, how much its sentences read like its group, how many sentences off its subject
@@ -174,7 +174,7 @@ def _of_ties(ties: Sequence[Tie], first: Tie) -> dict[str, float]:
     row["gram"] = max(tie.gram for tie in ties)
     row["gram:chosen"] = max((tie.gram for tie in chosen), default=0.0)
     row["gram:logit"] = _logit(row["gram"]) / 4
-    row["first:gram"], row["first:rank"] = math.log(first.gram + 1e-3) / 4, first.rank
+    row["first:gram"], row["first:rank"] = math.log(foremost.gram + 1e-3) / 4, foremost.rank
     row["worded"] = float(any(not tie.found.name.endswith(".unspecified") for tie in ties))
     row["said"] = math.log1p(len({tie.found.start for tie in chosen}))
     row["tied"] = math.log1p(len({tie.found.start for tie in ties if tie.relation != "nobody"}))
@@ -182,7 +182,7 @@ def _of_ties(ties: Sequence[Tie], first: Tie) -> dict[str, float]:
     row["away"] = math.log1p(min(tie.away for tie in ties)) / 2
     topical = [tie.away for tie in ties if tie.relation == "topic"]
     row["topic:distance"] = math.log1p(min(topical)) / 2 if topical else 0.0
-    row["first:away"] = math.log1p(first.away) / 2
+    row["first:away"] = math.log1p(foremost.away) / 2
     return row
 
 

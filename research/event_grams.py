@@ -19,7 +19,7 @@ import numpy.typing as npt
 from research.schemas import EVENT_GROUPS
 from research.sentences import Named, Sentence
 
-__all__ = ["GROUPS", "SIZE", "Grams", "bags", "hashed", "pooled", "shipped"]
+__all__ = ["GROUPS", "SIZE", "Grams", "bags", "hashed", "shipped"]
 
 SIZE = 1 << 16
 _LONGEST = 4
@@ -40,7 +40,12 @@ class Grams:
         """Return the probability of each group (columns, see ``GROUPS``) for each sentence (rows)."""
         if not parts:
             return np.zeros((0, len(GROUPS)))
-        logits = pooled(self.weights, *bags(plain, names, parts)) + self.intercepts
+        places, owners, lengths = bags(plain, names, parts)
+        order = np.argsort(owners, kind="stable")
+        owned, first = np.unique(owners[order], return_index=True)
+        sums = np.zeros((len(parts), len(GROUPS)), dtype=np.float32)
+        sums[owned] = np.add.reduceat(self.weights[places[order]], first, axis=0) if len(owned) else 0.0
+        logits = sums / np.sqrt(lengths)[:, None] + self.intercepts
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -30, 30))))
 
 
@@ -77,18 +82,6 @@ def hashed(
         places.append(((mixed >> np.uint64(32)) % np.uint64(SIZE)).astype(np.int64)[within])
         owners.append(owner[: len(codes) - n][within])
     return np.concatenate(places), np.concatenate(owners)
-
-
-def pooled(
-    weights: npt.NDArray[np.float32], places: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], sizes: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float32]:
-    """Return for each owner the sum of the rows of ``weights`` at its grams, divided by the root of its size."""
-    order = np.argsort(owners, kind="stable")
-    owned, first = np.unique(owners[order], return_index=True)
-    sums = np.zeros((len(sizes), weights.shape[1]), dtype=np.float32)
-    if len(owned):
-        sums[owned] = np.add.reduceat(weights[places[order]], first, axis=0)
-    return np.asarray(sums / np.sqrt(sizes)[:, None], dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

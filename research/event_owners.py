@@ -1,8 +1,8 @@
 """Whose event a sentence tells: a linear model of the characters around a name, for grammar no list of relations foresees.
 
-Each tie (:mod:`research.event_ties`) shows its sentence from one side, a :class:`View`: round the name of its subject, or, where the
-sentence does not name him, as it stands. The name is masked, other names by another mask; a character is another one in front of the name
-in its clause, behind it, or in a clause beside it. A view is the bag of its one to three neighbouring characters, hashed as in
+Each tie (:mod:`research.event_ties`) shows its sentence from one side, a view: round the name of its subject, or, where the sentence does
+not name him, as it stands. The name is masked, other names by another mask; a character is another one in front of the name in its clause,
+behind it, or in a clause beside it. A view is the bag of its one to three neighbouring characters, hashed as in
 :mod:`research.event_grams`; how the subject is tied to the words is added. The weights are fitted on the sentences that readers gave as
 evidence (``build_event_weights.py``): the log-odds hold for a sentence that tells the group of somebody.
 """
@@ -17,6 +17,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from research.chinese_names import clause_at
 from research.event_grams import GROUPS, SIZE, hashed
 from research.event_pairs import Pair
 from research.event_ties import Tie
@@ -34,7 +35,6 @@ _LONGEST = 3
 #: characters read on each side of a name, and in the clauses on each side of its own
 _NEAR, _BESIDE = 16, 24
 _OWN, _OTHER = ord("▮"), ord("▯")
-_MARKS = (",", ";", ":", "。")
 #: where a character stands: clauses before the name's, in front of it, behind it, clauses behind; in a sentence seen for nobody, or for
 #: somebody named elsewhere; above the 21 bits of a code point
 _BEFORE, _FRONT, _BEHIND, _PAST, _NOBODYS, _CARRIED = (np.uint64(zone << 21) for zone in range(1, 7))
@@ -142,8 +142,8 @@ def _around(
 ) -> npt.NDArray[np.uint64]:
     """Return the characters around the first of the names a subject has in a sentence, each marked by where it stands."""
     first, end = own[0].start, own[0].end
-    opens = max(part.start, *(plain.rfind(mark, part.start, first) + 1 for mark in _MARKS))
-    closes = min((at + 1 for mark in _MARKS if (at := plain.find(mark, end, part.end)) >= 0), default=part.end)
+    opens, closes = clause_at(plain, part, first)
+    closes = max(closes, min(end, part.end))
     low, high = max(part.start, opens - _BESIDE), min(part.end, closes + _BESIDE)
     line, kept = codes[low:high].copy(), keep[low:high].copy()
     line[: opens - low] += _BEFORE

@@ -66,9 +66,9 @@ def test_views_are_those_of_a_loop():
     pairs = [pair("A", 1, 2), pair("B", 1), pair(None, 1), pair("B", 1, group="buyback")]
     seen, bags = read(TEXT, names, pairs)
     expected = {
-        (0, 0): [(BEFORE, "此前有报道,"), (0, "▮"), (BEHIND, "收购▯0,"), (PAST, "0万股,市场很关注。")],
+        (0, 0): [(BEFORE, "此前有报道,"), (0, "▮"), (BEHIND, "收购▯0,0万股"), (PAST, ",市场很关注。")],
         (0, 1): [(CARRIED, "涨价已是定局!")],
-        (1, 0): [(BEFORE, "此前有报道,"), (FRONT, "▯收购"), (0, "▮"), (BEHIND, "0,"), (PAST, "0万股,市场很关注。")],
+        (1, 0): [(BEFORE, "此前有报道,"), (FRONT, "▯收购"), (0, "▮"), (BEHIND, "0,0万股"), (PAST, ",市场很关注。")],
         (2, 0): [(NOBODYS, "此前有报道,▯收购▯0,0万股,市场很关注。")],
     }
     for (row, column), pieces in expected.items():
@@ -88,7 +88,7 @@ def test_characters_far_off_do_not_count():
     text = f"标题\n{beside},{near}甲公司{near},{beside}。"
     names = names_in(text, 甲公司="A")
     _, (seen,) = read(text, names, [pair("A", 1)])
-    assert seen == bag((BEFORE, beside[:23] + ","), (FRONT, near[:16]), (0, "▮"), (BEHIND, near[:16]), (PAST, beside[:24]))
+    assert seen == bag((BEFORE, beside[:23] + ","), (FRONT, near[:16]), (0, "▮"), (BEHIND, near[:16]), (PAST, "," + beside[:23]))
 
 
 def test_log_odds_are_sums():
