@@ -22,6 +22,8 @@ _CODE = re.compile(
     r"|\((?P<home>[A-Z0-9]{1,6}(?:-[AB])?\.(?:KS|KQ|TW|TWO|T|L|DE|PA|AS|MI|MC|SW|CO|ST|HE|OL|BR|AX|TO|SI|NS))\)"
     r"|\((?P<tick>[A-Z]{1,5}(?:[.-][AB])?)\)"
 )
+#: every code holds one of these, no further than this behind its beginning
+_AHEAD = 10
 _ANYWHERE = re.compile(
     r"\d\.(?:S[HSZ]|BJ|HK)|\([A-Z0-9]{1,6}(?:-[AB])?\.[A-Z]|[A-Z]\.[UON]|(?:SH|SZ|BJ|sh|sz|bj)\.?\d|:\s?[A-Z\d]|\$[A-Z]|\([A-Z\d]"
 )
@@ -51,9 +53,15 @@ def find(text: str) -> list[Code]:
     >>> [c.symbol for c in find("贵州茅台(600519.SH)、腾讯(00700.HK)、NASDAQ: NVDA、$AAPL、特斯拉(TSLA.O)、宁德时代(300750)")]
     ['600519.SS', '0700.HK', 'NVDA', 'AAPL', 'TSLA', '300750.SZ']
     """
-    if not _ANYWHERE.search(text):
-        return []
-    return [Code(m.start(), m.end(), _symbol(m), m["tick"] is None, _known(m, text)) for m in _CODE.finditer(text)]
+    found: list[Code] = []
+    end = 0
+    for hint in _ANYWHERE.finditer(text):
+        for start in range(max(end, hint.start() - _AHEAD), hint.end()):
+            m = _CODE.match(text, start) if start >= end else None
+            if m is not None:
+                found.append(Code(start, m.end(), _symbol(m), m["tick"] is None, _known(m, text)))
+                end = m.end()
+    return found
 
 
 def is_fund(symbol: str) -> bool:

@@ -12,23 +12,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
+
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from research.instruments import shipped
 from research.linking import BEFORE_LISTING
 from research.moves import Span
 from research.names import of_row, spelling
 
-__all__ = ["NO_COMPANY", "UNLISTED", "actors", "arms", "cast", "digest", "heard", "known", "topic_of", "venues"]
+__all__ = ["UNLISTED", "actors", "arms", "cast", "digest", "heard", "known", "no_company", "topic_of", "venues"]
 
 #: symbol of an actor without one
 UNLISTED = ""
-#: how an index, a currency, a commodity or a coin is written
-NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
+_NO_COMPANY = re.compile(r"\^|[A-Z]+:|399\d{3}\.SZ|000\d{3}\.SS|5\d{5}\.SS|15\d{4}\.SZ|.*(?:=[FX]|-USD)$|DX-Y")
 #: right behind a company's name these make it a subsidiary's; insurers and banks answer for theirs
 _ARM = re.compile(r"(?:财险|信托|租赁|金租|理财|期货|基金(?!经理)|资管|创投|物业|保理|小贷|消费金融|消金)")
 #: an exchange in the place where shares are listed is no actor: 向港交所递交, 登陆纳斯达克
@@ -91,13 +92,23 @@ def cast(plain: str, spans: Sequence[Span], topic: str | None, day: date) -> tup
     times = Counter(span.symbol for span in subjects)
     ahead = Counter(span.surface for span in unlisted if span.role == "company" and span.surface in plain[: min(first, line)])
     outnumbered = max(ahead.values(), default=0) > (max(times.values()) if first < line else times[topic or ""])
-    opened = first > 1 and any(plain.startswith(name, at) for name in known(plain[:line], day) for at in (0, 1))
+    opened = first > 1 and any(plain.startswith(name, at, line) for name in known(plain[:line], day) for at in (0, 1))
     headless = first >= line or opened
     if outnumbered or (headless and (topic is None or any(span.role == "company" and span.start < line for span in unlisted))):
         topic = UNLISTED
-    if topic and digest(plain, line) and not NO_COMPANY.match(topic):
+    if topic and digest(plain, line) and not no_company(topic):
         topic = None
     return sorted([*subjects, *unlisted], key=lambda span: span.start), topic
+
+
+@cache
+def no_company(symbol: str) -> bool:
+    """Return whether a symbol is that of an index, a currency, a commodity, a coin or a fund.
+
+    >>> no_company("^GSPC"), no_company("GC=F"), no_company("600519.SS")
+    (True, True, False)
+    """
+    return bool(_NO_COMPANY.match(symbol))
 
 
 def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
@@ -111,7 +122,7 @@ def arms(plain: str, spans: Sequence[Span]) -> list[Span]:
     >>> [span.symbol for span in arms("比亚迪财险盈利,比亚迪涨", [Span("A", "比亚迪", 0, 3), Span("A", "比亚迪", 8, 11)])]
     ['', 'A']
     """
-    return [replace(span, symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
+    return [span._replace(symbol=UNLISTED, role="company") if _ARM.match(plain, span.end) else span for span in spans]
 
 
 def digest(plain: str, line: int) -> bool:
@@ -152,38 +163,59 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     least twice. A name that stands mostly right behind an instrument's is its product (英伟达Blackwell) and does not count. The role
     ``company`` marks those whose name shows that they are one.
     """
-    line = max(0, plain.find("\n"))
-    names = _latin(plain, line, spans)
-    names |= known(plain, day)
-    names |= {match.group(1) or match.group(2) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
-    others = _repeated(plain, line) - names
-    if not names and not others:
+    heard_of = _heard_of(plain, day)
+    names = heard_of.names | _acting(plain, heard_of.latin, spans)
+    every = sorted(names | heard_of.repeated)
+    if not every:
         return []
     taken = _covered(plain, spans, margin=1)
     found = []
-    for match in re.finditer("|".join(re.escape(name) for name in sorted(names | others, key=lambda name: (-len(name), name))), plain):
-        before = plain[match.start() - 1] if match.start() else "\n"
-        if before != "(" and (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[match.start() : match.end()]:
-            role = "company" if match.group() in names else "subject"
-            found.append(Span(UNLISTED, match.group(), match.start(), match.end(), role))
+    for index, start, end in AhoCorasick(every, matchkind=MatchKind.LeftmostLongest).find_matches_as_indexes(plain):
+        before = plain[start - 1] if start else "\n"
+        if before != "(" and (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[start:end]:
+            found.append(Span(UNLISTED, every[index], start, end, "company" if every[index] in names else "subject"))
     return found
 
 
-def known(plain: str, day: date) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class _HeardOf:
+    """Who may act in a text, wherever its instruments stand.
+
+    ``names`` show that they are companies; ``repeated`` begin clauses; ``latin`` are places of Latin names: (name, start, how much it acts
+    there: 0 not, 1 in the body, 2 in the headline).
+    """
+
+    names: frozenset[str]
+    repeated: frozenset[str]
+    latin: tuple[tuple[str, int, int], ...]
+
+
+@lru_cache(maxsize=2_048)  # tone and events of a batch of texts ask for the same
+def _heard_of(plain: str, day: date) -> _HeardOf:
+    line = max(0, plain.find("\n"))
+    chinese = {match.group(1) or match.group(2) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}
+    latin = _LATIN.finditer(plain) if _LATIN_LETTERS.search(plain) else ()
+    places = tuple(
+        (match.group(), match.start(), 1 + (match.start() < line) if _ACTS.match(plain, match.end()) else 0)
+        for match in latin
+        if match.end() - match.start() >= 3 and not _ABBREVIATION.match(match.group())
+    )
+    return _HeardOf(known(plain, day) | chinese, frozenset(_repeated(plain, line)), places)
+
+
+def known(plain: str, day: date) -> frozenset[str]:
     """Return the companies a text names of which the package knows that no share bears their name on ``day``."""
     automaton, listings = _unlisted()
-    return {
+    return frozenset(
         plain[start:end]
         for index, start, end in automaton.find_matches_as_indexes(plain, overlapping=True)
         if not any(first <= day <= last for first, last in listings[index])
-    }
+    )
 
 
 @lru_cache(maxsize=1)
 def _unlisted() -> tuple[Any, tuple[tuple[tuple[date, date], ...], ...]]:
     """Return an automaton of companies by name and, for each name, the days on which a share bears it: none, or the life of a listing."""
-    from ahocorasick_rs import AhoCorasick
-
     lines = resources.files("research.data").joinpath("names_unlisted.csv").read_text(encoding="utf-8").split("\n")
     lives: dict[str, list[tuple[date, date]]] = {line: [] for line in lines[1:] if line}
     rows = shipped().filter(asset_class="equity").to_dicts()
@@ -210,22 +242,21 @@ def _covered(plain: str, spans: Sequence[Span], margin: int = 0) -> bytearray:
     return marks
 
 
-def _latin(plain: str, line: int, spans: Sequence[Span]) -> set[str]:
+def _acting(plain: str, latin: Sequence[tuple[str, int, int]], spans: Sequence[Span]) -> set[str]:
     """Return the Latin names that act: in the headline, or at least twice; without products, which stand behind an instrument's name."""
-    if not _LATIN_LETTERS.search(plain):
+    if not latin:
         return set()
     ends = {span.end for span in spans}
     inside = _covered(plain, spans)
     acts: Counter[str] = Counter()
     products: Counter[str] = Counter()
-    for match in _LATIN.finditer(plain):
-        name, start = match.group(), match.start()
-        if match.end() - start < 3 or _ABBREVIATION.match(name) or inside[start]:
+    for name, start, weight in latin:
+        if inside[start]:
             continue
         if start in ends or (start - 1 in ends and plain[start - 1] in "的 "):
             products[name] += 1
-        elif _ACTS.match(plain, match.end()):
-            acts[name] += 1 + (start < line)
+        else:
+            acts[name] += weight
     return {name for name, times in acts.items() if times >= 2 and times > 2 * products[name]}
 
 

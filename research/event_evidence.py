@@ -258,7 +258,7 @@ def _of_subject(pair: Pair, mention: Mapping[str, Any] | None, highest: float, *
         return {"null": 1.0, "null:company": float(company), "null:headless": float(headless)}
     if mention is None:
         return {}
-    instrument = bool(event_actors.NO_COMPANY.match(pair.symbol))
+    instrument = event_actors.no_company(pair.symbol)
     return {
         "headline": float(mention["in_headline"]),
         "relevance": float(mention["relevance"]),

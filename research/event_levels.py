@@ -8,13 +8,12 @@ price. A yield of a bond no symbol stands for gives an event without one.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 
 from research import event_actors
 from research.event_types import Found
 from research.moves import Span
-from research.sentences import Sentence, within
+from research.sentences import Sentence, index_at, within
 
 __all__ = ["told"]
 
@@ -48,7 +47,7 @@ def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: st
     heard = [span for span in spans if span.role != "source"]
     matches = sorted((match for pattern in _TOLD for match in pattern.finditer(plain)), key=lambda match: match.start())
     for match in (*matches, *_YIELD.finditer(plain)):
-        sentence = parts[max(0, bisect_right(parts, match.start(), key=lambda part: part.start) - 1)]
+        sentence = parts[index_at(parts, match.start())]
         if _UNSURE.search(plain, max(sentence.start, match.start() - 16), match.end()):
             continue
         said = match.groupdict()
@@ -79,6 +78,6 @@ def _owner(plain: str, match: re.Match[str], sentence: Sentence, heard: Sequence
         symbol = topic
     else:
         return None
-    if not symbol or (not event_actors.NO_COMPANY.match(symbol) and match.re is not _LIMIT and not of_price):
+    if not symbol or (not event_actors.no_company(symbol) and match.re is not _LIMIT and not of_price):
         return None
     return symbol

@@ -9,7 +9,6 @@ headline. Sectors and baskets no symbol stands for give an event without one.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from research import moves
 from research.event_types import Found
 from research.moves import Move, Span
-from research.sentences import Sentence, clauses, within
+from research.sentences import Sentence, clauses, index_at, within
 
 __all__ = ["Stated", "candidates", "find", "unit"]
 
@@ -97,7 +96,7 @@ def candidates(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], men
     ranked: list[tuple[float, float, bool, Found]] = []
     stated: list[tuple[Found, float, str | None]] = []
     for move in moves.find(plain, spans, parts) if "%" in plain else ():
-        sentence = parts[max(0, bisect_right(parts, move.at, key=lambda part: part.start) - 1)]
+        sentence = parts[index_at(parts, move.at)]
         if move.symbol is None:
             aside, confidence, size = False, _of_sector(plain, move, sentence, lead), abs(move.value) / _SHARE
             if not _SECTOR.search(move.subject):
@@ -174,7 +173,7 @@ def _in_words(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], ment
         )
         if said is None:
             continue
-        sentence = parts[max(0, bisect_right(parts, span.start, key=lambda part: part.start) - 1)]
+        sentence = parts[index_at(parts, span.start)]
         if span.end + said.end() > sentence.end or _UNSURE.search(plain, sentence.start, span.end + said.end()):
             continue
         up = bool(said["up"] or said["eup"])

@@ -105,6 +105,7 @@ def views(plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: S
     keep[1:] = (codes[1:] != 48) | (codes[:-1] != 48)
     for name in names:
         codes[name.start], keep[name.start], keep[name.start + 1 : name.end] = _OTHER, True, False
+    inside = [within(names, part.start, part.end) for part in parts]
     known: dict[tuple[int, str | None, bool], int] = {}
     drawn: list[npt.NDArray[np.uint64]] = []
     of_ties: list[list[int]] = []
@@ -112,14 +113,13 @@ def views(plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: S
         own = surfaces.get(pair.symbol or "", frozenset())
         row = []
         for tie in pair.ties:
-            part = parts[tie.part]
-            inside = within(names, part.start, part.end)
-            named = any(name.surface in own for name in inside)
+            part, there = parts[tie.part], inside[tie.part] if own else ()
+            named = any(name.surface in own for name in there)
             key = (tie.part, pair.symbol if named else None, pair.symbol is None)
             if key not in known:
                 known[key] = len(drawn)
                 if named:
-                    drawn.append(_around(plain, codes, keep, part, [name for name in inside if name.surface in own]))
+                    drawn.append(_around(plain, codes, keep, part, [name for name in there if name.surface in own]))
                 else:
                     line = codes[part.start : part.end][keep[part.start : part.end]]
                     drawn.append(line + (_NOBODYS if pair.symbol is None else _CARRIED))

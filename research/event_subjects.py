@@ -8,16 +8,18 @@ market statistics to nobody. :func:`options` names everybody else the words may 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from research import roles
-from research.event_actors import NO_COMPANY, UNLISTED
+from research.event_actors import UNLISTED, no_company
 from research.event_types import Hit
 from research.moves import Span
 from research.names import quoters
-from research.sentences import Sentence
+from research.sentences import Sentence, within
 
-__all__ = ["COMPANY", "options", "subject"]
+__all__ = ["COMPANY", "Scene", "options", "subject"]
 
 #: groups whose subject is a company: an index, a currency, a commodity or a coin next to the word is not it
 COMPANY = frozenset(
@@ -70,22 +72,52 @@ _WIDE = re.compile(r"全球|行业|全国|国内|全行业|市场(?!份额)|中�
 _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|概念|基金|债|市场|sector|stocks|equities", re.IGNORECASE)
 
 
-def subject(
-    plain: str, hit: Hit, sentence: Sentence, inside: Sequence[Span], topic: str | None, last: Span | None = None
-) -> tuple[str | None, float]:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A sentence and who may act in it.
+
+    ``inside`` are the subjects that may be, named in the sentence, by start; those of :func:`research.event_actors.actors` have the symbol
+    ``UNLISTED``. ``own`` are those that stand for themselves, not for a fund or a basket. ``last`` is the name before the sentence,
+    ``opener`` and ``latest`` the first company of the last sentence that names one, and the company named last. ``demonstrative``: it
+    points at a company (该公司).
+    """
+
+    sentence: Sentence
+    inside: Sequence[Span]
+    own: Sequence[Span]
+    last: Span | None
+    opener: Span | None
+    latest: Span | None
+    demonstrative: bool
+
+    @classmethod
+    def of(cls, plain: str, sentence: Sentence, subjects: Sequence[Span]) -> Scene:
+        """Return the scene of a sentence, ``subjects`` being all names of the text by start."""
+        inside = within(subjects, sentence.start, sentence.end)
+        first = bisect_left(subjects, sentence.start, key=lambda span: span.start)
+        near = [s for s in subjects[max(0, first - 8) : first] if sentence.start - s.end <= _FOCUS and not no_company(s.symbol)]
+        opener = None
+        if near:
+            stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
+            opener = next(s for s in near if s.start > stop)
+        return cls(
+            sentence, inside, [s for s in inside if not _PRODUCT.match(plain, s.end)], subjects[first - 1] if first else None,
+            opener, near[-1] if near else None, _THAT.search(plain, sentence.start, sentence.end) is not None,
+        )  # fmt: skip
+
+
+def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str | None, float]:
     """Return (symbol or None, factor on the confidence) of the event at ``hit``.
 
     Parameters
     ----------
-    plain, hit, sentence
-        Text, words of the event, sentence they stand in.
-    inside
-        Subjects that may be, named in the sentence, by start; those of :func:`actors` have the symbol ``UNLISTED``.
+    plain, hit, scene
+        Text, words of the event, the sentence they stand in.
     topic
-        What the article is about: a symbol, ``UNLISTED`` or None.
-    last
-        The name before this sentence; a pronoun means it where the article is about no instrument.
+        What the article is about: a symbol, ``UNLISTED`` or None. A pronoun means the name before the sentence where the article is about
+        no instrument.
     """
+    sentence, last = scene.sentence, scene.last
     group = hit.kind.name.split(".")[0]
     company = group in COMPANY
     around = max(sentence.start, hit.start - 2), min(sentence.end, hit.end + _NEAR)
@@ -93,8 +125,9 @@ def subject(
         return None, 1.0
     if group in _JUDGED and topic in quoters():
         topic = None  # an article on what a house says of others
-    own = [s for s in inside if not (company and NO_COMPANY.match(s.symbol)) or _CONSTITUENTS.match(plain, s.end)]
-    own, named = [s for s in own if not _PRODUCT.match(plain, s.end)], own
+    own, named = scene.own, scene.inside
+    if company:
+        own, named = ([s for s in all_of if not no_company(s.symbol) or _CONSTITUENTS.match(plain, s.end)] for all_of in (own, named))
     if hit.kind.name == "fund_flow_positioning.leverage":
         return (own[-1].symbol or None, 0.9) if own else (None, 1.0)
     if group == "fund_flow_positioning":
@@ -112,15 +145,15 @@ def subject(
     if group in _OF_SHARES and any(s.symbol for s in own):
         own = [s for s in own if s.symbol]
     if group == "commodity_supply_demand":  # of a commodity, never of who trades in it
-        own, topic = [s for s in own if NO_COMPANY.match(s.symbol)], topic if topic and NO_COMPANY.match(topic) else None
+        own, topic = [s for s in own if no_company(s.symbol)], topic if topic and no_company(topic) else None
     before = [s for s in own if s.end <= hit.end]
     if topic == UNLISTED:  # instruments stand here as examples: only what opens the sentence or stands in the clause of the words
         clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
         before = [s for s in before if s.start > clause or s.start - sentence.start <= 2]
-    that = max((match.start() for match in _THAT.finditer(plain, sentence.start, hit.end)), default=-1)
+    that = max((match.start() for match in _THAT.finditer(plain, sentence.start, hit.end)), default=-1) if scene.demonstrative else -1
     if that >= 0 and last is not None and sentence.start - last.end <= _RECENT and not any(s.end > that for s in before):
         antecedent = next((s for s in reversed(before) if s.end <= that), last)
-        if not (company and NO_COMPANY.match(antecedent.symbol)):
+        if not (company and no_company(antecedent.symbol)):
             return antecedent.symbol or None, 0.9
     if before:
         near = next((s for s in reversed(before) if s.role != "counterparty"), before[-1])
@@ -132,32 +165,23 @@ def subject(
     after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
     if after:
         return after[0].symbol or None, 0.9
-    nobody = not topic or (company and NO_COMPANY.match(topic))
-    if nobody and company and last is not None and not own and sentence.start - last.end <= _RECENT and not NO_COMPANY.match(last.symbol):
+    nobody = not topic or (company and no_company(topic))
+    if nobody and company and last is not None and not own and sentence.start - last.end <= _RECENT and not no_company(last.symbol):
         return last.symbol or None, 0.85 if _PRONOUN.search(plain, sentence.start, hit.start) else 0.7
-    if topic is not None and not (company and NO_COMPANY.match(topic)):
+    if topic is not None and not (company and no_company(topic)):
         return topic or None, 0.9 if not own or _PRONOUN.search(plain, sentence.start, sentence.end) else 0.6
     return None, 1.0
 
 
-def options(
-    plain: str,
-    hit: Hit,
-    sentence: Sentence,
-    inside: Sequence[Span],
-    topic: str | None,
-    earlier: Sequence[Span],
-    chosen: str | None,
-    headed: Sequence[str] = (),
-) -> dict[str | None, str]:
+def options(plain: str, hit: Hit, scene: Scene, topic: str | None, chosen: str | None, headed: Sequence[str] = ()) -> dict[str | None, str]:
     """Return every subject the event at ``hit`` may belong to and how it is tied to the words, the likeliest (``chosen``) first.
 
-    See :func:`subject` for the arguments; ``earlier`` are the names before the sentence, ``headed`` the instruments of the headline.
+    See :func:`subject` for the arguments; ``headed`` are the instruments of the headline.
     Relations: ``clause`` and ``sentence`` (named before the words), ``after``, ``headline`` (any name of the headline the words stand in),
-    ``topic``, ``opener`` (the first company of the last sentence that names one) and ``focus`` (the company named last; ``its`` where a
-    pronoun opens the sentence or clause), ``title`` (named in the headline), ``actor`` (somebody without a symbol), ``market``, ``nobody``.
+    ``topic``, ``opener`` and ``focus`` (the ``opener`` and ``latest`` of the scene; ``its`` where a pronoun opens the sentence or clause),
+    ``title`` (named in the headline), ``actor`` (somebody without a symbol), ``market``, ``nobody``.
     """
-    own = [s for s in inside if not _PRODUCT.match(plain, s.end)]
+    sentence, own, opener, latest = scene.sentence, scene.own, scene.opener, scene.latest
     clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
     ties: dict[str | None, str] = {}
     for span in reversed([s for s in own if s.end <= hit.end]):
@@ -170,10 +194,7 @@ def options(
             ties.setdefault(span.symbol or None, "headline" if span.symbol else "actor")
     if topic is not None:
         ties.setdefault(topic or None, "topic" if topic else "actor")
-    near = [s for s in earlier[-8:] if sentence.start - s.end <= _FOCUS and not NO_COMPANY.match(s.symbol)]
-    if near:
-        stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
-        opener, latest = next(s for s in near if s.start > stop), near[-1]
+    if opener is not None and latest is not None:
         its = any(_ITS.match(plain, start, hit.end) for start in (sentence.start, clause + 1) if start >= sentence.start)
         first_named = "its" if its and opener.symbol == latest.symbol else "opener"
         ties.setdefault(opener.symbol or None, first_named if opener.symbol else "actor")

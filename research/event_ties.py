@@ -11,11 +11,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +24,18 @@ import numpy.typing as npt
 from research import event_actors, event_subjects, modality
 from research.event_grams import GROUPS
 from research.event_moves import Stated
-from research.event_types import Found, Hit, hits, unspecified
+from research.event_subjects import Scene
+from research.event_types import EventType, Found, Hit, hits, unspecified
 from research.moves import Span
-from research.sentences import Sentence, within
+from research.sentences import Sentence, index_at, within
 
-__all__ = ["MARKETS", "Scores", "Tie", "lead_end", "likenesses", "place_of", "ties"]
+__all__ = ["MARKETS", "Scores", "Tie", "lead_end", "likenesses", "place_of", "ties", "told"]
 
 #: probability of each group (columns) for each sentence (rows)
 Scores = npt.NDArray[np.float64]
+#: factor for a symbol, a group, and whether the headline says so
+Salience = Callable[[str | None, str, bool], float]
+_COLUMN = {group: column for column, group in enumerate(GROUPS)}
 #: groups of markets and states
 MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"})
 #: groups that befall states, authorities and persons as well
@@ -47,8 +52,7 @@ _UNNAMED, _NOBODY = 0.9, 0.65
 _READS = 0.03
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(NamedTuple):
     """A wording tied to a possible subject.
 
     ``strength`` is the trust in the wording times what its modality leaves of it; ``chosen`` marks the likeliest subject; ``part`` is the
@@ -69,6 +73,52 @@ class Tie:
     move: Stated | None = None
 
 
+@dataclass(slots=True)
+class _Reading:
+    """A wording that the text does not deny: where it stands, what its modality leaves of it, and its likeliest subject.
+
+    ``where`` is the weight of its place, ``sure`` how sure the subject is; ``passing``: a company the master does not know, in passing.
+    """
+
+    hit: Hit
+    group: str
+    index: int
+    scene: Scene
+    said: float
+    where: float
+    symbol: str | None
+    sure: float
+    passing: bool
+
+    def found(self, symbol: str | None, sure: float, salience: float = 1.0) -> Found:
+        """Return the event it would be of ``symbol``."""
+        kind, sentence = self.hit.kind, self.scene.sentence
+        confidence = round(min(1.0, self.hit.level * self.said * self.where * sure), 4)
+        if salience != 1.0:
+            confidence = round(min(1.0, confidence * salience), 4)
+        return Found(kind.name, symbol, confidence, sentence.start, sentence.end, kind.prior, self.hit.start, sentence.headline)
+
+
+def told(
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None, language: str, published_at: datetime,
+    wanted: Callable[[EventType], bool] = lambda kind: True,
+) -> list[Found]:  # fmt: skip
+    """Return every wording of an event with its likeliest subject, denials left out, in order of appearance.
+
+    The arguments are those of :func:`ties`; ``wanted`` tells which types count. One sentence says a thing of somebody once.
+    """
+    said_of = [hit for hit in hits(plain, language) if not hit.loose and wanted(hit.kind)]
+    if not said_of:
+        return []
+    subjects, topic = _cast(plain, spans, topic, language, published_at)
+    found: dict[tuple[str, str | None, int], Found] = {}
+    for reading in _readings(plain, spans, parts, subjects, topic, said_of, published_at.year, english=language == "en"):
+        key = reading.hit.kind.name, reading.symbol, reading.scene.sentence.start
+        if not reading.passing and key not in found:
+            found[key] = reading.found(reading.symbol, reading.sure)
+    return sorted(found.values(), key=lambda one: one.at)
+
+
 def ties(
     plain: str,
     spans: Sequence[Span],
@@ -77,6 +127,7 @@ def ties(
     language: str,
     published_at: datetime,
     scores: Scores | None = None,
+    salience: Salience = lambda symbol, group, headline: 1.0,
 ) -> list[Tie]:
     """Return every wording of an event tied to each subject it may belong to, denials left out, in order of appearance.
 
@@ -92,72 +143,87 @@ def ties(
         Years before it mark a look back.
     scores
         How much each sentence reads like an event of each group; sentences that do without a wording are then tied as well.
+    salience
+        How much the text is about a subject, by symbol, group and whether the headline says so: a factor on the confidence.
     """
-    said_of = hits(plain, language)
+    said_of: Sequence[Hit] = hits(plain, language)
     if scores is not None:
         said_of = _with_read(said_of, scores, parts, spans)
     if not said_of:
         return []
-    english, line = language == "en", plain.find("\n")
-    if english:
-        subjects = event_actors.heard(plain, spans, topic)
-    else:
-        subjects, topic = event_actors.cast(plain, spans, topic, published_at.date())
+    line = plain.find("\n")
+    subjects, topic = _cast(plain, spans, topic, language, published_at)
     likeness, lead = likenesses(scores), lead_end(parts)
     away = _distances(subjects, parts)
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
-    denied: set[str] = set()
     found: list[Tie] = []
     settled: dict[tuple[str, str | None, int], int] = {}
-    for hit in said_of:
-        if _named(spans, hit):
-            continue
-        kind, group = hit.kind, hit.kind.name.split(".")[0]
-        index = max(0, bisect_right(parts, hit.start, key=lambda part: part.start) - 1)
-        sentence = parts[index]
-        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
-        said = modality.judge(plain, sentence, place, published_at.year, english=english)
-        if sentence.headline and not said:
-            denied.add(kind.name)
-        if not said:
-            continue
-        if kind.name in denied:
-            said *= _DENIED
-        where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
-        earlier = bisect_left(subjects, sentence.start, key=lambda span: span.start)
-        last = subjects[earlier - 1] if earlier else None
-        inside = within(subjects, sentence.start, sentence.end)
-        symbol, sure, passing = None, 1.0, False
-        if not kind.market:
-            symbol, sure = event_subjects.subject(plain, hit, sentence, inside, topic, last)
-        if symbol is None and not kind.market:
-            unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_actors.UNLISTED
-            passing = unknown and group not in _OF_ANYBODY  # a company the master does not know, in passing
-            sure *= _NOBODY if unknown else _UNNAMED
+    for reading in _readings(plain, spans, parts, subjects, topic, said_of, published_at.year, english=language == "en"):
+        hit, index, sentence = reading.hit, reading.index, reading.scene.sentence
         part = place_of(sentence, lead)
-        options = event_subjects.options(plain, hit, sentence, inside, topic, subjects[:earlier], symbol, titled)
-        for option, relation in options.items():
-            chosen = option == symbol and not passing
-            before = settled.get((kind.name, option, sentence.start))
+        gram, rank = likeness(index, reading.group)
+        for option, relation in event_subjects.options(plain, hit, reading.scene, topic, reading.symbol, titled).items():
+            chosen = option == reading.symbol and not reading.passing
+            key = hit.kind.name, option, sentence.start
+            before = settled.get(key)
             if before is not None and (found[before].chosen or not chosen):
                 continue  # one sentence says a thing of somebody once, where it says it of him rather than of others
-            confidence = round(min(1.0, hit.level * said * where * (sure if chosen else 1.0)), 4)
-            one = Found(kind.name, option, confidence, sentence.start, sentence.end, kind.prior, hit.start, sentence.headline)
-            gram, rank = likeness(index, group)
-            tie = Tie(one, relation, part, round(hit.level * said, 4), chosen, index, gram, rank, loose=hit.loose, away=away(option, index))
+            one = reading.found(option, reading.sure if chosen else 1.0, salience(option, reading.group, sentence.headline))
+            strength = round(hit.level * reading.said, 4)
+            tie = Tie(one, relation, part, strength, chosen, index, gram, rank, loose=hit.loose, away=away(option, index))
             if before is None:
-                settled[kind.name, option, sentence.start] = len(found)
+                settled[key] = len(found)
                 found.append(tie)
             else:
                 found[before] = tie
     return sorted(found, key=lambda tie: tie.found.at)
 
 
+def _cast(plain: str, spans: Sequence[Span], topic: str | None, language: str, published_at: datetime) -> tuple[list[Span], str | None]:
+    """Return who may be a subject, by start, and what the text is about."""
+    if language == "en":
+        return event_actors.heard(plain, spans, topic), topic
+    return event_actors.cast(plain, spans, topic, published_at.date())
+
+
+def _readings(
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], subjects: Sequence[Span], topic: str | None,
+    said_of: Sequence[Hit], year: int, *, english: bool,
+) -> Iterator[_Reading]:  # fmt: skip
+    """Yield the wordings that the text does not deny, in their order."""
+    lead = lead_end(parts)
+    scenes: dict[int, Scene] = {}
+    denied: set[str] = set()
+    for hit in said_of:
+        if _named(spans, hit):
+            continue
+        kind, group = hit.kind, hit.kind.name.split(".")[0]
+        index = index_at(parts, hit.start)
+        sentence = parts[index]
+        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
+        said = modality.judge(plain, sentence, place, year, english=english)
+        if not said:
+            denied |= {kind.name} if sentence.headline else set()
+            continue
+        if kind.name in denied:
+            said *= _DENIED
+        where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
+        scene = scenes.get(index) or scenes.setdefault(index, Scene.of(plain, sentence, subjects))
+        symbol, sure, passing = None, 1.0, False
+        if not kind.market:
+            symbol, sure = event_subjects.subject(plain, hit, scene, topic)
+            if symbol is None:
+                unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_actors.UNLISTED
+                passing = unknown and group not in _OF_ANYBODY
+                sure *= _NOBODY if unknown else _UNNAMED
+        yield _Reading(hit, group, index, scene, said, where, symbol, sure, passing)
+
+
 def _distances(subjects: Sequence[Span], parts: Sequence[Sentence]) -> Callable[[str | None, int], int]:
     """Return what tells how many sentences off a symbol is named, 0 for one that is not named."""
     named_in: dict[str, list[int]] = {}
     for span in subjects:
-        named_in.setdefault(span.symbol, []).append(max(0, bisect_right(parts, span.start, key=lambda part: part.start) - 1))
+        named_in.setdefault(span.symbol, []).append(index_at(parts, span.start))
 
     def away(symbol: str | None, index: int) -> int:
         places = named_in.get(symbol or "")
@@ -174,17 +240,22 @@ def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float
     if scores is None:
         return lambda part, group: (0.0, 0.0)
 
+    values: list[list[float]] = scores.tolist()
+
     @cache
+    def falling(part: int) -> list[float]:
+        return sorted(values[part], reverse=True)
+
     def likeness(part: int, group: str) -> tuple[float, float]:
-        value = scores[part, GROUPS.index(group)]
-        return float(value), 1.0 / (1 + int((scores[part] > value).sum()))
+        value = values[part][_COLUMN[group]]
+        return value, 1.0 / (1 + falling(part).index(value))
 
     return likeness
 
 
 def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> list[Hit]:
     """Add the sentences that read like an event of a group none of whose wordings they hold."""
-    held = {(bisect_right(parts, hit.start, key=lambda part: part.start) - 1, hit.kind.name.split(".")[0]) for hit in said_of}
+    held = {(index_at(parts, hit.start), hit.kind.name.split(".")[0]) for hit in said_of}
     kinds = unspecified()
     added = []
     for row, column in zip(*(scores >= _READS).nonzero(), strict=True):
@@ -199,8 +270,8 @@ def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence]
 
 def _named(spans: Sequence[Span], hit: Hit) -> bool:
     """Return whether the words are part of a name: Summit Basket holds no summit."""
-    index = bisect_right(spans, hit.start, key=lambda span: span.start) - 1
-    return index >= 0 and spans[index].end >= hit.end
+    name = spans[index_at(spans, hit.start)] if spans else None
+    return name is not None and name.start <= hit.start and name.end >= hit.end
 
 
 def lead_end(parts: Sequence[Sentence]) -> int:

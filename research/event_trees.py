@@ -20,6 +20,9 @@ from research.event_grams import GROUPS
 
 __all__ = ["Trees", "tabled"]
 
+#: levels all pairs go down together before those that have come to a leaf are left behind
+_LEVELS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Trees:
@@ -46,12 +49,17 @@ class Trees:
 
     def grown(self, table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the log-odds of each row of a table of columns ``names`` and traits."""
-        first = (np.arange(len(table)) * table.shape[1])[:, None]
-        at = np.broadcast_to(self.roots, (len(table), len(self.roots)))
-        for _ in range(int(self.depth)):
+        leaf = np.tile(self.roots, len(table))
+        going, at, first = np.arange(len(leaf)), leaf, np.repeat(np.arange(len(table)) * table.shape[1], len(self.roots))
+        for level in range(int(self.depth)):
             yes = table.take(first + self.feature.take(at)) <= self.threshold.take(at)
-            at = self.children.take(2 * at + yes)
-        return np.asarray(self.bias + self.value.take(at).sum(axis=1))
+            at, before = self.children.take(2 * at + yes), at
+            if level % _LEVELS == _LEVELS - 1:  # who has arrived waits for the others
+                leaf[going] = at
+                (moved,) = (at != before).nonzero()
+                going, at, first = going[moved], at[moved], first[moved]
+        leaf[going] = at
+        return np.asarray(self.bias + self.value.take(leaf).reshape(len(table), len(self.roots)).sum(axis=1))
 
     def save(self, path: Path) -> None:
         """Write the trees as arrays; the same trees give the same bytes."""

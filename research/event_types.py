@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from research.errors import DataError
 from research.schemas import EVENT_GROUPS
@@ -64,8 +64,7 @@ class EventType:
     otherwise: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A word or wording of a type at ``start`` to ``end``.
 
     ``level`` is the trust in it; a ``loose`` one, a pair of words, is evidence in an article and too little in a line of news.
@@ -78,8 +77,7 @@ class Hit:
     loose: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An event in one text: ``start, end`` bound its evidence, ``at`` is where its word stands, ``prior`` the tone of its type."""
 
     name: str
@@ -93,7 +91,7 @@ class Found:
 
     def weighed(self, factor: float) -> Found:
         """Return it with its confidence multiplied, cut at 1."""
-        return self if factor == 1.0 else replace(self, confidence=round(min(1.0, self.confidence * factor), 4))
+        return self if factor == 1.0 else self._replace(confidence=round(min(1.0, self.confidence * factor), 4))
 
     def repeated(self, times: int) -> Found:
         """Return it with the confidence of something said in so many sentences: 5 % more for each but the first, three at most."""
@@ -182,9 +180,10 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
     return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
 
 
-def hits(plain: str, language: str) -> list[Hit]:
+@lru_cache(maxsize=2_048)  # tone and events of a batch of texts ask for the same
+def hits(plain: str, language: str) -> tuple[Hit, ...]:
     """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns."""
-    return _hits_english(plain) if language == "en" else _hits_chinese(plain)
+    return tuple(_hits_english(plain) if language == "en" else _hits_chinese(plain))
 
 
 def _hits_chinese(plain: str) -> list[Hit]:

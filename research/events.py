@@ -20,27 +20,25 @@ below 0.3 nothing is reported, above 0.6 it is stated of what the text is about.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import polars as pl
 
-from research import cleaning, dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_owners, event_pairs
+from research import dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_owners, event_pairs
 from research.event_moves import Stated
 from research.event_pairs import Pair
-from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties
+from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties, told
 from research.event_types import EventType, Found, refined, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
-from research.sentences import Sentence, sentences
+from research.sentences import Sentence, index_at, read
 
-__all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "read", "select", "taxonomy"]
+__all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
 ANNOTATOR = "events@10"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
@@ -102,7 +100,7 @@ def extract(documents: pl.DataFrame, spans: pl.DataFrame, mentions: pl.DataFrame
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     text = document["headline"] + "\n" + document["body"]
-    plain, parts = read(document)
+    plain, parts = read(document["headline"], document["body"])
     article = document["language"] != "en" and len(document["body"]) >= _ARTICLE
     scores = event_grams.shipped().scores(plain, spans, parts) if article else None
     pairs = _pairs(document, plain, parts, spans, mentions, scores)
@@ -125,14 +123,8 @@ def pairs_of(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mappi
     scores
         Probability of each group for each sentence.
     """
-    plain, parts = read(document)
+    plain, parts = read(document["headline"], document["body"])
     return _pairs(document, plain, parts, spans, mentions, scores)
-
-
-def read(document: Mapping[str, Any]) -> tuple[str, list[Sentence]]:
-    """Return the plain text of a document, its headline first, and its sentences."""
-    plain = cleaning.plain(document["headline"] + "\n" + document["body"])
-    return plain, sentences(plain, len(document["headline"]) + 1)
 
 
 def _pairs(
@@ -143,7 +135,7 @@ def _pairs(
     quoted = {symbol for symbol, row in mentions.items() if row["role"] == "source"}
     issuer = _issuers(mentions)
     heard = [
-        span if issuer.get(span.symbol, span.symbol) == span.symbol else replace(span, symbol=issuer[span.symbol])
+        span if issuer.get(span.symbol, span.symbol) == span.symbol else span._replace(symbol=issuer[span.symbol])
         for span in spans
         if span.symbol not in quoted
     ]
@@ -151,14 +143,16 @@ def _pairs(
     judges = {span.symbol for span in heard} - {span.symbol for span in event_actors.heard(plain, heard, None)}
     aside = judges | event_actors.venues(plain, heard, len(document["headline"]))
     topic = event_actors.topic_of({symbol: row for symbol, row in mentions.items() if symbol not in aside})
-    typed = [
-        tie if (found := tie.found.weighed(_salience(tie.found, mentions, company=company))) is tie.found else replace(tie, found=found)
-        for tie in ties(plain, heard, parts, topic, document["language"], document["published_at"], scores)
-    ]
+
+    @cache
+    def salience(symbol: str | None, group: str, headline: bool) -> float:
+        return _salience(symbol, mentions, aside=company and not headline and group in MARKETS)
+
+    typed = ties(plain, heard, parts, topic, document["language"], document["published_at"], scores, salience)
     likeness, lead = likenesses(scores), lead_end(parts)
 
     def of_price(one: Found, relation: str, move: Stated | None = None) -> Tie:
-        part = max(0, bisect_right(parts, one.start, key=lambda sentence: sentence.start) - 1)
+        part = index_at(parts, one.start)
         gram, rank = likeness(part, "price_move")
         chosen = move is not None and move.chosen
         return Tie(one, relation, place_of(parts[part], lead), one.confidence, chosen, part, gram, rank, move=move)
@@ -200,7 +194,7 @@ def _listed(weighed: Sequence[tuple[float, Pair]]) -> list[Found]:
     for probability, pair in ranked:
         if probability >= _LISTED or (pair.group not in groups and 1.0 - nobody[pair.group] >= _GROUP_LISTED):
             groups.add(pair.group)
-            found.append(replace(pair.best.found, confidence=round(probability, 4)))
+            found.append(pair.best.found._replace(confidence=round(probability, 4)))
     return sorted(found[:_MOST_LISTED], key=lambda one: (one.at, one.name, one.symbol or ""))
 
 
@@ -237,14 +231,15 @@ def select(found: Sequence[Found], mentions: Mapping[str, Mapping[str, Any]]) ->
 
 
 def find(
-    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None, language: str, published_at: datetime
-) -> list[Found]:
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: str | None, language: str, published_at: datetime,
+    wanted: Callable[[EventType], bool] = lambda kind: True,
+) -> list[Found]:  # fmt: skip
     """Return every typed event of one text, denials left out, in order of appearance; several may share type and subject.
 
-    The arguments are those of :func:`research.event_ties.ties`. Confidence is that of each place alone: :func:`extract` also weighs
+    The arguments are those of :func:`research.event_ties.told`. Confidence is that of each place alone: :func:`extract` also weighs
     how much the text is about the subject, and repetition.
     """
-    return [tie.found for tie in ties(plain, spans, parts, topic, language, published_at) if tie.chosen and not tie.loose]
+    return told(plain, spans, parts, topic, language, published_at, wanted)
 
 
 def _issuers(mentions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
@@ -269,14 +264,14 @@ def _acting(mentions: Mapping[str, Mapping[str, Any]], spans: Sequence[Span]) ->
 
 def _about_company(mentions: Mapping[str, Mapping[str, Any]]) -> bool:
     named = [symbol for symbol, row in mentions.items() if row["in_headline"] and row["role"] != "source"]
-    return bool(named) and not any(event_actors.NO_COMPANY.match(symbol) for symbol in named)
+    return bool(named) and not any(event_actors.no_company(symbol) for symbol in named)
 
 
-def _salience(found: Found, mentions: Mapping[str, Mapping[str, Any]], *, company: bool) -> float:
-    """Return how much a text is about a subject; what befalls markets is background where the headline names only companies."""
-    if found.symbol is None and company and not found.headline and found.name.split(".")[0] in MARKETS:
-        return _BACKGROUND
-    mention = mentions.get(found.symbol or "")
+def _salience(symbol: str | None, mentions: Mapping[str, Mapping[str, Any]], *, aside: bool) -> float:
+    """Return how much a text is about a subject; ``aside``: what befalls markets, where the headline names only companies."""
+    mention = mentions.get(symbol or "")
+    if symbol is None:
+        return _BACKGROUND if aside else 1.0
     if mention is None or mention["in_headline"]:
         return 1.0
     highest = max((m["relevance"] for m in mentions.values() if m["role"] != "source"), default=0.0)

@@ -14,12 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from research import cleaning, measures, moves
+from research import measures, moves
 from research.chinese_names import INDUSTRIES, noun
 from research.move_dates import LONGER, Dates, sentence_at
 from research.moves import Span
 from research.schemas import DOCUMENTS, FACTS, content_id
-from research.sentences import sentences
+from research.sentences import read
 
 __all__ = ["extract", "spans_by_document"]
 
@@ -63,15 +63,14 @@ def spans_by_document(spans: pl.DataFrame) -> Mapping[str, list[Span]]:
     """Return the spans of each document, sorted by start."""
     found: dict[str, list[Span]] = {}
     columns = ("doc_id", "symbol", "surface", "start", "end", "role")
-    for doc_id, symbol, surface, start, end, role in spans.select(columns).sort("doc_id", "start", "end").iter_rows():
-        found.setdefault(doc_id, []).append(Span(symbol, surface, start, end, role))
+    for doc_id, *named in spans.select(columns).sort("doc_id", "start", "end").rows():
+        found.setdefault(doc_id, []).append(Span._make(named))
     return found
 
 
 def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dict[str, Any]]:
     text = document["headline"] + "\n" + document["body"]
-    plain = cleaning.plain(text)
-    parts = sentences(plain, len(document["headline"]) + 1)
+    plain, parts = read(document["headline"], document["body"])
     context = Dates(plain, document, parts)
     told = moves.find(plain, spans, parts)
     found = measures.find(plain, spans, parts, {move.at for move in told if move.symbol is not None})

@@ -38,12 +38,12 @@ import polars as pl
 
 from research import codes, contexts, listings, roles, venues
 from research.calendar import mic_of
-from research.cleaning import plain
 from research.contexts import Instrument
 from research.mentions import ANNOTATOR, mentions
 from research.names import Name, fits, fold, in_person, of_row, quoters, spelling, words
 from research.namings import Naming, renamed, with_codes
 from research.schemas import INSTRUMENTS
+from research.sentences import read
 from research.treated import Treated
 from research.venues import Neighbour, Place
 
@@ -139,10 +139,10 @@ class Linker:
             Columns of :data:`SPANS`; ``surface`` is cut from the original text; sorted by ``doc_id``, ``start``.
         """
         rows: list[tuple[str, str, str, int, int, bool, str]] = []
-        read = documents.select("doc_id", "headline", "body", "language", "published_at")
-        for doc_id, headline, body, language, published_at in read.iter_rows():
-            text = f"{headline}\n{body}"
-            for symbol, start, end, role in self._link(plain(text), len(headline), published_at, language):
+        texts = documents.select("doc_id", "headline", "body", "language", "published_at")
+        for doc_id, headline, body, language, published_at in texts.iter_rows():
+            text, (plain, _) = f"{headline}\n{body}", read(headline, body)
+            for symbol, start, end, role in self._link(plain, len(headline), published_at, language):
                 rows.append((doc_id, symbol, text[start:end], start, end, start < len(headline), role))
         return pl.DataFrame(rows, schema=dict(SPANS), orient="row").sort("doc_id", "start")
 
@@ -150,11 +150,11 @@ class Linker:
         chosen = self._chosen(text, published_at.date())
         if language != "en":
             chosen = [s for s in chosen if not self._part_of_latin_name(s, text)]
-        read = codes.find(text)
-        if read:
+        coded = codes.find(text)
+        if coded:
             named = {n.symbol for s in chosen for n in s.names}
-            read = [renamed(c, published_at.date(), named) for c in read]
-        found = with_codes(chosen, [c for c in read if c.known or c.symbol in self._instruments], text)
+            coded = [renamed(c, published_at.date(), named) for c in coded]
+        found = with_codes(chosen, [c for c in coded if c.known or c.symbol in self._instruments], text)
         resolved = self._resolved(found, text, headline, language, published_at)
         kept = self._sure(resolved, text)
         return self._roles(self._implied(kept, text), text, headline)

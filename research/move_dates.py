@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -20,7 +19,7 @@ from research import dates, move_clocks, move_periods, moves
 from research.calendar import mic_of, sessions_within, zone_of
 from research.errors import CalendarError
 from research.move_days import ASIDE_EN, NOW, Day, NamedDays
-from research.sentences import Sentence
+from research.sentences import Sentence, index_at
 
 __all__ = ["LONGER", "Dates", "sentence_at"]
 
@@ -57,7 +56,7 @@ _JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前
 
 def sentence_at(parts: Sequence[Sentence], at: int) -> Sentence:
     """Return the sentence of ``parts`` that holds the offset ``at``."""
-    return parts[max(0, bisect_right(parts, at, key=lambda part: part.start) - 1)]
+    return parts[index_at(parts, at)]
 
 
 def _written(document: Mapping[str, Any]) -> datetime:

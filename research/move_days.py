@@ -10,14 +10,13 @@ Used by :mod:`research.move_dates`, which finds the session.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from research import dates, move_grammar
-from research.sentences import Sentence
+from research.sentences import Sentence, index_at
 
 __all__ = ["ASIDE_EN", "NOW", "Day", "NamedDays"]
 
@@ -171,7 +170,7 @@ class NamedDays:
 
     def _before(self, sentence: Sentence) -> Sentence | None:
         """Return the sentence before, unless a paragraph ends there."""
-        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        place = index_at(self._parts, sentence.start)
         earlier = self._parts[place - 1] if place > 0 else None
         return None if earlier is None or "\n" in self._plain[earlier.end : sentence.start] else earlier
 
@@ -179,7 +178,7 @@ class NamedDays:
         """Return the day named nearest before ``at``; a sentence behind a semicolon, or with 其中 or 同日, goes on with the one before."""
         key = (sentence.start, at)
         if key not in self._told:
-            place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+            place = index_at(self._parts, sentence.start)
             for part in self._parts[self._leans(place) : max(0, place - _IN_ORDER)]:
                 for asked in {part.end, self._plain.find("%", part.start, part.end), self._plain.rfind("%", part.start, part.end)} - {-1}:
                     self.of(part, asked)
@@ -229,7 +228,7 @@ class NamedDays:
 
     def _headed(self, sentence: Sentence, at: int) -> Day | None:
         """Return the day at the head of the paragraph (周三,剧情反转。…) where nothing before ``at`` speaks of another time."""
-        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        place = index_at(self._parts, sentence.start)
         first = place
         while first > 0 and self._before(self._parts[first]) is not None:
             first -= 1
@@ -282,7 +281,7 @@ class NamedDays:
             return self._counted(sentence, after, [d for d in named if sentence.start + d.end <= after.start()])
         if not named and _ANOTHER_WEEK.search(self._plain, sentence.start, word.start()):
             return Day(known=False)
-        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        place = index_at(self._parts, sentence.start)
         reach = self._parts[max(0, place - _COUNT_BACK) : place] if step else [e for e in [self._before(sentence)] if e]
         for part, end in ((sentence, word.start()), *((earlier, earlier.end) for earlier in reversed(reach))):
             near = named if part is sentence else [d for d in [self.of(part, end).span] if d is not None]
@@ -306,7 +305,7 @@ class NamedDays:
 
     def latest(self, sentence: Sentence) -> dates.DateSpan | None:
         """Return the single day named last in the sentences before one."""
-        place = bisect_right(self._parts, sentence.start, key=lambda part: part.start) - 1
+        place = index_at(self._parts, sentence.start)
         for part in reversed(self._parts[max(0, place - _LOOK_BACK) : place]):
             days = [d for d in self.spans(part) if d.first == d.last]
             if days:

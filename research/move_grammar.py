@@ -76,7 +76,7 @@ _EN_DOWN = _any(
 )
 _EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
 CUE = re.compile(rf"{_UP}|{_DOWN}|[涨跌]停|封板|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
-PERCENT_SIGN = re.compile(r"%|个点|0cm|per\s?cent|[一二两三四五六七八九]成", re.IGNORECASE)
+PERCENT_SIGN = re.compile(r"%|个点|0[cC][mM]|[pP][eE][rR]\s?[cC][eE][nN][tT]|[一二两三四五六七八九]成")
 
 # ---------------------------------------------------------------- expressions
 _MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from research.move_grammar import (
     FILLER,
@@ -28,8 +28,7 @@ from research.sentences import Sentence
 __all__ = ["BOTH", "QUOTED", "SHARE", "Span", "Subject", "group", "joined", "only_price", "subject", "unfilled", "without_asides"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """One naming of an instrument in a text."""
 
     symbol: str
@@ -214,7 +213,7 @@ def joined(plain: str, spans: Sequence[Span]) -> list[Span]:
         before = found[-1] if found else None
         gap = plain[before.end : span.start] if before else ""
         if before and (_market(before, span, gap) or _crude(before, span, gap)):
-            found[-1] = replace(before, surface=plain[before.start : span.end], end=span.end)
+            found[-1] = before._replace(surface=plain[before.start : span.end], end=span.end)
         else:
             found.append(span)
     return found

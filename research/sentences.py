@@ -7,12 +7,15 @@ also inside numbers and tickers (``00700.HK``): both are separators only where n
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["Named", "Sentence", "clauses", "sentences", "within"]
+from research.cleaning import plain as plainly
+
+__all__ = ["Named", "Sentence", "clauses", "index_at", "read", "sentences", "within"]
 
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
@@ -20,11 +23,11 @@ _END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" +
 #: text that goes on for longer than this without a stop (a list, a table) is read in parts, so that no text takes more than linear time
 _LONGEST = 1_000
 _PART = re.compile(r"(?s:.*)(?:[、\s]|,(?!\d))")
+_START = attrgetter("start")
 _CLAUSE = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))|(?<!\d):|:(?!\d)|—+|\s[-–]\s")
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """Half-open range of a sentence in its text; ``headline`` is true before the first line break of a document."""
 
     start: int
@@ -47,6 +50,18 @@ class Named(Protocol):
 
 
 NamedT = TypeVar("NamedT", bound=Named)
+
+
+@lru_cache(maxsize=2_048)  # names, tone, events and facts of a batch of texts ask for the same
+def read(headline: str, body: str) -> tuple[str, tuple[Sentence, ...]]:
+    r"""Return a document as plain text, its headline first, and its sentences.
+
+    >>> plain, parts = read("甲公司漲停", "乙公司停牌。")
+    >>> plain, [part.headline for part in parts]
+    ('甲公司涨停\n乙公司停牌。', [True, False])
+    """
+    plain = plainly(f"{headline}\n{body}")
+    return plain, tuple(sentences(plain, len(headline) + 1))
 
 
 def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:
@@ -92,8 +107,12 @@ def clauses(plain: str, start: int, end: int) -> list[tuple[int, int]]:
     return pieces
 
 
+def index_at(parts: Sequence[NamedT], at: int) -> int:
+    """Return which of ``parts`` (sorted by start) holds the character ``at``: the last that begins there or before, else the first."""
+    return max(0, bisect_right(parts, at, key=_START) - 1)
+
+
 def within(ordered: Sequence[NamedT], start: int, end: int) -> list[NamedT]:
     """Return the items of ``ordered`` (sorted by start) that begin in ``[start, end)``."""
-    low = bisect_left(ordered, start, key=lambda item: item.start)
-    high = bisect_left(ordered, end, key=lambda item: item.start)
-    return list(ordered[low:high])
+    low = bisect_left(ordered, start, key=_START)
+    return list(ordered[low : bisect_left(ordered, end, low, key=_START)])

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,7 +28,7 @@ from research import cleaning, events, moves
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
-from research.sentences import Sentence, clauses, sentences, within
+from research.sentences import Sentence, clauses, read, within
 from research.tone_lines import check, target_of
 
 __all__ = ["TONES_SCHEMA", "lexicon", "lexicon_terms", "score_lines", "tones"]
@@ -60,8 +60,7 @@ _LEAST_TONE = 0.1
 _NO_DATE = datetime(1, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     """One piece of evidence: where it stands, what it is worth, how it is explained."""
 
     start: int
@@ -193,8 +192,7 @@ def _named(plain: str, names: Iterable[str]) -> list[Span]:
 
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
-    plain = cleaning.plain(document["headline"] + "\n" + document["body"])
-    parts = sentences(plain, len(document["headline"]) + 1)
+    plain, parts = read(document["headline"], document["body"])
     sums: dict[str, _Sum] = {symbol: _Sum() for symbol in sorted({s.symbol for s in spans})}
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
@@ -222,13 +220,18 @@ def _weigh_events(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], 
     line = len(document["headline"])
     topic = next((s.symbol for s in spans if s.start < line and s.role != "source"), None)
     best: dict[tuple[str, str], tuple[float, float]] = {}
-    for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"]):
-        if event.symbol in sums and abs(event.prior) >= _LEAST_PRIOR:
+    for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"], _tells):
+        if event.symbol in sums:
             weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
             key = (event.symbol or "", event.name)
             best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
     for (symbol, name), (weight, prior) in sorted(best.items()):
         sums[symbol].add(prior, weight, name)
+
+
+def _tells(kind: events.EventType) -> bool:
+    """Return whether a type of event says something of an instrument's tone."""
+    return abs(kind.prior) >= _LEAST_PRIOR and not kind.market
 
 
 def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float, str]:
@@ -248,7 +251,7 @@ def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
     automaton, terms, weights = _matcher()
     lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
     found: list[_Hit] = []
-    reach = np.maximum.accumulate(np.array([end for _, end in covered] or [0]))
+    reach = np.maximum.accumulate(np.array([end for _, end in covered] or [0])).tolist()
     starts = [first for first, _ in covered]
     for index, start, end in automaton.find_matches_as_indexes(lowered):
         before = bisect_right(starts, start)

@@ -42,12 +42,13 @@ from research.instruments import shipped
 from research.linking import Linker
 from research.mentions import mentions
 from research.moves import Span
-from research.sentences import Sentence
+from research.sentences import Sentence, read
 from research.sentiment import tones
 from research.sources import Article
 
 __all__ = [
-    "Labelled", "Owned", "Single", "grams", "grown", "labelled", "main", "owned", "owners", "planted", "read", "single", "trees", "unseen",
+    "Labelled", "Owned", "Single", "grams", "grown", "labelled", "main", "owned", "owners", "planted", "rows_of", "single", "trees",
+    "unseen",
 ]  # fmt: skip
 
 HERE = Path(__file__).parent
@@ -111,7 +112,7 @@ def _table(plain: str, names: Sequence[Span], parts: Sequence[Sentence]) -> spar
     return sparse.csr_matrix(sparse.diags(1.0 / np.sqrt(sizes)) @ counts)
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def rows_of(folder: Path) -> list[dict[str, Any]]:
     """Return the labelled articles of a folder: every line of its ``*.jsonl.gz``, ordered by id."""
     lines = [line for path in sorted(folder.glob("*.jsonl.gz")) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()]
     return sorted((json.loads(line) for line in lines if line.strip()), key=lambda row: row["doc_id"])
@@ -137,7 +138,7 @@ def labelled(rows: Sequence[Mapping[str, Any]]) -> list[Labelled]:
         if document is None:
             continue
         names = named.get(document["doc_id"], [])
-        plain, parts = events.read(document)
+        plain, parts = read(document["headline"], document["body"])
         told = _told(document, parts, row)
         listed = np.zeros((len(parts), len(GROUPS)), dtype=bool)
         for index, group in told:
@@ -324,13 +325,13 @@ def _whole(weights: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.
 def main() -> None:
     """Fit on the folder named on the command line and write all files beside this script."""
     folder = Path(sys.argv[1])
-    articles, more = labelled(read(folder)), single(folder / "sentences.tsv")
+    articles, more = labelled(rows_of(folder)), single(folder / "sentences.tsv")
     scores = unseen(articles, more)
     pairs = [events.pairs_of(one.document, one.spans, one.mentions, score) for one, score in zip(articles, scores, strict=True)]
     seen = [
         event_owners.views(plain, one.spans, parts, told)
         for one, told in zip(articles, pairs, strict=True)
-        for plain, parts in [events.read(one.document)]
+        for plain, parts in [read(one.document["headline"], one.document["body"])]
     ]
     lessons = [owned(*of_article) for of_article in zip(articles, pairs, seen, strict=True)]
     fold = _folds(len(articles))

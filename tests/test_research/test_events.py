@@ -9,7 +9,7 @@ import pytest
 
 from research import events
 from research.event_actors import actors, digest
-from research.event_subjects import subject
+from research.event_subjects import Scene, subject
 from research.event_ties import ties
 from research.event_types import hits
 from research.moves import Span
@@ -499,7 +499,7 @@ def test_who_subscribes_does_not_offer_the_shares():
     text = "两家公司签约\n远山电子将以每股23元认购凌云科技价值50亿元的股份。"
     spans = [Span(NAMES[name], name, text.index(name), text.index(name) + 4, "subject") for name in ("远山电子", "凌云科技")]
     hit = next(hit for hit in hits(text, "zh") if hit.kind.name == "share_offering_ipo.plan")
-    assert subject(text, hit, sentences(text, 7)[1], spans, None) == ("609001.SS", 0.9)
+    assert subject(text, hit, Scene.of(text, sentences(text, 7)[1], spans), None) == ("609001.SS", 0.9)
 
 
 def test_an_unlimited_strike_is_a_strike():
@@ -512,6 +512,20 @@ def test_what_a_headline_denies_may_have_happened_to_others():
     denied, others = (tied(headline, body, "凌云科技", "远山电子") for headline in ("凌云科技否认裁员", "凌云科技召开会议"))
     assert "clause" in denied["layoffs_restructuring", "609002.SS"] & others["layoffs_restructuring", "609002.SS"]
     assert ("layoffs_restructuring.layoff", "609001.SS") not in pairs(extracted("凌云科技否认裁员", "有传言称公司裁员。"))
+
+
+def test_what_is_found_is_the_likeliest_reading_of_each_wording():
+    body = "该公司上半年净利润同比下降30%,否认裁员。远山电子与凌云科技签署合作协议,远山电子被立案调查。沪深300上涨。公司拟回购股份。" * 2
+    text = "凌云科技召回4万辆车\n" + body
+    spans = sorted(
+        (Span(NAMES[m.group()], m.group(), m.start(), m.end()) for m in re.finditer("|".join(NAMES), text)), key=lambda span: span.start
+    )
+    given = text, spans, sentences(text, text.index("\n") + 1), "609001.SS", "zh-Hans", AT
+    likeliest = [tie.found for tie in ties(*given) if tie.chosen and not tie.loose]
+    found = events.find(*given)
+    assert len(found) >= 6 and len(set(found)) == len(found) and set(found) == set(likeliest)
+    bad = [one for one in found if one.prior < 0]
+    assert bad and events.find(*given, lambda kind: kind.prior < 0) == bad
 
 
 def test_a_second_wording_names_its_own_subject():
