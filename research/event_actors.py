@@ -44,6 +44,10 @@ _COMMENTS = re.compile(
     re.IGNORECASE,
 )
 _ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
+#: who another one is likened to does nothing himself
+_LIKENED = re.compile(
+    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|[^世]界的|(?:下|又|另)一[个家]|第二[个家])[“‘]?$"
+)
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
 _LATIN = re.compile(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
 _LATIN_LETTERS = re.compile(r"[A-Za-z]{3}")
@@ -112,8 +116,9 @@ def no_company(symbol: str) -> bool:
 
 
 def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
-    """Return the spans that may be subjects: without quoted ones and without instruments that only judge here (X认为, analysts at X)."""
-    return [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+    """Return who may be a subject: not who is quoted, who judges (X认为, analysts at X), or what another is likened to (中国版X)."""
+    acting = [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+    return [span for span in acting if not _LIKENED.search(plain, max(0, span.start - 8), span.start)]
 
 
 def arms(plain: str, spans: Sequence[Span]) -> list[Span]:

@@ -544,6 +544,19 @@ def test_what_flows_into_a_fund_is_not_the_topics():
     assert ("fund_flow_positioning.inflow", "609001.SS") in pairs(extracted("凌云科技周评", "外资净买入5亿元。"))
 
 
+@pytest.mark.parametrize(
+    "text", ["中国版凌云科技某某投资债务违约", "号称“电池界的凌云科技”的某某投资债务违约", "下一个凌云科技?某某投资债务违约"]
+)
+def test_who_another_is_likened_to_does_nothing(text):
+    assert ("default_credit.default", "609001.SS") in pairs(extracted("凌云科技债务违约"))
+    assert [symbol for _, symbol in pairs(extracted(text))] == [None]
+
+
+def test_the_price_of_an_offering_is_no_guidance():
+    assert not [kind for kind, _ in pairs(extracted("凌云科技港股定价指引为每股176港元")) if kind.startswith("guidance")]
+    assert [kind for kind, _ in pairs(extracted("凌云科技全年收入指引为176亿港元")) if kind.startswith("guidance")]
+
+
 def test_a_house_that_judges_is_not_judged():
     frame = extracted("中信证券发布策略报告", "其中对出口板块维持超配。")
     assert not [symbol for kind, symbol in pairs(frame) if kind.startswith("analyst_rating") and symbol]

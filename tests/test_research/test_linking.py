@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -355,6 +355,21 @@ def test_everyone_in_an_enumeration_speaks(linker: linking.Linker) -> None:
 def test_english_sources(linker: linking.Linker) -> None:
     got = role(linker, "Tesla falls", "Tesla fell 3%, according to Goldman Sachs. UBS analysts said demand is weak.", language="en")
     assert got == {"TSLA": "subject", "GS": "source", "UBS": "source"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "before", "since"),
+    [
+        ("VMware", date(2023, 11, 22), "VMW", "AVGO"),
+        ("Slack", date(2021, 7, 21), "WORK", "CRM"),
+        ("蒂芙尼", date(2021, 1, 7), "TIF", "MC.PA"),
+        ("GitHub", date(2018, 10, 26), None, "MSFT"),
+    ],
+)
+def test_who_was_bought_is_the_buyer_since_then(linker: linking.Linker, name: str, changed: date, before: str | None, since: str) -> None:
+    text = f"{name}公司股价上涨,{name}周三公布业绩"
+    assert {symbol for _, symbol in found(linker, text, day=changed - timedelta(days=2))} == {before} - {None}
+    assert {symbol for _, symbol in found(linker, text, day=changed + timedelta(days=2))} == {since}
 
 
 def test_a_subsidiary_is_not_the_subject(linker: linking.Linker) -> None:
