@@ -17,12 +17,10 @@ from research.events import extract as extract_events
 from research.facts import extract as extract_facts
 from research.linking import Linker, mentions
 from research.schemas import DOCUMENTS, EVENTS, FACTS, MENTIONS
+from research.sentences import BATCH
 from research.sentiment import tones
 
 __all__ = ["Annotation", "annotate"]
-
-#: documents read at a time: memory stays flat however long the archive is
-_BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def annotate(documents: pl.DataFrame, linker: Linker, *, progress: Callable[[int
         Called with the number of documents read since the last call.
     """
     read = [Annotation(MENTIONS.empty(), EVENTS.empty(), FACTS.empty())]
-    for batch in DOCUMENTS.validate(documents).sort("doc_id").iter_slices(_BATCH):
+    for batch in DOCUMENTS.validate(documents).sort("doc_id").iter_slices(BATCH):
         spans = linker.spans(batch)
         named = mentions(batch, spans, tones(batch, spans))
         read.append(Annotation(named, extract_events(batch, spans, named), extract_facts(batch, spans)))

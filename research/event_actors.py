@@ -24,6 +24,7 @@ from research.instruments import shipped
 from research.linking import BEFORE_LISTING
 from research.moves import Span
 from research.names import of_row, spelling
+from research.sentences import BATCH
 
 __all__ = ["UNLISTED", "actors", "arms", "cast", "digest", "heard", "known", "no_company", "topic_of", "venues"]
 
@@ -195,7 +196,7 @@ class _HeardOf:
     latin: tuple[tuple[str, int, int], ...]
 
 
-@lru_cache(maxsize=2_048)  # tone and events of a batch of texts ask for the same
+@lru_cache(maxsize=BATCH)  # tone and events ask for the same
 def _heard_of(plain: str, day: date) -> _HeardOf:
     line = max(0, plain.find("\n"))
     chinese = {match.group(1) or match.group(2) for match in _CHINESE_ACTOR.finditer(plain, 0, line)}

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from research.errors import DataError
 from research.schemas import EVENT_GROUPS
+from research.sentences import BATCH
 
 __all__ = ["EventType", "Found", "Hit", "Pair", "hits", "refined", "taxonomy", "unspecified"]
 
@@ -180,7 +181,7 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
     return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
 
 
-@lru_cache(maxsize=2_048)  # tone and events of a batch of texts ask for the same
+@lru_cache(maxsize=BATCH)  # tone and events ask for the same
 def hits(plain: str, language: str) -> tuple[Hit, ...]:
     """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns."""
     return tuple(_hits_english(plain) if language == "en" else _hits_chinese(plain))

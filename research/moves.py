@@ -34,7 +34,7 @@ from research.move_grammar import (
 from research.move_periods import DAY_WORD, PERIODS, last_day_word
 from research.move_subjects import Span, Subject, joined, subject, unfilled, without_asides
 from research.move_topics import Topic, from_context
-from research.sentences import Sentence, clauses, within
+from research.sentences import BATCH, Sentence, clauses, within
 
 __all__ = ["Move", "Span", "find", "quoted"]
 
@@ -72,7 +72,7 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> li
     return list(_stated(plain, tuple(spans), tuple(sentences)))
 
 
-@lru_cache(maxsize=2_048)  # tone, events and facts of a batch of texts ask for the same
+@lru_cache(maxsize=BATCH)  # tone, events and facts ask for the same
 def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]) -> tuple[Move, ...]:
     # A currency right behind a number is its unit (83.14美元), not what moves.
     spans = [s for s in named if s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百"]

@@ -15,8 +15,10 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from research.cleaning import plain as plainly
 
-__all__ = ["Named", "Sentence", "clauses", "index_at", "read", "sentences", "within"]
+__all__ = ["BATCH", "Named", "Sentence", "clauses", "index_at", "read", "sentences", "within"]
 
+#: texts read at a time: memory stays flat however long the archive is; what several readers ask for is kept for as many
+BATCH = 512
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
 _END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
@@ -52,7 +54,7 @@ class Named(Protocol):
 NamedT = TypeVar("NamedT", bound=Named)
 
 
-@lru_cache(maxsize=2_048)  # names, tone, events and facts of a batch of texts ask for the same
+@lru_cache(maxsize=BATCH)  # names, tone, events and facts ask for the same
 def read(headline: str, body: str) -> tuple[str, tuple[Sentence, ...]]:
     r"""Return a document as plain text, its headline first, and its sentences.
 
