@@ -203,20 +203,22 @@ def _readings(
         place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
         said = modality.judge(plain, sentence, place, year, english=english)
         if not said:
-            denied |= {kind.name} if sentence.headline else set()
+            if sentence.headline:
+                denied.add(kind.name)
             continue
         if kind.name in denied:
             said *= _DENIED
         where = _HEADLINE if sentence.headline else _LEAD if sentence.end <= lead else _LONG_BODY if len(plain) > _LONG else _BODY
-        scene = scenes.get(index) or scenes.setdefault(index, Scene.of(plain, sentence, subjects))
+        if index not in scenes:
+            scenes[index] = Scene.of(plain, sentence, subjects)
         symbol, sure, passing = None, 1.0, False
         if not kind.market:
-            symbol, sure = event_subjects.subject(plain, hit, scene, topic)
+            symbol, sure = event_subjects.subject(plain, hit, scenes[index], topic)
             if symbol is None:
                 unknown = where < _LEAD and group in event_subjects.COMPANY and topic != event_actors.UNLISTED
                 passing = unknown and group not in _OF_ANYBODY
                 sure *= _NOBODY if unknown else _UNNAMED
-        yield _Reading(hit, group, index, scene, said, where, symbol, sure, passing)
+        yield _Reading(hit, group, index, scenes[index], said, where, symbol, sure, passing)
 
 
 def _distances(subjects: Sequence[Span], parts: Sequence[Sentence]) -> Callable[[str | None, int], int]:
