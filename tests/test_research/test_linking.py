@@ -372,6 +372,11 @@ def test_who_was_bought_is_the_buyer_since_then(linker: linking.Linker, name: st
     assert {symbol for _, symbol in found(linker, text, day=changed + timedelta(days=2))} == {since}
 
 
+def test_slack_of_a_market_is_no_company(linker: linking.Linker) -> None:
+    for text in ("Slack demand weighs on steel", "WORK FROM HOME LIFTS RENTS"):
+        assert found(linker, text, day=date(2020, 6, 3), language="en") == []
+
+
 def test_a_subsidiary_is_not_the_subject(linker: linking.Linker) -> None:
     assert role(linker, "比亚迪财险首年盈利")["002594.SZ"] == "passing"
 
