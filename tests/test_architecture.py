@@ -103,12 +103,43 @@ def test_nothing_below_a_cli_reads_the_wall_clock():
     assert found == []
 
 
-def test_no_pickle_and_no_registry_address():
+#: what the repository holds; arrays of the package are read without pickle
+KINDS = {"", ".css", ".csv", ".gz", ".html", ".ipynb", ".js", ".json", ".jsonl", ".md", ".npz", ".parquet", ".py", ".toml", ".tsv", ".txt"}
+TOP = {
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "constraints.txt",
+    "pyproject.toml",
+    "tidings.py",
+}
+
+
+def astray(names):
+    """Return the files of a kind, or in a place at the top, that the repository does not hold: notes and dumps of somebody's work."""
+    return [name for name in names if Path(name).suffix not in KINDS or ("/" not in name and name not in TOP)]
+
+
+def tracked():
     files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     if files.returncode != 0:
         pytest.skip("not a git checkout")
+    return files.stdout.splitlines()
+
+
+def test_nothing_astray_is_tracked():
+    assert astray(tracked()) == []
+    assert astray(["dump.pkl", "research/data/model.pkl", "texts.jsonl", "README.md", ".ci/run"]) == [
+        "dump.pkl", "research/data/model.pkl", "texts.jsonl",
+    ]  # fmt: skip
+
+
+def test_no_pickle_and_no_registry_address():
     hosts = ("pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "deb.deb" + "ian")
-    for name in files.stdout.splitlines():
+    for name in tracked():
         path = ROOT / name
         if path.suffix not in {".py", ".toml", ".txt", ".md", ".ipynb", ""} or not path.is_file():
             continue
