@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
-from research.cleaning import plain as plainly
+from research import cleaning
 
 __all__ = ["BATCH", "Named", "Sentence", "clauses", "index_at", "read", "sentences", "within"]
 
@@ -62,7 +62,7 @@ def read(headline: str, body: str) -> tuple[str, tuple[Sentence, ...]]:
     >>> plain, [part.headline for part in parts]
     ('甲公司涨停\n乙公司停牌。', [True, False])
     """
-    plain = plainly(f"{headline}\n{body}")
+    plain = cleaning.plain(f"{headline}\n{body}")
     return plain, tuple(sentences(plain, len(headline) + 1))
 
 
