@@ -52,6 +52,8 @@ _FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
 _PLANT_RIGHT = re.compile(
     r"^(?:活跃)?(?:钻井|钻机|管道|管线|发电|电厂|平台|类股|概念|首饰|饰品|珠宝|矿(?!石)|行业|板块|运输|储罐|油轮|买家|进口|日产量|产能)"
 )
+#: a grain or metal behind the exchange that trades it: CBOT玉米
+_TRADED_LEFT = re.compile(r"(?:CBOT|COMEX|NYMEX|芝加哥期货交易所|纽约商品交易所)[)）]?\s?$")
 _GOLD_RIGHT = re.compile(r"^(?:销量|产量|柜台|金条|回收|门店|产品|业务|资源量)")
 _RUNS_ON = re.compile(r"[一-鿿A-Za-z\d](?<![的和与及是而])$")
 _BAND = re.compile(r"^-\d")
@@ -146,7 +148,7 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
     if tail(what, text, start):
         return False
     if what.asset_class != "equity":
-        return roles.move_cue(left, right)
+        return roles.move_cue(left, right) or (what.asset_class == "commodity" and bool(_TRADED_LEFT.search(left)))
     came = text[start:end]
     if what.mic in listings.MAINLAND:
         own = came not in _SECTOR_NAMES and (_SHARE_MOVES.match(right) or _RESULTS_RIGHT.match(right))

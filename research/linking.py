@@ -17,7 +17,8 @@
    sure one, or beside words about a price or a company; a currency that is the unit of an amount or one side of a pair, never
    (:func:`research.contexts.settled`);
 7. what is beside it may make a name another's: a bond, a fund (黄金ETF), a sector's index (:func:`research.contexts.another`);
-8. one word may stand for an instrument named just before: its other listing, a yield by its term (:meth:`Linker._implied`);
+8. one word may stand for an instrument named just before, its other listing, a yield by its term, and one character for a metal where
+   several are joined (:meth:`Linker._implied`, :mod:`research.clipped`);
 9. each span gets its role from the words around it (:mod:`research.roles`).
 
 :func:`research.mentions.mentions` sums the spans of a document to one row an instrument.
@@ -36,7 +37,7 @@ from typing import Any
 import ahocorasick_rs
 import polars as pl
 
-from research import codes, contexts, listings, roles, venues
+from research import clipped, codes, contexts, listings, roles, venues
 from research.calendar import mic_of
 from research.contexts import Instrument
 from research.mentions import ANNOTATOR, mentions
@@ -336,7 +337,7 @@ class Linker:
         return contexts.joined(text[first.end : second.start])
 
     def _implied(self, kept: list[tuple[str, int, int]], text: str) -> list[tuple[str, int, int]]:
-        """Add what is named by one word of it: the other listing (中冶A股跌停,港股重挫), a yield by its term (十年期上行)."""
+        """Add what is named by one word of it: the other listing (中冶A股跌停,港股重挫), a yield by its term (十年期上行), 金银."""
         out = list(kept)
         taken = {position for _, start, end in kept for position in range(start, end)}
         for symbol, _, end in kept:
@@ -349,7 +350,8 @@ class Linker:
             own = meant if meant is None or self._what(meant).mic in mics else self._twins.get(meant)
             if own is not None and self._what(own).mic in mics and start not in taken:
                 out.append((own, start, end))
-        out += [found for found in listings.yields(text) if taken.isdisjoint(range(found[1], found[2]))]
+        joined = [found for found in clipped.find(text) if found[0] in self._instruments]
+        out += [found for found in (*listings.yields(text), *joined) if taken.isdisjoint(range(found[1], found[2]))]
         return sorted(out, key=lambda s: (s[1], s[2])) if len(out) > len(kept) else kept
 
     def _roles(self, kept: Sequence[tuple[str, int, int]], text: str, headline: int) -> list[tuple[str, int, int, str]]:

@@ -49,7 +49,7 @@ _MAINLAND_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|�
 _SHANGHAI_CUE = re.compile(r"A股|沪指|沪深|深成指|创业板|科创板|两市|上交所|深交所")
 
 _MAINLAND_FUTURES = re.compile(
-    r"国内(?:商品)?期[货市]|商品期货|内盘|主力合约|上期所|大商所|郑商所|广期所|(?<!美股)夜盘|沪[金银铜铝锌铅镍锡]"
+    r"国内(?:商品)?期[货市]|商品期货(?!交易委)|内盘|主力合约|上期所|大商所|郑商所|广期所|(?<!美股)夜盘|沪[金银铜铝锌铅镍锡]"
 )
 _MAIN_CONTRACT = re.compile(r"(?:期货)?主力")
 _FUTURES_ABROAD = re.compile(r"外盘|纽约|COMEX|NYMEX|WTI|布伦特|布油|美油|国际|现货|伦敦|LME|ICE|美股|美元")
@@ -60,7 +60,9 @@ _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
 )
-_SUBINDEX = re.compile(r"^[一-鿿]{1,16}?(?:[子分]|分[类项])指数")
+_SUBINDEX = re.compile(r"^[一-鿿]{1,16}?(?:[子分]|分[类项])指数|^[一-鿿]{0,6}银行(?:股)?指数")
+#: rules of a board, not its index: 创业板涨跌幅限制, 创业板跌停家数
+_BOARD_RULES = re.compile(r"^(?:涨跌幅|[涨跌]停)")
 #: one name, several currencies: country -> symbol; the first is meant where no country is named
 _NAMESAKES: Mapping[str, Mapping[str, str]] = {
     "比索": {"墨西哥": "MXN=X", "智利": "CLP=X", "阿根廷": "ARS=X", "哥伦比亚": "COP=X", "菲律宾": "PHP=X"},
@@ -212,7 +214,7 @@ def other_index(surface: str, right: str, left: str = "") -> bool:
         (left.endswith("(") and right.startswith(")")) or left.endswith("据") or re.match("报道|通讯|援引", right)
     ):
         return True
-    return bool(_SECTOR.match(right) or _SUBINDEX.match(right))
+    return bool(_SECTOR.match(right) or _SUBINDEX.match(right) or (surface == "创业板" and _BOARD_RULES.match(right)))
 
 
 def rates(right: str) -> bool:

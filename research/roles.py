@@ -37,7 +37,7 @@ _SPEAKS = (
     r"|说|直言|测算|显示|补充|坦言|解释|援引|发布(?:最新)?(?:的)?(?:研究|报告|研报)|"
     r"最新(?:研报|报告|观点)|在.{0,16}(?:报告|研报|纪要|简报)|近日在|将[^,。]{0,18}(?:目标价"
     r"|评级|列入|预测|预期)|的?[^,。]{0,10}(?:分析师|策略师|经济学家|研报|交易员|预测|报告)|坚定"
-    r"|力挺|唱[多空衰]|喊|:|：|\)?[“\"]|,“)"
+    r"|力挺|唱[多空衰]|喊|(?:基金经理)?调查(?=:|显示|发现)|(?!C[EFOT]O)[A-Z][A-Za-z.'’-]+(?: [A-Z][A-Za-z.'’-]+)?:|:|：|\)?[“\"]|,“)"
 )
 #: one of its people speaks: 华泰的一位营业部经理, 晨星的乔恩·米尔斯说
 _PERSON = (
@@ -89,14 +89,16 @@ _CREDIT_RIGHT = re.compile(
 _MOVE = (
     r"(?:涨|跌|猛[涨跌拉]|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
     r"|回调|收[涨跌报于低高升平]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
-    r"|微[涨跌]|转[涨跌]|逆市|"
+    r"|微[涨跌]|转[涨跌]|止[涨跌]|[惨骤急齐普劲狂][涨跌升贬挫飙崩]|拉升|冲[高上破]|腰斩|承压|企稳|首破|重[回返上夺]"
+    r"|[\d一二三四五六七八九十两]?连[涨跌升降阳阴贬]|逆市|"
     r"翻红|翻绿|升至|跌至|涨至|跌破|升破|突破|站上|失守|逼近|升值|贬值|升\d|降\d|上行|下行|攀升|走势|[升跌涨]势|累[涨跌]|扩大[涨跌]幅|[涨跌]幅扩大"
     r"|波动|持稳|盘整|震荡|[+\-]\d+(?:\.\d+)?%|\d+(?:\.\d+)?%)"
 )
 _LEAD = (
     r"(?:股价|股份|个股|盘[中前后初]|夜盘|早盘|午盘|尾盘|今日|昨日|昨夜|隔夜|周[一二三四五]|本周"
     r"|当日|当天|当周|A股|H股|港股|美股|期货|期价|现货|主力|合约|指数|价格|收盘|开盘|日内|一度"
-    r"|大幅|小幅|集体|持续|继续|再度|双双|"
+    r"|大幅|小幅|集体|持续|继续|再度|双双|剧烈|强势|快速|急速|短线|直线|显著|全线|全面|逐步|纷纷|依然|有望|或|将|于?年[底中末]前?|延续|保持|单边|同步|[日周月]线"
+    r"|[\d一二三四五六七八九十两]+个?[日天周月年]|"
     r"也|则|跟|均|分别|再|连续|近|已|先|随后|逆势|跟随|最[高低深新]|累计|年内|,|、|\d+月|\d+日|的|市值|股票|ADR|汇率)*"
 )
 _MOVE_RIGHT = re.compile(
@@ -107,7 +109,7 @@ _MOVE_RIGHT = re.compile(
     re.IGNORECASE,
 )
 _MOVE_LEFT = re.compile(
-    r"(?:做[多空]|抛售|买入|卖出|增持|减持|推[高升动]|打压|提振|支撑|拖累|利[好空]|弱|强势|疲软的?|看[多空好]|唱[多空]|的)$"
+    r"(?:做[多空]|干预|抛售|买入|卖出|增持|减持|推[高升动]|打压|提振|支撑|拖累|利[好空]|弱|强势|疲软的?|看[多空好]|唱[多空]|的)$"
 )
 _EVENT_RIGHT = re.compile(
     rf"^{_ASIDE}{_UNIT}(?:今日|昨日|周[一二三四五]|近日|日前|晚间|\d+月\d+日|\d+日|正式|首次|同时|随后|还|也|再次|已|正|目前|此前)*"
@@ -124,14 +126,17 @@ _OWN_DEAL_RIGHT = re.compile(
     r"^:?(?:拟|将|计划|已|完成|正式)*(?:换股|吸收合并|收购|并购|配股|定增|停牌|复牌|增发|裁员|申请(?:开展|上市)|公告)"
 )
 _TARGET_LEFT = re.compile(r"(?:查处|处罚|罚款|立案调查|起诉|约谈|突袭|责令)$")
+#: punished, alone or with others: 甲证券、乙集团被处以罚款
+_PUNISHED_RIGHT = re.compile(r"^(?:[、和及][一-鿿]{2,10}){0,4}(?:等)?(?:均|双双)?被(?:处以?|罚|立案|责令|证监会|顶格|采取)")
 _EARNINGS_RIGHT = re.compile(
-    r"^(?:(?!估算|测算|预计|认为)[^:,]){0,6}?(?:成交[额量]|换手|封板|涨停|财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职)"
+    r"^(?:(?!估算|测算|预计|认为)[^:,]){0,6}?(?:成交[额量]|换手|封板|涨停|财报|业绩|净利|营收|营业收入|[一二三四]季度|年报|季报|裁员|分红|派息|回购|股价|市值|违约|罚|被(?:起诉|调查|处罚)|CEO离职|宕机|停机|[重开]启交易|(?:暂停|恢复)(?:[一-鿿]{0,4})?交易|[上下]调[^,。:]{0,12}保证金)"
     # behind a colon only results of its own: 高盛:四季度金价 is its view
-    r"|^:\s?(?:现已|已|拟|公司|累计|完成|计划|20\d\d年|前三季度|上半年|全年|第?[一二三四]季度|Q[1-4]|归母|合并){0,3}(?:净利|净亏|营收|营业收入|裁员|派息|回购)"
+    r"|^:\s?(?:现已|已|拟|公司|累计|完成|计划|20\d\d年|前三季度|上半年|全年|第?[一二三四]季度|Q[1-4]|归母|合并|年?度){0,3}(?:净利|净亏|营收|营业收入|裁员|派息|回购)"
+    r"|^:\s?(?:目前|暂时?|公司|截至目前)*(?:[暂并]?无|没有|不存在|未)[^,。:]{0,12}(?:安排|计划|情形|事项|应披露|影响)"
 )
 #: a house that comes with its share's code, or is the object of another's view, is itself the news
 _OWN_NEWS_RIGHT = re.compile(
-    r"^\((?:\d{6}\.(?:SH|SS|SZ)|0?\d{4}\.HK|[A-Z]{1,5}\.[NO])\)(?!.{0,4}(?:分析师|研报|预计|认为|上调|下调|将))|^:(?:.{2,8}将(?:该|我)?公司)"
+    r"^\((?:\d{6}\.(?:SH|SS|SZ)|0?\d{4}\.HK|[A-Z]{1,5}\.[NO])\)(?!.{0,4}(?:分析师|研报|预计(?!20\d\d年(?:年?度)?(?:归母)?净[利亏])|认为|上调|下调|将))|^:(?:.{2,8}将(?:该|我)?公司)"
 )
 _COUNTERPARTY_LEFT = re.compile(
     r"(?:(?<![产参给赋相])与|(?<![总呼温缓平柔])和|携手|联手|联合|收购|并购|入股|牵手|起诉|状告"
@@ -142,6 +147,8 @@ _COUNTERPARTY_LEFT = re.compile(
 _DEAL_RIGHT = re.compile(
     r"^.{0,12}(?:达成|签署|签订|签约|合作|联合|供货|供应|采购|订单|合同|诉讼|和解|合资|收购|并购|谈判|竞争|提供|出售|转让|起诉)|^\s"
 )
+#: who bought or sold the share that was just named: 甲获乙增持
+_HOLDER_LEFT, _HOLDS_RIGHT = re.compile(r"[获遭被由](?:得|到)?$"), re.compile(r"^[^,。;:]{0,24}?(?:[增减]持|举牌|扫货|买入|沽出|入股)")
 _OPENING = frozenset('\n。!?;；！？"“「『')
 _SUBSIDIARY = re.compile(
     r"^(?:财险|人寿|寿险|产险|保险|信托|租赁|理财|期货|基金|资管|创投|物业|物流|保理|小贷|消费金融"
@@ -150,7 +157,7 @@ _SUBSIDIARY = re.compile(
 _FUND = re.compile(r"^[一-鿿A-Za-z0-9]{0,14}?(?:ETF|REIT|LOF|QDII|FOF|联接|混合[A-C型]|债券[A-C型]|股票型|定期开放|持有期)")
 _CURRENCY_RIGHT = re.compile(
     r"^(?:的)?(?:套[息利]|汇[率价市]|贬值|升值|空头|多头|头寸|霸权|疲软|强势|指数|流动性|信用"
-    r"|需求|走势|政策|避险|敞口|/|[^,。;:]{0,12}(?:的走势|的表现|贬值|升值)|持稳|承压|疲弱|[^,。;:\d]{0,8}(?:口头|联手|出手)?干预|一(?:天|周|夜|度|口气)[^,。;:\d]{0,6}[涨跌升贬冲])|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)"
+    r"|需求|走势|政策|避险|敞口|除外|的?看[多空涨跌]|带来[^,。;]{0,4}压力|/|[^,。;:]{0,12}(?:的走势|的表现|贬值|升值)|持稳|承压|疲弱|[^,。;:\d]{0,8}(?:口头|联手|出手)?干预|一(?:天|周|夜|度|口气)[^,。;:\d]{0,6}[涨跌升贬冲])|^\s(?:weaken|strengthen|index|rall|slid|fell|rose)"
 )
 _COMPANY_RIGHT = re.compile(
     r"^(?:公司|股价|目标价|股份|股票|市值|财报|业绩|CEO|CFO|首席|高管|总裁|创始人|营收|净利|发布会|手机"
@@ -198,7 +205,7 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
         return "source"
     if quoter:
         own = _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right) or _OWN_DEAL_RIGHT.match(right)
-        if own or _TARGET_LEFT.search(left):
+        if own or _TARGET_LEFT.search(left) or _PUNISHED_RIGHT.match(right):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
         if quoted or (views and _VIEW_RIGHT.match(right) and not _OWN_AFFAIRS.match(right)):
@@ -212,7 +219,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
 
 
 def _other_side(left: str, right: str) -> bool:
-    return bool(_COUNTERPARTY_LEFT.search(left) and _DEAL_RIGHT.match(right))
+    deals = _COUNTERPARTY_LEFT.search(left) and _DEAL_RIGHT.match(right)
+    return bool(deals or (_HOLDER_LEFT.search(left) and _HOLDS_RIGHT.match(right)))
 
 
 def move_cue(left: str, right: str) -> bool:

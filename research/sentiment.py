@@ -2,7 +2,8 @@
 
 1. Sentences are cut into clauses at commas and at contrasts (但, 而, however …).
 2. Lexicon terms of a clause count for the instruments named in it; in a clause that names none, for those of the clause before.
-3. A negation before a term turns it round and weakens it; an adverb of degree scales it.
+   What a clause says of the price of a market or a group of shares that is no instrument here (港股走低, 概念股大跌) counts for nobody.
+3. A negation before a term turns it round and weakens it, so does what ends a fall behind it; an adverb of degree scales it.
 4. A stated one-session move counts by its sign and size; a multi-day move counts less.
 5. An event (``buyback.plan``, ``guidance.cut`` …) counts once for its subject, by the prior of its type.
 6. What the headline says weighs double. The sum ``s`` becomes ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that
@@ -21,7 +22,6 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from research import cleaning, events, moves
@@ -39,8 +39,18 @@ _CONTRAST = re.compile(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
 )
 _NEGATION = re.compile(
-    r"(?:未能|未曾|未有|尚未|并未|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|减轻|解除|扭转|收窄|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
     re.IGNORECASE,
+)
+#: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
+_EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束|终结|暂缓|放缓|止住|收窄|趋缓|减亏)")
+#: what is said of prices: it may be said of a market that is no instrument here
+_FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
+_PRICED = re.compile(r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售")
+_MARKET = re.compile(
+    r"(?:(?<![该其司团个新])股(?:[市指]|债汇?|多股|普遍)?|股票指数|[美日欧德英中国]债|收益率|指数|板块|概念|赛道|产业链|行业|市场|资产|货币|商品|金属|期货|期指|有色"
+    r"|硬件|算力|[美日欧]元|人民币|英镑|[原布燃]油|[油金银铜铝煤]价|黄金|白银|铜|铝)"
+    r"(?:盘[中前后初]|日内|全线|普遍|集体|一度|盘初|持续|继续|大幅|小幅|再度|齐|双双|也|则|均|普|微|转|续)*"
 )
 _STRONG = re.compile(
     r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
@@ -48,6 +58,7 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
+_AGENT_LEFT = re.compile(r"[获遭被由](?:得|到)?$")
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]")
 _HEADLINE_WEIGHT = 2.0
@@ -247,16 +258,15 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
 
 
 def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
-    """Return the scored lexicon terms of a text that do not begin inside one of the (sorted) ``covered`` ranges."""
+    """Return the scored lexicon terms of a text outside the ``covered`` ranges: 新高 of 中际旭创新高, no 中标 in 盘中标普."""
     automaton, terms, weights = _matcher()
     lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
+    pieces, reach = [], 0
+    for start, end in sorted(covered):
+        pieces.append(lowered[reach:start] + "\0" * (end - max(reach, start)))
+        reach = max(reach, end)
     found: list[_Hit] = []
-    reach = np.maximum.accumulate(np.array([end for _, end in covered] or [0])).tolist()
-    starts = [first for first, _ in covered]
-    for index, start, end in automaton.find_matches_as_indexes(lowered):
-        before = bisect_right(starts, start)
-        if before and reach[before - 1] > start:
-            continue
+    for index, start, end in automaton.find_matches_as_indexes("".join(pieces) + lowered[reach:]):
         term = terms[index]
         if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):
             continue
@@ -272,9 +282,12 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> _Hit:
     elif _WEAK.search(before):
         weight *= 0.6
     negation = _NEGATION.search(before)
-    if negation:
+    eases = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
+    if negation or eases:
         weight *= -0.5
-        why = f"{negation.group().strip()}·{term}"
+        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{eases[1]}"  # type: ignore[index]
+    elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
+        weight = -weight
     return _Hit(start, end, max(-1.0, min(1.0, weight)), why)
 
 
@@ -288,6 +301,8 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
     distance = 1.0
     for start, end in pieces:
         named, local = within(inside, start, end), within(hits, start, end)
+        if not named:
+            local = [hit for hit in local if not _of_market(plain, start, hit)]
         if named:
             distance = 1.0
             current = _share(plain, local, named, scale, sums)
@@ -309,14 +324,21 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
     """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one."""
     acting = [s for s in named if s.role != "source"]
     symbols = sorted({s.symbol for s in acting or named})
-    for hit in hits:
+    for place, hit in enumerate(hits):
         before = bisect_right(acting, hit.start, key=lambda span: span.end)
         if before:
             # A list ("A、B") shares what follows it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
+            if place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit):
+                continue
+            # 甲获乙增持 is said of 甲, or of nobody here.
+            if nearest.role == "counterparty" and _AGENT_LEFT.search(plain, max(0, nearest.start - 3), nearest.start):
+                if before == 1:
+                    continue
+                nearest = acting[before - 2]
             targets = {nearest.symbol}
             for span in (acting[k] for k in range(before - 2, -1, -1)):
-                if re.fullmatch(r"[、和与及/\s,]|以及|[(][^()]*[)]、?| and ", plain[span.end : nearest.start]) is None:
+                if re.fullmatch(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ", plain[span.end : nearest.start]) is None:
                     break
                 targets.add(span.symbol)
                 nearest = span
@@ -325,6 +347,11 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
         for symbol in sorted(targets):
             sums[symbol].add(hit.score, scale, hit.why)
     return symbols
+
+
+def _of_market(plain: str, start: int, hit: _Hit) -> bool:
+    """Return whether a term tells of the price of a market or a group of shares that is named from ``start`` on: 港股走低, 概念股大跌."""
+    return bool(_PRICED.search(plain, hit.start, hit.end)) and any(m.end() == hit.start for m in _MARKET.finditer(plain, start, hit.start))
 
 
 def _pieces(plain: str, sentence: Sentence) -> list[tuple[int, int]]:

@@ -591,3 +591,48 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
     assert found(linker, "电话(999999)") == []
     assert found(linker, "型号ABCD.O的产品") == []
     assert [s for _, s in found(linker, "某某芯片ETF(589999)涨2%")] == ["589999.SS"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("日元急贬,当局称随时出手", [("日元", "JPY=X")]),
+        ("英镑有望走强", [("英镑", "GBPUSD=X")]),
+        ("美元五日连跌,原油冲高", [("美元", "DX-Y.NYB"), ("原油", "CL=F")]),
+        ("关税或给美元带来下行压力", [("美元", "DX-Y.NYB")]),
+        ("央行入市干预日元", [("日元", "JPY=X")]),
+        ("奖金5000日元,将有望提高", []),
+        ("以美元计价的债券", []),
+        ("创业板跌近2%,沪指翻红", [("创业板", "399006.SZ"), ("沪指", "000001.SS")]),
+        ("创业板涨跌幅限制为20%", []),
+        ("创业板公司扎堆分红", []),
+        ("金银同步拉升,布油跳水", [("金", "GC=F"), ("银", "SI=F"), ("布油", "BZ=F")]),
+        ("金银花与玫瑰", []),
+        ("美国商品期货交易委员会:(CBOT)玉米净空头减少", [("玉米", "ZC=F")]),
+        ("金交所黄金T+D收跌3%", []),
+        ("印度NIFTY私人银行指数涨1%", []),
+        ("青浦发放消费券", []),
+    ],
+)
+def test_what_only_prices_tell(linker: linking.Linker, text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(linker, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol", "expected"),
+    [
+        ("芝商所宕机四小时,期货停摆", "CME", "subject"),
+        ("CME下调白银期货保证金", "CME", "subject"),
+        ("芝商所:降息概率升至八成", "CME", "source"),
+        ("花旗调查:客户减持美债", "C", "source"),
+        ("美银Moynihan:消费仍稳", "BAC", "source"),
+        ("东北证券:暂无重组计划", "000686.SZ", "subject"),
+        ("东北证券:暂无降息必要", "000686.SZ", "source"),
+        ("东北证券(000686.SZ):预计2025年净利润增长两成", "000686.SZ", "subject"),
+        ("东北证券、某某集团被处以罚款", "000686.SZ", "subject"),
+        ("中国中铁(00390.HK)获中国平安增持120万股", "2318.HK", "counterparty"),
+        ("中国平安增持中国中铁", "601318.SS", "subject"),
+    ],
+)
+def test_who_acts_in_a_headline(linker: linking.Linker, text: str, symbol: str, expected: str) -> None:
+    assert role(linker, text)[symbol] == expected

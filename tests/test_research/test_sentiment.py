@@ -132,3 +132,51 @@ def test_traditional_script_reads_the_same():
 def test_a_line_without_a_text_is_refused():
     with pytest.raises(DataError, match="expected a string"):
         sentiment.score_lines([{"id": 1, "text": None}])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # what a market does that is no instrument here is said of none of the names before it
+        ("凌云科技召开股东大会,港股走低", {"A": 0}),
+        ("凌云科技财报前夕,美股集体上涨,欧债收益率上行", {"A": 0}),
+        ("凌云科技走强美债下跌", {"A": 1}),
+        ("凌云科技发布财报,股价下跌", {"A": -1}),
+        ("凌云科技发布财报,该股走低", {"A": -1}),
+        ("凌云科技发布财报,毛利率下滑", {"A": -1}),
+        # a word that a name begins or ends is no word
+        ("安徽创新控股新高", {"C": 1}),
+        ("凌云科技创新高,远山电子重回跌势下跌", {"A": 1, "B": -1}),
+        # who is bought, not who buys
+        ("凌云科技获大股东增持", {"A": 1}),
+        # what ends turns round
+        ("凌云科技结束五连跌", {"A": 1}),
+        ("凌云科技止跌,远山电子转跌", {"A": 1, "B": -1}),
+        ("凌云科技亏损同比收窄", {"A": 1}),
+        ("凌云科技毛利率收窄", {"A": -1}),
+        ("凌云科技首破万亿市值", {"A": 1}),
+        # names written together share what follows
+        ("凌云科技远山电子大涨", {"A": 1, "B": 1}),
+    ],
+)
+def test_what_is_said_of_whom(text, expected):
+    rows = toned(text)
+    assert {s: sign(rows[s]) for s in expected} == expected, {s: r["explanation"] for s, r in rows.items()}
+
+
+def test_the_buyer_has_no_tone_of_its_own():
+    doc_id, text = "d", "凌云科技获远山电子增持\n"
+    row = {
+        "doc_id": doc_id, "kind": "news", "source": "wire", "language": "zh-Hans", "headline": text.strip(), "body": "", "published_at": AT,
+        "published_precision": "second", "published_not_before": AT, "published_not_after": AT, "available_at": AT, "story_id": doc_id, "novelty": 1.0,
+    }  # fmt: skip
+    spans = pl.DataFrame(
+        {
+            "doc_id": [doc_id, doc_id], "symbol": ["A", "B"], "surface": ["凌云科技", "远山电子"], "start": [0, 5], "end": [4, 9],
+            "in_headline": [True, True], "role": ["subject", "counterparty"],
+        },
+        schema_overrides={"start": pl.Int32, "end": pl.Int32},
+    )  # fmt: skip
+    rows = {r["symbol"]: r for r in sentiment.tones(DOCUMENTS.frame([row]), spans).to_dicts()}
+    assert sign(rows["A"]) == 1
+    assert "增持" not in rows["B"]["explanation"]
