@@ -20,13 +20,17 @@ _METALS: Mapping[str, tuple[str, str]] = {
     "铜": ("HG=F", "SHFE:CU"),
     "铝": ("ALI=F", "SHFE:AL"),
     "油": ("CL=F", "INE:SC"),
+    "铂": ("PL=F", "PL=F"),
+    "钯": ("PA=F", "PA=F"),
 }
 #: words whose characters are instruments each, with or without a price beside them
 _WORDS: Mapping[str, tuple[str, str]] = {"双焦": ("DCE:J", "DCE:JM")}
 _JOINED = re.compile(
     # 现货金银, 国际油金; 合金银行 and 金银花 are other words
-    r"(?:(?<![一-鿿A-Za-z])|(?<=现货|国际|期货)|(?<=沪盘|外盘|内盘))(?P<run>[金银铜铝油](?:、?[金银铜铝油]){1,4})(?:价格?|市|期货)?(?![一-鿿]?股)"
+    r"(?:(?<![一-鿿A-Za-z])|(?<=现货|国际|期货)|(?<=沪盘|外盘|内盘))(?P<run>[金银铜铝油铂钯](?:、?[金银铜铝油铂钯]){1,4})(?:价格?|市|期货)?(?![一-鿿]?股)"
 )
+#: alone it trades where its move stands right behind it: 铜跌4%
+_ALONE = re.compile(r"(?<![一-鿿A-Za-z、])[银铜铝铂钯](?=(?:一度|盘中|大|暴|狂|收|累|再|续|微)*[涨跌](?:[超逾近约]|幅)*\d)")
 _KOREA_LEFT = re.compile(r"(?<![一-鿿])日(?=韩股(?:市|指)?)")
 _SHAPED = re.compile(r"^[深“\"]{0,2}V[”\"]?[形型字]?|^(?:比翼)?齐[飞升涨跌创]|^共舞|^狂欢|^新高")
 
@@ -47,6 +51,8 @@ def find(text: str) -> list[tuple[str, int, int]]:
         if len({run[at] for at in metals}) == len(metals) and (_SHAPED.match(right) or roles.move_cue("", right)):
             home = listings.domestic(text, start, match.end())
             found += [(_METALS[run[at]][home], start + at, start + at + 1) for at in metals]
+    for match in _ALONE.finditer(text):
+        found.append((_METALS[match.group()][listings.domestic(text, match.start(), match.end())], match.start(), match.end()))
     for word, symbols in _WORDS.items():
         for match in re.finditer(word, text):
             found += [(symbol, match.start() + at, match.start() + at + 1) for at, symbol in enumerate(symbols)]

@@ -39,19 +39,27 @@ _CONTRAST = re.compile(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
 )
 _NEGATION = re.compile(
-    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
     re.IGNORECASE,
 )
 #: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
 _EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束|终结|暂缓|放缓|止住|收窄|趋缓|减亏)")
+#: a rise that ends: 连涨终结
+_STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
+_RISES = re.compile("[涨升阳牛]")
+#: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
+_BURDENS = frozenset({"罚款", "处罚", "罚单", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "惩罚"})
+_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消)[^,。;:]{0,40}\Z")
 #: what is said of prices: it may be said of a market that is no instrument here
 _FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
 _PRICED = re.compile(r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售")
 _MARKET = re.compile(
     r"(?:(?<![该其司团个新])股(?:[市指]|债汇?|多股|普遍)?|股票指数|[美日欧德英中国]债|收益率|指数|板块|概念|赛道|产业链|行业|市场|资产|货币|商品|金属|期货|期指|有色"
-    r"|硬件|算力|[美日欧]元|人民币|英镑|[原布燃]油|[油金银铜铝煤]价|黄金|白银|铜|铝)"
+    r"|硬件|算力|创业板|科创板|[美日欧]元|人民币|英镑|[原布燃]油|[油金银铜铝煤]价|黄金|白银|铜|铝)"
     r"(?:盘[中前后初]|日内|全线|普遍|集体|一度|盘初|持续|继续|大幅|小幅|再度|齐|双双|也|则|均|普|微|转|续)*"
 )
+#: a group of shares called after one company
+_GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
 _STRONG = re.compile(
     r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
     r"sharply |significantly |strongly |very |record |biggest |heavily )$",
@@ -116,7 +124,7 @@ def _matcher() -> tuple[Any, tuple[str, ...], tuple[float, ...]]:
 def lexicon_terms(plain: str) -> list[tuple[int, int, float]]:
     """Return (start, end, weight) of the lexicon terms in lower-case text, the longest where several begin, none overlapping."""
     automaton, _, weights = _matcher()
-    return [(start, end, weights[index]) for index, start, end in automaton.find_matches_as_indexes(plain)]
+    return [(start, end, weights[index]) for index, start, end in automaton.find_matches_as_indexes(plain) if weights[index]]
 
 
 def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -268,6 +276,8 @@ def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
     found: list[_Hit] = []
     for index, start, end in automaton.find_matches_as_indexes("".join(pieces) + lowered[reach:]):
         term = terms[index]
+        if not weights[index]:  # 限制性股票 hides 限制
+            continue
         if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):
             continue
         found.append(_scored(plain, term, weights[index], start, end))
@@ -282,10 +292,15 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> _Hit:
     elif _WEAK.search(before):
         weight *= 0.6
     negation = _NEGATION.search(before)
-    eases = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
-    if negation or eases:
+    ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
+    if weight > 0 and _RISES.search(term):
+        ends = _STOPS.match(plain, end)
+    if negation or ends:
         weight *= -0.5
-        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{eases[1]}"  # type: ignore[index]
+        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]
+    elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
+        weight *= -0.5
+        why = f"{lifted.group()[:2]}·{term}"
     elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
         weight = -weight
     return _Hit(start, end, max(-1.0, min(1.0, weight)), why)
@@ -329,7 +344,8 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
         if before:
             # A list ("A、B") shares what follows it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
-            if place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit):
+            other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
+            if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
                 continue
             # 甲获乙增持 is said of 甲, or of nobody here.
             if nearest.role == "counterparty" and _AGENT_LEFT.search(plain, max(0, nearest.start - 3), nearest.start):

@@ -16,6 +16,7 @@ from research.cleaning import plain
         ("现货金银深“V”", ["GC=F", "SI=F"]),
         ("钢厂压价,双焦走弱", ["DCE:J", "DCE:JM"]),
         ("日韩股市全线走低", ["^N225"]),
+        ("美债平静,银跌2%,铂钯走强", ["SI=F", "PL=F", "PA=F"]),
     ],
 )
 def test_characters_that_trade(text: str, expected: list[str]) -> None:
@@ -35,6 +36,7 @@ def test_characters_that_trade(text: str, expected: list[str]) -> None:
         "金金上涨",  # one metal, twice
         "日韩领导人会面",
         "油罐车相撞",
+        "不锈钢、铜涨价函",
     ],
 )
 def test_other_words(text: str) -> None:
