@@ -49,6 +49,7 @@ _STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|
 _RISES = re.compile("[涨升阳牛]")
 #: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
 _BURDENS = frozenset({"罚款", "处罚", "罚单", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "惩罚"})
+_ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
 _LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消)[^,。;:]{0,40}\Z")
 #: what is said of prices: it may be said of a market that is no instrument here
 _FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
@@ -287,7 +288,9 @@ def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
 def _scored(plain: str, term: str, weight: float, start: int, end: int) -> _Hit:
     before = plain[max(0, start - 16) : start] if term.isascii() else plain[max(0, start - 4) : start]
     why = term
-    if _STRONG.search(before):
+    if term in _ADJUSTS and "保证金" in plain[end : end + 16]:
+        weight = 0.0  # dearer to trade: neither a better view of who says so nor of what is traded
+    elif _STRONG.search(before):
         weight *= 1.3
     elif _WEAK.search(before):
         weight *= 0.6
