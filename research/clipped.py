@@ -20,8 +20,8 @@ _METALS: Mapping[str, tuple[str, str]] = {
     "铜": ("HG=F", "SHFE:CU"),
     "铝": ("ALI=F", "SHFE:AL"),
     "油": ("CL=F", "INE:SC"),
-    "铂": ("PL=F", "PL=F"),
-    "钯": ("PA=F", "PA=F"),
+    "铂": ("PL=F", "GFEX:PT"),
+    "钯": ("PA=F", "GFEX:PD"),
 }
 #: words whose characters are instruments each, with or without a price beside them
 _WORDS: Mapping[str, tuple[str, str]] = {"双焦": ("DCE:J", "DCE:JM")}

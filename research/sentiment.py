@@ -48,9 +48,9 @@ _EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|�
 _STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
 _RISES = re.compile("[涨升阳牛]")
 #: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
-_BURDENS = frozenset({"罚款", "处罚", "罚单", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "惩罚"})
+_BURDENS = frozenset({"罚款", "处罚", "罚单", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "惩罚", "丑闻", "造假", "欺诈"})
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
-_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消)[^,。;:]{0,40}\Z")
+_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清)[^,。;:]{0,40}\Z")
 #: what is said of prices: it may be said of a market that is no instrument here
 _FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
 _PRICED = re.compile(r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售")
@@ -61,6 +61,7 @@ _MARKET = re.compile(
 )
 #: a group of shares called after one company
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
+_JOINED = re.compile(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ")
 _STRONG = re.compile(
     r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
     r"sharply |significantly |strongly |very |record |biggest |heavily )$",
@@ -345,7 +346,7 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
     for place, hit in enumerate(hits):
         before = bisect_right(acting, hit.start, key=lambda span: span.end)
         if before:
-            # A list ("A、B") shares what follows it; otherwise the nearest name takes it.
+            # A list ("A、B") shares what stands before or behind it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
             other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
@@ -357,12 +358,18 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
                 nearest = acting[before - 2]
             targets = {nearest.symbol}
             for span in (acting[k] for k in range(before - 2, -1, -1)):
-                if re.fullmatch(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ", plain[span.end : nearest.start]) is None:
+                if _JOINED.fullmatch(plain, span.end, nearest.start) is None:
                     break
                 targets.add(span.symbol)
                 nearest = span
         else:
-            targets = {(acting or named)[0].symbol}
+            nearest = (acting or named)[0]
+            targets = {nearest.symbol}
+            for span in acting[1:]:
+                if _JOINED.fullmatch(plain, nearest.end, span.start) is None:
+                    break
+                targets.add(span.symbol)
+                nearest = span
         for symbol in sorted(targets):
             sums[symbol].add(hit.score, scale, hit.why)
     return symbols

@@ -59,7 +59,7 @@ _CUE = re.compile(
 )
 #: the price of one share behind its name
 _PRICE = re.compile(
-    r"(?:报|收于|收报|[跌升涨降%]至|报收于?|[上下]?调至|每股|发行价|招股价|开盘价)\s?[\d,.]+\s?(?:(?P<hong_kong>港元|港币)|(?P<new_york>美元)|(?P<taiwan>新?台币)|"
+    r"(?:报|收于|收报|[跌升涨降%]至|报收于?|[上下]?调至|目标价至|每股|发行价|招股价|开盘价)\s?[\d,.]+\s?(?:(?P<hong_kong>港元|港币)|(?P<new_york>美元)|(?P<taiwan>新?台币)|"
     r"(?P<europe>欧元|瑞郎|英镑|便士|瑞士法郎|丹麦克朗)|(?P<mainland>元(?!/)|人民币))"
 )
 #: 京东集团-SW is the name in Hong Kong, 万科A the one in Shenzhen

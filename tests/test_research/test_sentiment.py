@@ -165,6 +165,9 @@ def test_a_line_without_a_text_is_refused():
         ("凌云科技称原料成本上涨", {"A": -1}),
         # names written together share what follows
         ("凌云科技远山电子大涨", {"A": 1, "B": 1}),
+        ("南向资金加仓凌云科技、远山电子及创新控股", {"A": 1, "B": 1, "C": 1}),
+        ("抛售凌云科技,转投远山电子", {"A": -1, "B": 0}),
+        ("凌云科技致函股东 反驳会计丑闻等指控", {"A": 1}),
     ],
 )
 def test_what_is_said_of_whom(text, expected):
