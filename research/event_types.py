@@ -155,13 +155,14 @@ def _refined() -> Mapping[str, tuple[re.Pattern[str], str]]:
 
 
 def refined(name: str, evidence: str) -> str:
-    """Return the type that ``evidence`` is of: ``name``, or the one it gives way to where its own words are missing.
+    """Return the type that ``evidence`` is of: ``name``, or the one it gives way to, and so on, where its own words are missing.
 
     >>> refined("buyback.plan", "公司拟回购股份"), refined("buyback.plan", "公司累计回购95万股")
     ('buyback.plan', 'buyback.done')
     """
-    within, otherwise = _refined().get(name, (None, name))
-    return name if within is None or within.search(evidence) else otherwise
+    while (rule := _refined().get(name)) and not rule[0].search(evidence):
+        name = rule[1]
+    return name
 
 
 @lru_cache(maxsize=1)

@@ -19,13 +19,14 @@ _CONDITIONAL, _PLANNED, _PAST, _OPINION = 0.6, 0.7, 0.4, 0.65
 #: nothing, not the first half of a word
 _NOTHING = r"无(?!锡|糖|人|线|论|疑|菌|机|缝|限|烟|氧|铅|息|抵押)"
 _NOT = re.compile(
-    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|不打算|并非|并无|均无|暂无|不属实|拒绝|避免|防止|免于|终止|取消|放弃|撤回|暂停|停止|推迟|延期|叫停)[^,。;]{0,8}$|(?:不必|不用|无须|无需|不须|不予|不另行?)(?:再|要|以)?$|(?<![得无莫差])不$|"
+    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|不打算|并非|并无|均无|暂无|不属实|拒绝|避免|防止|防范|遏制|杜绝|免于|终止|取消|放弃|撤回|暂停|停止|推迟|延期|叫停)[^,。;]{0,8}$|(?:不必|不用|无须|无需|不须|不予|不另行?)(?:再|要|以)?$|(?<![得无莫差])不$|"
     + _NOTHING
     + r"[^,。;]{0,1}$"
 )
-_NOT_AFTER = re.compile(
-    r"^[^,。;]{0,10}(?:不属实|的?传闻|系谣言|为不实|消息不实|无关|不成立|(?:计划|方案|事项|交易|谈判)[^,。;]{0,4}(?:取消|搁置|终止|告吹|叫停))"
-)
+_RUMOUR = re.compile(r"^[^,。;]{0,10}(?:不属实|的?[”」]?传闻|系谣言|为不实|消息不实)")
+_NOT_AFTER = re.compile(r"^[^,。;]{0,10}(?:无关|不成立|(?:计划|方案|事项|交易|谈判)[^,。;]{0,4}(?:取消|搁置|终止|告吹|叫停))")
+#: what only dates a comparison: 关税风暴以来最大, 疫情来首次; a span of time is none (创两月以来最大, 今年以来)
+_YARDSTICK = re.compile(r"^[^,。;:创刷为是达至的\d年月周日季今本有近]{0,4}(?:以来|来(?=[最首新]))")
 _NEVER_DONE = re.compile(r"并未|尚未|从未|未曾|未收到|未被|未签|未有|未发生|未进行|暂无|与[^,。;]{0,20}无关")
 _NOT_ENGLISH = re.compile(
     r"\b(?:not(?! only)|never|without|cannot|no(?! (?:less|fewer|later|longer than)\b)|neither|nor|den(?:y|ies|ied|ying)|"
@@ -143,9 +144,10 @@ def _around(plain: str, sentence: Sentence, place: Place) -> tuple[str, str, str
 
 def _denied(before: str, words: str, after: str, *, english: bool, ends: bool) -> bool:
     if ends:
-        return bool(_NEGATED.search(before))
+        return bool(_NEGATED.search(before) or _RUMOUR.search(after))
     if english:
         # The wording itself may hold the negation (founder … no plans to sell), but not at its very beginning (terminates its buyback).
         inside = words.partition(" ")[2]
         return bool(_NOT_ENGLISH.search(before) or re.search(r"\b(?:no|not|never)\b|n't\b", inside) or _NOT_AFTER_ENGLISH.search(after))
-    return bool(_NOT.search(before) or _NOT_AFTER.search(after) or _NEVER_DONE.search(before))
+    denied = _NOT.search(before) or _NEVER_DONE.search(before)
+    return bool(denied or any(pattern.search(after) for pattern in (_RUMOUR, _NOT_AFTER, _YARDSTICK)))

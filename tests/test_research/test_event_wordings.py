@@ -1,0 +1,107 @@
+"""Words of events in their contexts: where they tell one, and where nothing of the kind happens. All sentences are written for this test."""
+
+import pytest
+from test_events import extracted, pairs
+
+OURS, THEIRS = "609001.SS", "609002.SS"
+
+
+def kinds(text):
+    return {kind for kind, _ in pairs(extracted(text))}
+
+
+def groups(text):
+    return {kind.split(".")[0] for kind in kinds(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        # states meet and talk; who governs is decided elsewhere
+        ("智利外长将于周三赴秘鲁利马,出席亚太经合组织领导人峰会", "geopolitics.diplomacy"),
+        ("亚美尼亚与阿塞拜疆签下和平协议", "geopolitics.diplomacy"),
+        ("丹麦提前举行大选,执政党席位不足半数", "geopolitics.election"),
+        ("叙利亚北部遭空袭,冲突升级", "geopolitics.conflict"),
+        # budgets and shutdowns are no stimulus
+        ("参议院表决失败,政府停摆进入第三天", "fiscal_trade_policy.budget"),
+        ("加拿大财长提交新财年预算案", "fiscal_trade_policy.budget"),
+        ("财政部追加发行特别国债,以旧换新扩围", "fiscal_trade_policy.stimulus"),
+        ("多地推出购房补贴,首付比例下调", "fiscal_trade_policy.stimulus"),
+        # a figure, and a forecast of one
+        ("加拿大8月CPI同比上涨1.9%", "macro_data.release"),
+        ("前三季度GDP同比增长5.1%", "macro_data.release"),
+        ("挪威央行:预计2027年GDP增速为1.4%", "macro_data.outlook"),
+        # who leads a central bank, and what it says
+        ("白宫:总统已选定下一任美联储主席", "central_bank.appointment"),
+        ("传财长将出任美联储主席,提名本周公布", "central_bank.appointment"),
+        ("美联储理事哈特:劳动力市场仍然稳健", "central_bank.statement"),
+        ("捷克央行:通胀已回到目标区间", "central_bank.statement"),
+        ("英国央行首席经济学家韦斯特:不急于行动", "central_bank.statement"),
+        ("美联储主席鲍威尔称,政策处于良好位置", "central_bank.statement"),
+        # who sells and who buys
+        ("凌云科技以8.6亿元出售旗下物流子公司股权", "mna.divest"),
+        ("凌云科技拟收购一家传感器公司", "mna.acquire"),
+        # debt that may run on
+        ("凌云科技两只中期票据展期获持有人会议通过", "default_credit.repay"),
+        ("凌云科技一笔债券逾期", "default_credit.default"),
+        ("凌云科技旗下信托产品再度展期", "default_credit.default"),
+        # held by an authority
+        ("凌云科技总裁被刑事拘留", "regulation_investigation.probe"),
+        ("凌云科技实控人遭监委留置", "regulation_investigation.probe"),
+        ("凌云科技总裁因病去世", "insider_management_change.depart"),
+        # rules are published like products
+        ("《网络数据分级条例》发布", "regulation_investigation.rule"),
+        ("凌云科技发布新款手机", "product_launch.launch"),
+        ("凌云科技工厂停产检修", "accident_operations.halt"),
+        ("凌云科技与远山电子联手开发固态电池", "contract_partnership.cooperate"),
+        ("多路游资抢筹凌云科技", "fund_flow_positioning.inflow"),
+        ("凌云科技递交IPO申请", "share_offering_ipo.plan"),
+        ("凌云科技宣布裁员逾两千人", "layoffs_restructuring.layoff"),
+        ("凌云科技上调全年资本支出至90亿元", "capex_investment.plan"),
+        ("白宫宣布对铜加征关税", "fiscal_trade_policy.tariff"),
+        ("凌云科技遭投资者集体诉讼", "litigation_settlement.sue"),
+    ],
+)
+def test_what_the_words_tell(text, kind):
+    assert kind in kinds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("抵押贷款便宜了,房贷利率回落,看房的人多起来", "fiscal_trade_policy"),
+        ("CPI公布前夕,美元震荡,8月以来交投最淡", "macro_data"),
+        ("非农在即,投资者按兵,200日均线附近盘整", "macro_data"),
+        ("在公布德国PPI数据之前,债市波动仅为3个基点", "macro_data"),
+        ("科技股录得关税冲击以来最大单日涨幅", "fiscal_trade_policy"),
+        ("关税通胀或在明年退去", "fiscal_trade_policy"),
+        ("新能源板块迎来报复性上涨", "geopolitics"),
+        ("两国专家合作寻找抗日战争阵亡者遗物", "geopolitics"),
+        ("博斯蒂克说,低裁员低招聘的局面还在延续", "layoffs_restructuring"),
+        ("北向资金联手游资买入远山电子", "contract_partnership"),
+        ("凌云科技、远山电子联手70亿元投资一家初创公司", "contract_partnership"),
+        ("顾问:公共资本支出120亿元支撑增长", "capex_investment"),
+        ("新修订的《化妆品管理条例》正式发布,新品上市更快", "product_launch"),
+        ("凌云科技宣布老款跑车停产", "accident_operations"),
+        ("凌云科技回应供应商断供传闻", "accident_operations"),
+        ("委员会将修改规则以遏制诉讼", "litigation_settlement"),
+        ("委员会将修改规则,助力中小企业IPO", "share_offering_ipo"),
+        ("会计监管局点名IPO审计质量", "share_offering_ipo"),
+        ("某基金创始人:鲍威尔做得不错", "central_bank"),
+        ("并购重组财务顾问屡吃罚单", "mna"),
+        ("凌云科技子公司产量创矿难事故以来新高", "accident_operations"),
+    ],
+)
+def test_where_nothing_of_the_kind_happens(text, group):
+    assert group not in groups(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("凌云科技宣布裁员,规模为今年以来最大", "layoffs_restructuring.layoff"),
+        ("资金净流入凌云科技创9月以来新高", "fund_flow_positioning.inflow"),
+    ],
+)
+def test_a_span_of_time_is_no_yardstick(text, kind):
+    assert kind in kinds(text)
