@@ -26,7 +26,7 @@ from research.moves import Span
 from research.names import of_row, spelling
 from research.sentences import BATCH
 
-__all__ = ["UNLISTED", "actors", "arms", "cast", "digest", "heard", "known", "no_company", "topic_of", "venues"]
+__all__ = ["UNLISTED", "actors", "announces", "announcing", "arms", "cast", "digest", "heard", "known", "no_company", "topic_of", "venues"]
 
 #: symbol of an actor without one
 UNLISTED = ""
@@ -47,8 +47,13 @@ _COMMENTS = re.compile(
 _ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
 #: who another one is likened to does nothing himself
 _LIKENED = re.compile(
-    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|[^世]界的|(?:下|又|另)一[个家]|第二[个家])[“‘]?$"
+    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|[^世]界的|(?:下|又|另)一[个家]|第二[个家]|"
+    r"媲美|比肩|堪比|碾压|对标|赶超|超越|不输|吊打|(?:估值|市值|规模|销量|营收|收入|利润)(?:将|已|首次|一度|有望)*(?:超|反超|超过|逼近|追平))[“‘]?$"
 )
+#: right behind who opens a headline: what follows is its own news, whoever else it names
+_ANNOUNCES = re.compile(r"\((?:\d{4,6}|[A-Z]{1,5})(?:\.[A-Z]{1,3})?\):")
+#: a house's survey is of others
+_SURVEYS = re.compile(r"(?:\d+月)?(?:基金经理|投资者|客户)?(?:月度|最新)?调查(?:显示|发现)?[:,]")
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
 _LATIN = re.compile(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
 _LATIN_LETTERS = re.compile(r"[A-Za-z]{3}")
@@ -116,9 +121,24 @@ def no_company(symbol: str) -> bool:
     return bool(_NO_COMPANY.match(symbol))
 
 
+def announcing(plain: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans; a source that opens the text with its code (某某证券(002939.SZ):) tells news of its own and is a subject."""
+    return [
+        span._replace(role="subject") if span.role == "source" and span.start <= 1 and announces(plain, span.end) else span
+        for span in spans
+    ]
+
+
+def announces(plain: str, end: int) -> int:
+    """Return where the news of a company begins whose name ends at ``end``, a code and a colon standing right behind it; else 0."""
+    code = _ANNOUNCES.match(plain, end)
+    return code.end() if code else 0
+
+
 def heard(plain: str, spans: Sequence[Span], topic: str | None) -> list[Span]:
-    """Return who may be a subject: not who is quoted, who judges (X认为, analysts at X), or what another is likened to (中国版X)."""
+    """Return who may be a subject: not who is quoted, judges or asks (X认为, analysts at X, X调查:), or what another is likened to."""
     acting = [span for span in spans if span.role != "source" and not _comments(plain, span, topic) and not _venue(plain, span)]
+    acting = [span for span in acting if not _SURVEYS.match(plain, span.end)]
     return [span for span in acting if not _LIKENED.search(plain, max(0, span.start - 8), span.start)]
 
 

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from research import roles
-from research.event_actors import UNLISTED, no_company
+from research.event_actors import UNLISTED, announces, no_company
 from research.event_types import Hit
 from research.moves import Span
 from research.names import quoters
 from research.sentences import Sentence, within
 
-__all__ = ["COMPANY", "Scene", "options", "subject"]
+__all__ = ["COMPANY", "PRODUCT", "Scene", "options", "subject"]
 
 #: groups whose subject is a company: an index, a currency, a commodity or a coin next to the word is not it
 COMPANY = frozenset(
@@ -44,7 +44,7 @@ _FOCUS = 220
 #: right behind an index these make it stand for its companies
 _CONSTITUENTS = re.compile(r"\s?(?:指数)?(?:的)?(?:企业|公司|成分股|成份股|companies|constituents|members)", re.IGNORECASE)
 #: right behind an instrument these make it a fund or a basket of others: 比特币ETF, 黄金股
-_PRODUCT = re.compile(r"(?:相关|概念|现货)?(?:ETF|基金|概念|板块|矿企|矿业股|股(?![价份东权票息本市民指])|\s(?:ETFs?|miners)\b)")
+PRODUCT = re.compile(r"(?:相关|概念|现货)?(?:ETF|基金|概念|板块|矿企|矿业股|股(?![价份东权票息本市民指])|\s(?:ETFs?|miners)\b)")
 _PRONOUN = re.compile(
     r"公司|该[股行集]|集团|本行|其|\b(?:the (?:company|firm|group|bank|maker|retailer|chipmaker)|it|its|it's)\b", re.IGNORECASE
 )
@@ -68,6 +68,11 @@ _MARGIN = re.compile(r"(?:交易)?保证金(?:比例|标准|水平)?|涨跌停�
 #: what flows into or out of a fund by the name that stands before it, where who buys or sells would be named
 _FLOWS = re.compile(r"净?(?:流入|流出|申购|赎回)|失血|吸金")
 _FUND = re.compile(r"(?:ETF|(?<![本该])基金(?!公司|经理))[^,。;]{0,14}$")
+#: right in front of who does it to the one named before: 获Y增持, 遭Y减持
+_SUFFERED = re.compile(r"(?:获得?|遭到?|受到?|被)(?:The )?$", re.IGNORECASE)
+#: who is supplied wins no order: 将向Z供应, 为Z代工
+_SUPPLIES = re.compile(r"[^,。;]{0,30}?(?:供应|供货|供电|供气|提供|交付|代工|授权|输送|发运|销售)")
+_TO_WHOM = re.compile(r"(?:(?<!方)向|(?<![因成作认称])为|给|替)$")
 _WIDE = re.compile(r"全球|行业|全国|国内|全行业|市场(?!份额)|中国[^,。;]{0,6}市场|整体|worldwide|global|industry", re.IGNORECASE)
 _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|概念|基金|债|市场|sector|stocks|equities", re.IGNORECASE)
 
@@ -101,7 +106,7 @@ class Scene:
             stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
             opener = next(s for s in near if s.start > stop)
         return cls(
-            sentence, inside, [s for s in inside if not _PRODUCT.match(plain, s.end)], subjects[first - 1] if first else None,
+            sentence, inside, [s for s in inside if not PRODUCT.match(plain, s.end)], subjects[first - 1] if first else None,
             opener, near[-1] if near else None, _THAT.search(plain, sentence.start, sentence.end) is not None,
         )  # fmt: skip
 
@@ -128,6 +133,10 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
     own, named = scene.own, scene.inside
     if company:
         own, named = ([s for s in all_of if not no_company(s.symbol) or _CONSTITUENTS.match(plain, s.end)] for all_of in (own, named))
+        if (teller := _announcer(plain, scene, own, group)) is not None:
+            return teller.symbol, 1.0
+    if group == "contract_partnership":
+        own, named = ([s for s in all_of if not _supplied(plain, s)] for all_of in (own, named))
     if hit.kind.name == "fund_flow_positioning.leverage":
         return (own[-1].symbol or None, 0.9) if own else (None, 1.0)
     if group == "fund_flow_positioning":
@@ -144,9 +153,13 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
         own = [s for s in own if hit.end <= s.start <= hit.end + _REACH] or own
     if group in _OF_SHARES and any(s.symbol for s in own):
         own = [s for s in own if s.symbol]
+        held = next((s for s in own if group in COMPANY and hit.end <= s.start <= hit.end + 1), None)  # 增持了X
+        if held is not None:
+            return held.symbol, 1.0
     if group == "commodity_supply_demand":  # of a commodity, never of who trades in it
         own, topic = [s for s in own if no_company(s.symbol)], topic if topic and no_company(topic) else None
     before = [s for s in own if s.end <= hit.end]
+    before = [s for s in before if not _SUFFERED.search(plain, max(sentence.start, s.start - 6), s.start)] or before
     if topic == UNLISTED:  # instruments stand here as examples: only what opens the sentence or stands in the clause of the words
         clause = max(plain.rfind(mark, sentence.start, hit.start) for mark in ",;:")
         before = [s for s in before if s.start > clause or s.start - sentence.start <= 2]
@@ -206,6 +219,20 @@ def options(plain: str, hit: Hit, scene: Scene, topic: str | None, chosen: str |
     ties.setdefault(None, "nobody")
     first = ties.get(chosen, "topic")
     return {chosen: first} | {symbol: relation for symbol, relation in ties.items() if symbol != chosen}
+
+
+def _announcer(plain: str, scene: Scene, own: Sequence[Span], group: str) -> Span | None:
+    """Return the company that opens a headline with its code and a colon, unless what it tells is what another listed one does."""
+    begins = announces(plain, own[0].end) if scene.sentence.headline and own and own[0] is scene.inside[0] else 0
+    if not begins or not own[0].symbol:
+        return None
+    another = any(span.symbol and span.start == begins for span in own)
+    return None if another and group not in _OF_SHARES else own[0]
+
+
+def _supplied(plain: str, span: Span) -> bool:
+    """Return whether a name is of who receives a delivery: 将向Z供应."""
+    return bool(_TO_WHOM.search(plain, max(0, span.start - 2), span.start) and _SUPPLIES.match(plain, span.end))
 
 
 def _other_rated(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span]) -> bool:

@@ -131,6 +131,7 @@ def _pairs(
     document: Mapping[str, Any], plain: str, parts: Sequence[Sentence], spans: Sequence[Span],
     mentions: Mapping[str, Mapping[str, Any]], scores: Scores | None,
 ) -> list[Pair]:  # fmt: skip
+    spans = event_actors.announcing(plain, spans)
     mentions = _acting(mentions, spans)
     quoted = {symbol for symbol, row in mentions.items() if row["role"] == "source"}
     issuer = _issuers(mentions)

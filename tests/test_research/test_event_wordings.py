@@ -105,3 +105,41 @@ def test_where_nothing_of_the_kind_happens(text, group):
 )
 def test_a_span_of_time_is_no_yardstick(text, kind):
     assert kind in kinds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "symbol"),
+    [
+        # what is done to a share happens to who issued it
+        ("凌云科技获远山电子增持36万股", "insider_management_change.insider_buy", OURS),
+        ("凌云科技遭远山电子减持,套现2.1亿元股份", "shareholder_reduction.done", OURS),
+        ("远山电子公告增持了凌云科技2%股份", "insider_management_change.insider_buy", OURS),
+        # who opens a line with its code tells its own news, unless it tells what another one does
+        ("凌云科技(609001.SS):老股东远山电子累计增持2%股份", "insider_management_change.insider_buy", OURS),
+        ("凌云科技(609001.SS):旗下系统在远山电子云市场发布新版本", "product_launch.launch", OURS),
+        ("凌云科技(609001.SS):远山电子拟收购一家电池公司", "mna.acquire", THEIRS),
+        # the supplier wins the order
+        ("凌云科技签署长期合同,将向远山电子供应电解液", "contract_partnership.win", OURS),
+        ("凌云科技签署供货合同,为远山电子代工芯片", "contract_partnership.win", OURS),
+        ("凌云科技斩获远山电子大单", "contract_partnership.win", OURS),
+        # who sets the measure does nothing
+        ("凌云科技发布新款芯片,性能碾压远山电子", "product_launch.launch", OURS),
+        ("对标远山电子,凌云科技推出新款机器人", "product_launch.launch", OURS),
+        # a house asks others
+        ("中信证券调查:投资者削减能源敞口", "fund_flow_positioning.outflow", None),
+    ],
+)
+def test_whose_it_is(text, kind, symbol):
+    assert {who for what, who in pairs(extracted(text)) if what == kind} == {symbol}
+
+
+def test_a_house_is_the_subject_of_its_own_announcement():
+    own = extracted("中信证券(600030):预计2025年净利润同比增长21%", source=["中信证券"])
+    assert ("guidance.outlook", "600030.SS") in pairs(own)
+    quoted = extracted("中信证券:预计凌云科技2025年净利润同比增长21%", source=["中信证券"])
+    assert "600030.SS" not in {who for _, who in pairs(quoted)}
+
+
+def test_a_gift_after_a_fire_is_no_accident_of_the_giver():
+    assert "accident_operations" not in groups("凌云科技捐款500万元驰援山林火灾灾区")
+    assert "accident_operations" in groups("凌云科技仓库发生火灾")
