@@ -107,7 +107,7 @@ def candidates(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], men
                 continue
             size = abs(move.value) / unit(move.symbol)
             aside, confidence = _of_instrument(move, mention, sentence, size, highest, lead)
-        one = _event(move.symbol, move.value, confidence or _PASSING, sentence, move)
+        one = _event(move.symbol, moves.quoted(move), confidence or _PASSING, sentence, move)
         stated.append((one, size, move.basis))
         if confidence:
             ranked.append((confidence, size, aside, one))

@@ -2,7 +2,8 @@
 
 1. :mod:`research.event_types` holds the taxonomy and finds the words of all types in one pass.
 2. :mod:`research.event_ties` judges each place: whether the text says it happened, whose event it is, where it stands.
-3. :mod:`research.event_moves` adds the moves of prices a text is about, :mod:`research.event_levels` those told without a percentage.
+3. :mod:`research.event_moves` adds the moves of prices a text is about, :mod:`research.event_levels` those an article tells without a
+   percentage, :mod:`research.event_lines` those a headline does.
 4. A short text lists what it says: :func:`select` keeps the surest of each group and subject. An article tells background as well:
    :mod:`research.event_pairs` weighs how likely an expert would list each group and subject (:mod:`research.event_evidence`), and
    the likely ones are kept.
@@ -28,7 +29,7 @@ from typing import Any
 
 import polars as pl
 
-from research import dates, event_actors, event_evidence, event_grams, event_levels, event_moves, event_owners, event_pairs
+from research import dates, event_actors, event_evidence, event_grams, event_levels, event_lines, event_moves, event_owners, event_pairs
 from research.event_moves import Stated
 from research.event_pairs import Pair
 from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, place_of, ties, told
@@ -159,7 +160,12 @@ def _pairs(
         return Tie(one, relation, place_of(parts[part], lead), one.confidence, chosen, part, gram, rank, move=move)
 
     moved = [of_price(one.found, "move", one) for one in event_moves.candidates(plain, spans, parts, mentions)]
-    levels = [of_price(one, "level") for one in (event_levels.told(plain, heard, parts, topic) if scores is not None else ())]
+    if scores is None and document["language"] != "en":
+        sure = {tie.found.symbol for tie in moved if tie.chosen}
+        said = [one for one in event_lines.told(plain, spans, parts, mentions) if one.symbol not in sure]
+        levels = [of_price(one, "level")._replace(chosen=True) for one in said]
+    else:
+        levels = [of_price(one, "level") for one in (event_levels.told(plain, heard, parts, topic) if scores is not None else ())]
     return event_pairs.gather([*typed, *moved, *levels])
 
 
