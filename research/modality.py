@@ -19,7 +19,7 @@ _CONDITIONAL, _PLANNED, _PAST, _OPINION = 0.6, 0.7, 0.4, 0.65
 #: nothing, not the first half of a word
 _NOTHING = r"无(?!锡|糖|人|线|论|疑|菌|机|缝|限|烟|氧|铅|息|抵押)"
 _NOT = re.compile(
-    r"(?:否认|澄清|不存在|未(?!来)|没有|不会|不再|不打算|并非|并无|均无|暂无|不属实|拒绝|避免|防止|防范|遏制|杜绝|免于|终止|取消|放弃|撤回|暂停|停止|推迟|延期|叫停)[^,。;]{0,8}$|(?:不必|不用|无须|无需|不须|不予|不另行?)(?:再|要|以)?$|(?<![得无莫差])不$|"
+    r"(?:否认|澄清|不存在|未(?!来|季调|经季)|没有|不会|不再|不打算|并非|并无|均无|暂无|不属实|拒绝|避免|防止|防范|遏制|杜绝|免于|终止|取消|放弃|撤回|暂停|停止|推迟|延期|叫停)[^,。;]{0,8}$|(?:不必|不用|无须|无需|不须|不予|不另行?)(?:再|要|以)?$|(?<![得无莫差])不$|"
     + _NOTHING
     + r"[^,。;]{0,1}$"
 )
@@ -40,7 +40,7 @@ _NOT_AFTER_ENGLISH = re.compile(
     r"^[^,.;]{0,30}\b(?:(?:was|were|is|are|been) (?:dropped|denied|cancell?ed|called off|scrapped|closed)|not cancelled)\b"
 )
 #: negation proper, without words of ending
-_NEGATED = re.compile(r"(?:未(?!来)|没有|不会|并非|否认|" + _NOTHING + r")[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE)
+_NEGATED = re.compile(r"(?:未(?!来|季调|经季)|没有|不会|并非|否认|" + _NOTHING + r")[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE)
 _REFUTED = re.compile(
     r"否认|澄清(?!强)|辟谣|不属实|子虚乌有|与事实不符|"
     r"\b(?:den(?:y|ies|ied)|refut(?:es|ed)|untrue|reject(?:s|ed|ing) (?:a |the )?(?:\w+ )?reports?)\b",
