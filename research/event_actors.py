@@ -52,6 +52,8 @@ _LIKENED = re.compile(
 )
 #: right behind who opens a headline: what follows is its own news, whoever else it names
 _ANNOUNCES = re.compile(r"\((?:\d{4,6}|[A-Z]{1,5})(?:\.[A-Z]{1,3})?\):")
+#: what befalls an exchange or agency itself, which is quoted otherwise
+_FAILS = re.compile(r"(?:突发|系统|交易|大)*(?:宕机|故障|瘫痪|重启交易|推迟开盘|延迟开盘)")
 #: a house's survey is of others
 _SURVEYS = re.compile(r"(?:\d+月)?(?:基金经理|投资者|客户)?(?:月度|最新)?调查(?:显示|发现)?[:,]")
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline

@@ -17,7 +17,7 @@ from typing import Any
 from research import moves
 from research.event_actors import no_company
 from research.event_levels import DOWN, LIMIT, UP
-from research.event_moves import unit
+from research.event_moves import OVER, unit
 from research.event_subjects import PRODUCT
 from research.event_types import Found
 from research.moves import Move, Span
@@ -31,11 +31,11 @@ _COUNT = "[两二三四五六七八九十\\d]"
 _NUMBER = r"[^,。;%\d]{0,4}(?:\d[\d,.]*[百千万亿]*(?![\d%年月日家倍天个次人])|[百千](?=[,。;、!?\s]|$))"
 _RISES = (
     r"新高(?!度|地|考|职)|最大(?:单日|盘中)?[涨升]幅|最佳(?:单日|单周)?表现|刷新日高|涨停|封板|齐[涨升]|集体[收大]?涨|双双[收大]?涨|全线[收大上]?涨"
-    rf"|{_COUNT}连[涨阳升]|连[涨升](?={_COUNT})|(?:暴|大|狂|飙)[涨升]|狂飙|大反弹|剧烈反弹|强劲反弹|(?:{UP}|首破|破){_NUMBER}"
+    rf"|{_COUNT}连[涨阳升]|连[涨升](?={_COUNT})|(?:暴|大|狂|飙)[涨升]|狂飙|持续(?:上涨|走高|攀升)|大反弹|剧烈反弹|强劲反弹|(?:{UP}|首破|破){_NUMBER}"
 )
 _FALLS = (
     r"新低(?!功)|最大(?:单日|盘中)?[跌降]幅|最[差惨](?:单日|单周)?表现|刷新日低|跌停|齐跌|集体[收大下]?[跌挫]|双双[收大下]?[跌挫]|全线[收大下]?[跌挫]"
-    rf"|{_COUNT}连[跌阴]|连跌(?={_COUNT})|(?:暴|大|崩|闪)跌|崩盘|闪崩|重挫|急挫|大幅下挫|跳水|(?:{DOWN}){_NUMBER}"
+    rf"|{_COUNT}连[跌阴]|连跌(?={_COUNT})|(?:暴|大|崩|闪)跌|崩盘|闪崩|重挫|急挫|下挫|跳水|持续(?:下跌|走低)|(?:{DOWN}){_NUMBER}"
 )
 _SHARED = r"(?P<way>[涨升跌])幅?(?:超过?|逾|近|约|达)?(?P<size>\d[\d.]*)%"
 _TELLS = re.compile(rf"(?P<up>{_RISES})|(?P<down>{_FALLS})|{_SHARED}")
@@ -46,7 +46,7 @@ _UNSURE = re.compile(
 _BACK = re.compile(r"[^,。;]{0,6}后(?:又|再|迅速|快速|一度)?(?:回落|跳水|转跌|回吐|反弹|回升|收窄|拉升)")
 #: talk of a price between a company and the words
 _OF_PRICE = re.compile(
-    r"(?:的|股价|股份|价格|盘中|盘初|盘前|盘后|收盘|开盘|早盘|午后|尾盘|夜盘|今日|昨日|隔夜|周[一二三四五]|一度|再度?|再次|首次|又|续|均|已|逆[市势]|持续|强势|短线|大幅|快速|直线|冲击|"
+    r"(?:的|股价|股份|价格|盘中|盘初|盘前|盘后|收盘|开盘|早盘|午后|尾盘|夜盘|今日|昨日|隔夜|周[一二三四五]|一度|再度?|再次|首次|又|续|均|已|仍|却|依旧|依然|逆[市势]|持续|强势|短线|大幅|快速|直线|冲击|"
     r"一字|封|报|集体|双双|创(?:下|出|近|逾|历史)?|刷新|历史|阶段|上市以?来|[\d近逾]+(?:个[月交易日]+|[年周天日])|\d{0,2}(?:cm|CM|%)|自?\d{4}年(?:\d{1,2}月)?份?以?来|有(?:史|记录|纪录)以来|第?[连续一二三四五六七八九十\d]+[个日天板])*"
 )
 #: what rises or falls in a clause besides the price of what it names
@@ -80,7 +80,7 @@ def _owned(plain: str, named: Sequence[Span], start: int, end: int) -> Iterator[
     """Yield what tells a move in a clause and whose it is."""
     for match in _TELLS.finditer(plain, start, end) if named else ():
         before = [span for span in named if span.end <= match.start()]
-        if not before or _UNSURE.search(plain, start, match.end()) or _BACK.match(plain, match.end(), end):
+        if not before or _UNSURE.search(plain, start, match.end()) or any(back.match(plain, match.end(), end) for back in (_BACK, OVER)):
             continue
         if LIMIT.match(plain, match.start()) is None and match.group() in ("涨停", "跌停"):
             continue

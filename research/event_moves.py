@@ -18,7 +18,7 @@ from research.event_types import Found
 from research.moves import Move, Span
 from research.sentences import Sentence, clauses, index_at, within
 
-__all__ = ["Stated", "candidates", "find", "unit"]
+__all__ = ["OVER", "Stated", "candidates", "find", "unit"]
 
 _UNITS = (
     (re.compile(r".*=X$|DX-Y"), 0.005),
@@ -45,11 +45,13 @@ _STRONG = re.compile(
 )
 _CROWD = re.compile(
     r"(?:股市|[美港AaHh日韩欧]股|[一-鿿]股|指数|板块|巨头|概念|新兴市场|期货|债|汇率|货币|币圈|加密|stocks|shares|markets?|bonds)[^,。;]{0,10}"
-    r"(?:(?P<up>暴涨|大涨|飙升|狂飙|反弹|涨停|新高|收高|上扬|走强|领涨|\b(?:rall(?:y|ies)|surges?|soars?|jumps?|rises?)\b)"
-    r"|(?P<down>暴跌|大跌|重挫|崩跌|崩盘|跳水|新低|跌停|收低|走弱|下挫|领跌|转跌|蒸发|\b(?:plunges?|tumbles?|slumps?|sinks?|falls?|sell-?off)\b))"
+    r"(?:(?P<up>暴涨|大涨|飙升|狂飙|反弹|涨停|新高|收高|齐涨|普涨|(?:全线|集体)(?:收涨|上涨|走高)|上扬|走强|领涨|\b(?:rall(?:y|ies)|surges?|soars?|jumps?|rises?)\b)"
+    r"|(?P<down>暴跌|大跌|重挫|崩跌|崩盘|跳水|新低|跌停|收低|齐跌|普跌|(?:全线|集体)(?:收跌|下跌|走低)|走弱|下挫|领跌|转跌|蒸发|\b(?:plunges?|tumbles?|slumps?|sinks?|falls?|sell-?off)\b))"
     r"|(?P<before>重挫|血洗|打压)[^,。;]{0,4}(?:[一-鿿]股|板块)",
     re.IGNORECASE,
 )
+#: a move that is said to end
+OVER = re.compile(r"[^,。;]{0,4}(?:有望|或将|或|将|已|可能)?(?:结束|终结|止步|告一段落|见底)")
 _LIMIT = re.compile(r"涨停|跌停")
 _UNSURE = re.compile(r"若|如果|假如|可能|或将|预计|认为|会|能否|何时|为何没有|未|没有")
 _RECORD = re.compile(r"最大|新高|新低|以来|历史|首次|首个|史上|纪录")
@@ -176,7 +178,12 @@ def _in_words(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], ment
         sentence = parts[index_at(parts, span.start)]
         if span.end + said.end() > sentence.end or _UNSURE.search(plain, sentence.start, span.end + said.end()):
             continue
-        up = bool(said["up"] or said["eup"])
+        if OVER.match(plain, span.end + said.end(), sentence.end):
+            continue
+        move = Move(
+            span.symbol, span.surface, 1.0 if said["up"] or said["eup"] else -1.0, "approx", None, span.start, sentence.end, span.end
+        )
+        up = moves.quoted(move) > 0
         confidence = 0.9 if _LIMIT.search(said.group()) else 0.7 if sentence.headline else 0.5
         name, prior = ("price_move.up", 0.6) if up else ("price_move.down", -0.6)
         found.append(Found(name, span.symbol, confidence, sentence.start, sentence.end, prior, span.end))

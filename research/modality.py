@@ -40,7 +40,9 @@ _NOT_AFTER_ENGLISH = re.compile(
     r"^[^,.;]{0,30}\b(?:(?:was|were|is|are|been) (?:dropped|denied|cancell?ed|called off|scrapped|closed)|not cancelled)\b"
 )
 #: negation proper, without words of ending
-_NEGATED = re.compile(r"(?:未(?!来|季调|经季)|没有|不会|并非|否认|" + _NOTHING + r")[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE)
+_NEGATED = re.compile(
+    r"(?:未(?!来|季调|经季)|没有|不会|并非|否认|" + _NOTHING + r")[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE
+)
 _REFUTED = re.compile(
     r"否认|澄清(?!强)|辟谣|不属实|子虚乌有|与事实不符|"
     r"\b(?:den(?:y|ies|ied)|refut(?:es|ed)|untrue|reject(?:s|ed|ing) (?:a |the )?(?:\w+ )?reports?)\b",

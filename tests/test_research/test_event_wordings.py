@@ -100,6 +100,13 @@ def groups(text):
         ("截至5月6日当周,玉米投机者净多头持仓减少8120手", "fund_flow_positioning.outflow"),
         ("截至5月6日当周,可可投机者净空头持仓减少311手", "fund_flow_positioning.inflow"),
         ("DRAM缺货潮蔓延", "commodity_supply_demand.shortage"),
+        ("欧佩克上月产量下滑", "commodity_supply_demand.shortage"),
+        ("国务院:到2030年建成一批零碳园区", "fiscal_trade_policy.industry"),
+        ("凌云科技三季度净利润同比增长31%,上调全年指引", "earnings.growth"),
+        ("凌云科技三季度净利润同比增长31%,上调全年指引", "guidance.raise"),
+        ("凌云科技(609001.SS):某某资本将成为公司控股股东", "mna.control"),
+        ("凌云科技新药纳入国家医保目录", "regulation_investigation.approve"),
+        ("凌云科技无人车正式交付", "product_launch.launch"),
     ],
 )
 def test_what_the_words_tell(text, kind):
@@ -136,6 +143,8 @@ def test_what_the_words_tell(text, kind):
         ("越南总理:将与伙伴在水资源上深化合作,建立合作机制", "contract_partnership"),
         ("某能源部:预计2027年原油产量将增长4%", "guidance"),
         ("高盛看好明年经济增长", "analyst_rating"),
+        ("美国国务院:撤销一批签证", "fiscal_trade_policy"),
+        ("凌云科技境内债“25凌云01”盘中大跌,临时停牌", "other"),
         ("凌云科技(609001.SS):预计2026年度净亏损3亿元至4亿元", "earnings"),
         ("截至5月6日当周,玉米投机者净空头持仓增加8120手", "accident_operations"),
     ],
@@ -191,3 +200,16 @@ def test_a_house_is_the_subject_of_its_own_announcement():
 def test_a_gift_after_a_fire_is_no_accident_of_the_giver():
     assert "accident_operations" not in groups("凌云科技捐款500万元驰援山林火灾灾区")
     assert "accident_operations" in groups("凌云科技仓库发生火灾")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("凌云科技暴跌,投资者离场", {("price_move.down", OURS)}),
+        ("凌云科技暴跌有望结束,投资者观望", set()),
+        ("韩国三大股指集体收跌", {("price_move.down", None)}),
+        ("希腊综合指数收涨0.1%", set()),
+    ],
+)
+def test_moves_in_words(text, wanted):
+    assert {one for one in pairs(extracted(text)) if one[0].startswith("price_move")} == wanted
