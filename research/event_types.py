@@ -211,9 +211,9 @@ def _hits_chinese(plain: str) -> list[Hit]:
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
-    """Return whether what begins or ends with a Latin letter or a digit is part of a longer word: IPO in Galipolo, M2 in M23."""
+    """Return whether what begins or ends with a Latin letter or a digit is part of a longer word: IPO in Galipolo, M2 in M23 and M2.5."""
     before, after = text[start - 1 : start], text[end : end + 1]
-    if text[end - 1].isdigit() and after.isdigit():
+    if text[end - 1].isdigit() and text[end : end + 2].removeprefix(".")[:1].isdigit():
         return True
     return (before.isascii() and before.isalpha() and text[start].isascii() and text[start].isalpha()) or (
         after.isascii() and after.isalpha() and text[end - 1].isascii() and text[end - 1].isalpha()
