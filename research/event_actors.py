@@ -124,11 +124,12 @@ def no_company(symbol: str) -> bool:
 
 
 def announcing(plain: str, spans: Sequence[Span]) -> list[Span]:
-    """Return the spans; a source that opens the text with its code (某某证券(002939.SZ):) tells news of its own and is a subject."""
-    return [
-        span._replace(role="subject") if span.role == "source" and span.start <= 1 and announces(plain, span.end) else span
-        for span in spans
-    ]
+    """Return the spans; a source is a subject where it opens the text with its code (某某证券(002939.SZ):) or breaks down itself."""
+    found = []
+    for span in spans:
+        own = span.role == "source" and ((span.start <= 1 and announces(plain, span.end)) or _FAILS.match(plain, span.end))
+        found.append(span._replace(role="subject") if own else span)
+    return found
 
 
 def announces(plain: str, end: int) -> int:

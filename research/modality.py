@@ -68,6 +68,8 @@ _BEFORE = re.compile(
     r"\b(?:last year|last month|previously|earlier this year|years ago|historically|in the past|once)\b",
     re.IGNORECASE,
 )
+#: opens the clause of a headline that gives the reason of what stands before: 股价跌6%,此前遭下调评级
+_REASON = re.compile(r"(?<=[,。;])此前")
 _YEAR = re.compile(r"(?:19|20)\d\d(?=年)|(?<=\b[Ii]n )(?:19|20)\d\d\b")
 _OPINIONS = re.compile(
     r"认为|预计|预期|料(?!价|理|想)|有望|或许|建议|看好|展望|判断|猜测|分析师|策略师|经济学家|"
@@ -121,7 +123,8 @@ def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: b
     if not place.plan and _PLAN.search(before):
         factor *= _PLANNED
     years = [] if place.period else [int(text) for text in _YEAR.findall(lead)]
-    if _BEFORE.search(before if place.period else lead) or (years and max(years) < year):
+    told = before if place.period else _REASON.sub("", lead) if sentence.headline else lead
+    if _BEFORE.search(told) or (years and max(years) < year):
         factor *= _PAST
     if not english and _READER.search(before):
         factor *= _PAST

@@ -219,3 +219,13 @@ def test_a_gift_after_a_fire_is_no_accident_of_the_giver():
 )
 def test_moves_in_words(text, wanted):
     assert {one for one in pairs(extracted(text)) if one[0].startswith("price_move")} == wanted
+
+
+def test_a_headline_gives_its_reason_last():
+    assert "analyst_rating.downgrade" in kinds("凌云科技股价下跌7%,此前一家投行将其评级从“买入”下调至“持有”")
+    assert "mna.acquire" not in kinds("远山电子回顾历程,此前曾计划收购一家玻璃厂")
+
+
+def test_an_exchange_that_breaks_down_is_no_source():
+    found = pairs(extracted("中信证券系统宕机,客户一度无法登录", source=["中信证券"]))
+    assert ("accident_operations.accident", "600030.SS") in found
