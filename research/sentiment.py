@@ -48,7 +48,9 @@ _EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|�
 _STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
 _RISES = re.compile("[涨升阳牛]")
 #: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
-_BURDENS = frozenset({"罚款", "处罚", "罚单", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "惩罚", "丑闻", "造假", "欺诈"})
+_BURDENS = frozenset(
+    ["罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈"]
+)
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
 _LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清)[^,。;:]{0,40}\Z")
 #: what is said of prices: it may be said of a market that is no instrument here
