@@ -23,6 +23,8 @@ _NOT = re.compile(
     + _NOTHING
     + r"[^,。;]{0,1}$"
 )
+#: a fine that is waived, however far before it that is said
+_WAIVED = re.compile(r"(?:豁免|免除|撤销|驳回)[^,。;]{0,40}$")
 _RUMOUR = re.compile(r"^[^,。;]{0,10}(?:不属实|的?[”」]?传闻|系谣言|为不实|消息不实)")
 _NOT_AFTER = re.compile(r"^[^,。;]{0,10}(?:无关|不成立|(?:计划|方案|事项|交易|谈判)[^,。;]{0,4}(?:取消|搁置|终止|告吹|叫停))")
 #: what only dates a comparison: 关税风暴以来最大, 疫情来首次; a span of time is none (创两月以来最大, 今年以来)
@@ -154,5 +156,5 @@ def _denied(before: str, words: str, after: str, *, english: bool, ends: bool) -
         # The wording itself may hold the negation (founder … no plans to sell), but not at its very beginning (terminates its buyback).
         inside = words.partition(" ")[2]
         return bool(_NOT_ENGLISH.search(before) or re.search(r"\b(?:no|not|never)\b|n't\b", inside) or _NOT_AFTER_ENGLISH.search(after))
-    denied = _NOT.search(before) or _NEVER_DONE.search(before)
+    denied = _NOT.search(before) or _NEVER_DONE.search(before) or ("罚" in words and _WAIVED.search(before))
     return bool(denied or any(pattern.search(after) for pattern in (_RUMOUR, _NOT_AFTER, _YARDSTICK)))
