@@ -64,10 +64,15 @@ _TRIGGER_WORDS = (
 #: a sentence without any of these states no figure
 TRIGGER = re.compile(_TRIGGER_WORDS)
 
-_PREVIOUS = re.compile(r"前值|上月为|上期为|去年同期|此前|预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$")
+_PREVIOUS = re.compile(r"前值|上月为|上期为|去年同期|此前|(?<!通胀)预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$")
 _REFUSED = re.compile(
-    r"目标|剔除|破(?:了)?$|突破|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|早盘|尾盘"
+    r"目标|剔除|破(?:了)?$|突破|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|早盘|尾盘"
 )
+#: 从2.1%升至2.4%: the level before, and the one that counts
+_CAME_FROM = re.compile(
+    r"(?:(?<![服听])从|自|(?<![理缘])由)(?:[去上今前]年|上月|上期|\d{1,2}月|前值|此前|之前|初值|原[先来]?|的|约|近|\s)*$"
+)
+_NOW_AT = re.compile(rf"\s*(?:大幅|小幅|进一步|略微?)?(?:{_UP}|{_DOWN}|[上下]修|调[升降高低])?[至到](?:了|约|近)?\s*")
 _POLICY = re.compile(r"操作|投放|回笼|到期")
 _OPERATION = re.compile(r"[^,。;\d]{0,3}(?:\d{1,2}(?:年|个月|天)期)?(?P<name>MLF|SLF|PSL|逆回购|买断式逆回购|国库现金定存)")
 #: what says of the thing before how it splits: 其中国内5837台, 出口6771台
@@ -146,8 +151,10 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
     change = _CHANGE.search(gap)
     ways = list(_WAY.finditer(gap, change.end() if change else 0))
     way = ways[-1] if ways else _APART.search(gap)
-    rate, head = first.unit == "fraction", _head(gap)
-    subject = noun(head)
+    rate, before = first.unit == "fraction", _CAME_FROM.search(gap)
+    head = _head(gap[: before.start()] if before else gap)
+    now = bool(context.words and _NOW_AT.fullmatch(gap))
+    subject = "" if now else noun(head)
     carried, previous = not subject, bool(_PREVIOUS.search(gap))
     if previous:
         carried, subject = True, ""
@@ -183,7 +190,7 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         subject, kind, symbol = f"{context.subject} {subject}".strip(), context.kind, context.symbol
     if kind is None or not subject or (not symbol and _GENERIC.fullmatch(subject)):
         return
-    if context.words and re.fullmatch(r"\s*(?:至|到|升至|降至|扩大至|收窄至)(?:了|约|近)?\s*", gap):
+    if now:
         negative = bool(re.search(r"降幅|跌幅|减幅|亏损", context.words))
         if first.unit or first.scaled:
             for one in run:
@@ -218,7 +225,7 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         if bare and _percent_meant(gap, change, subject):
             value, unit = float(f"{value / 100:.12g}"), "fraction"
         value = value if one.written.startswith(("-", "−")) else sign * value
-        label = whose + (" 变动" if changed else "") + (" 前值" if previous else "")
+        label = whose + (" 变动" if changed else "") + (" 前值" if previous or before else "")
         yield Measure(kind, label, symbol, value, unit, qualifier(gap[-4:], plain[one.end : one.end + 2]), start, one.end, one.at)
 
 
@@ -229,7 +236,7 @@ def _head(gap: str) -> str:
     ways = list(_LAST_WAY.finditer(head))
     if ways:
         head = head[: ways[-1].start()]
-    return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1]
+    return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1].removeprefix("将")
 
 
 def _before_measure(head: str) -> str:
@@ -268,7 +275,7 @@ def _accepted(
     if "/" in one.unit and not one.unit.endswith("/share") and not carried:
         return True
     near = gap[-8:]
-    linked = bool(_LINK.search(gap))
+    linked = bool(_LINK.search(gap) or _CAME_FROM.search(gap))
     measured = bool(_MEASURE.search(head.rstrip("("))) or bool(_MEASURE.search(subject.split(":")[0]))
     if one.unit == "fraction":
         if (

@@ -133,7 +133,7 @@ def _kind(move: moves.Move, document_kind: str) -> str:
             return "sector_move"
         return (
             "index_move"
-            if move.subject.endswith(("指数", "股市", "大盘", "股指", "全A", "ETF", "期货", "合约")) or document_kind == "report"
+            if move.subject.endswith(("指数", "股市", "大盘", "股指", "全A", "ETF", "期货", "合约", "T+D")) or document_kind == "report"
             else "sector_move"
         )
     # A research report looks back over its period: an index move it does not date is not known to be one session's.

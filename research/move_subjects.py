@@ -47,6 +47,10 @@ _OTHER_NAME = re.compile(
 )
 _PRONOUN = re.compile(r"它(?!们)|后者|该(?:股|行|公司|集团|指数|合约|币)")
 _MARKET_WORD = re.compile(r"[A台港美日韩欧]股")
+#: names that may stand side by side before one move without a mark between them are of one kind: 英伟达微软, 道指罗素2000, not 台股台积电
+_KIND = re.compile(
+    r"(?P<index>\^.+|399\d{3}\.SZ|000\d{3}\.SS|HSTECH\.HK)|(?P<good>.+=F)|(?P<coin>.+-USD)|(?P<share>[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3})"
+)
 _CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
 _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力合约"})
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
@@ -274,11 +278,18 @@ def group(plain: str, local: Sequence[Span], expression: Expression) -> Subject:
     """Return the names enumerated up to the last of ``local``."""
     group = [local[-1]]
     for span in reversed(local[:-1]):
-        joiner = plain[span.end : group[0].start]
-        if not JOINER.fullmatch(joiner):
+        if not JOINER.fullmatch(plain, span.end, group[0].start) and not _side_by_side(span, group[0]):
             break
         group.insert(0, span)
     return [(s.symbol, s.surface, s.start) for s in group]
+
+
+def _side_by_side(one: Span, other: Span) -> bool:
+    """Tell whether two names without a mark between them are two of a list, and not a market and its share or one name in two words."""
+    kinds = _KIND.fullmatch(one.symbol), _KIND.fullmatch(other.symbol)
+    alike = kinds[0] is not None and kinds[1] is not None and kinds[0].lastgroup == kinds[1].lastgroup
+    named = one.role != "source" and not any(_MARKET_WORD.fullmatch(s.surface) for s in (one, other))
+    return one.end == other.start and alike and named and one.symbol != other.symbol
 
 
 def _named_otherwise(plain: str, start: int, expression: Expression) -> Subject | None:

@@ -57,6 +57,12 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("工业硅报8900元/吨,周跌2.2%", [("industry_value", "工业硅", None, 8900.0), ("industry_value", "工业硅", None, -0.022)]),
         ("煤炭行业利润降幅收窄7.0个百分点", [("industry_value", "煤炭行业利润降幅 变动", None, 0.07)]),
         ("比亚迪4月销量38.0万辆,同比增长21.3%", [("company_value", "比亚迪4月销量", "002594.SZ", 380000.0), ("company_value", "比亚迪4月销量", "002594.SZ", 0.213)]),
+        # the level before is not the one that counts
+        ("挪威11月失业率从3.4%降至3.1%", [("macro_value", "挪威11月失业率 前值", None, 0.034), ("macro_value", "挪威11月失业率", None, 0.031)]),
+        ("某机构:将阿根廷大豆产量预测由4800万吨上修至4950万吨", [("industry_value", "阿根廷大豆产量预测 前值", None, 4.8e7), ("industry_value", "阿根廷大豆产量预测", None, 4.95e7)]),
+        ("CPI自去年3月的2.6%回落到1.9%", [("macro_value", "CPI 前值", None, 0.026), ("macro_value", "CPI", None, 0.019)]),
+        ("通胀预期从3.0%升至3.2%", [("macro_value", "通胀预期 前值", None, 0.03), ("macro_value", "通胀预期", None, 0.032)]),
+        ("挪威11月失业率为3.1%", [("macro_value", "挪威11月失业率", None, 0.031)]),
         ("2月澳门博彩毛收入184.8亿澳门元,同比增长79.1%", [("industry_value", "澳门博彩毛收入", None, 1.848e10), ("industry_value", "澳门博彩毛收入", None, 0.791)]),
     ],
 )  # fmt: skip

@@ -94,10 +94,42 @@ def dated(body, at=MORNING, headline="行情综述"):
         ("创业板指高开低走跌超3%。", [("399006.SZ", -0.03, "over", None)]),
         ("腾讯创下新高,现涨2.7%。", [("0700.HK", 0.027, "exact", None)]),
         ("恒大涨5.5%。", [("3333.HK", 0.055, "exact", None)]),
+        # the deepest point of a move; 大跌 is no part of 最大跌幅
+        ("现货黄金盘中最大跌幅11.5%。", [("GC=F", -0.115, "exact", "intraday")]),
+        ("比特币日内最大涨幅达8.5%。", [("BTC-USD", 0.085, "exact", "intraday")]),
+        # two words of motion between a name and its number
+        ("日经指数领跌亚太跌超3%。", [("^N225", -0.03, "over", None)]),
+        ("台股领涨亚洲股市大涨4.5%。", [("^TWII", 0.045, "exact", None)]),
+        ("台股领涨亚太,日经指数涨2.5%。", [("^N225", 0.025, "exact", None)]),
     ],
 )  # fmt: skip
 def test_wordings_of_a_move(text, expected):
     assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("英伟达微软齐涨逾3%", [("NVDA", 0.03), ("MSFT", 0.03)]),
+        ("道指罗素2000跌1.2%,恒生指数创业板指分别涨2%、3%", [("^DJI", -0.012), ("^RUT", -0.012), ("^HSI", 0.02), ("399006.SZ", 0.03)]),
+        ("比特币大跌7%,COMEX黄金原油期货跌超2%", [("BTC-USD", -0.07), ("GC=F", -0.02), ("CL=F", -0.02)]),
+        # a market and its share, a house that speaks, two namings of one thing
+        ("台股台积电涨3.5%", [("2330.TW", 0.035)]),
+        ("瑞银苹果跌3.5%", [("AAPL", -0.035)]),
+        ("道琼斯工业平均指数道指跌0.6%", [("^DJI", -0.006)]),
+        ("日元比特币跌2.5%", [("BTC-USD", -0.025)]),
+    ],
+)
+def test_names_side_by_side_share_a_move_where_they_are_of_one_kind(text, expected):
+    assert [(symbol, value) for symbol, value, _, _ in stated(text)] == expected
+
+
+def test_the_noun_of_a_move_has_no_tag_before_it():
+    text = "【快讯】某某公用事业指数上涨2.4%;<br/>某某金交所白银T+D收盘下跌6.2%报25100元/千克"
+    assert [(m.subject, m.value) for m in moves.find(text, [], sentences(text))] == [
+        ("某某公用事业指数", 0.024),
+        ("某某金交所白银T+D", -0.062),
+    ]
 
 
 def test_a_verb_does_not_take_the_end_of_a_name():
