@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from research.chinese_names import names, noun
+from research.move_grammar import OTHER_NOUN
 from research.moves import Span
 from research.numbers import Measure, qualifier
 from research.quantities import Quantity, quantities, runs
@@ -52,7 +53,7 @@ _FALL = re.compile(rf"(?:{_DOWN}|低)")
 _LAST_WAY = re.compile(rf"(?:{_UP}|{_DOWN})(?=(?:了|约|近|至|到|为|超过?|逾|\s|\d)*$)")
 _APART = re.compile(r"[高低](?=[了出约近]*$)")
 _LINK = re.compile(
-    r"(?:累计|合计|维持|新增|持平|报收|收于|收报|报于|收盘|录得|达到?|实现|升至|降至|升到|降到|回升至|回落至|扩大至|收窄至|涨至|跌至|增至|减至|转正至|稳定|位于|处于|保持|仍|仅|只有|为|报|在|是|至|到|约|近|超过?|逾|将|共|分别|依次|:|测算值|数值|实际值|当周|当月)+(?:\+|\s)*$"
+    r"(?:累计|合计|维持|新增|持平|报收|收于|现报|最新报|暂报|收报|报于|收盘|录得|达到?|实现|升至|降至|升到|降到|回升至|回落至|扩大至|收窄至|涨至|跌至|增至|减至|转正至|稳定|位于|处于|保持|仍|仅|只有|为|报|在|是|至|到|约|近|超过?|逾|将|共|分别|依次|:|测算值|数值|实际值|当周|当月)+(?:\+|\s)*$"
 )
 _REACHED = re.compile(r"(?:至|到|[^不]为|于|在)(?:了|约|近|超过?|逾|仅|\s)*$")
 _TRIGGER_WORDS = (
@@ -66,8 +67,11 @@ TRIGGER = re.compile(_TRIGGER_WORDS)
 
 _PREVIOUS = re.compile(r"前值|上月为|上期为|去年同期|此前|(?<!通胀)预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$")
 _REFUSED = re.compile(
-    r"目标|剔除|破(?:了)?$|突破|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|早盘|尾盘"
+    r"目标|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
 )
+#: what trades at a price of its own: 现货铂金涨2%,现报1510美元/盎司
+_TRADED_GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):")
+_QUOTED = re.compile(r"[,(\s]*(?:现|最新|暂|收)?报(?:价|收|于|在)?(?:约|近)?\s*")
 #: 从2.1%升至2.4%: the level before, and the one that counts
 _CAME_FROM = re.compile(
     r"(?:(?<![服听])从|自|(?<![理缘])由)(?:[去上今前]年|上月|上期|\d{1,2}月|前值|此前|之前|初值|原[先来]?|的|约|近|\s)*$"
@@ -182,13 +186,16 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         elif _DEPENDENT.fullmatch(plain_subject) or (len(plain_subject) <= 4 and context.subject.endswith(plain_subject)):
             root = context.subject.removesuffix(plain_subject)
             subject, kind, symbol = (root if root != context.subject else root + " ") + subject, context.kind, context.symbol
+    good = next((s for s in reversed(inside) if s.end <= first.start and s.role != "source" and _TRADED_GOOD.search(s.symbol)), None)
+    if carried and price and good is not None and _QUOTED.fullmatch(gap) and not OTHER_NOUN.search(plain, good.end - 1, first.start):
+        subject, kind, symbol, carried = plain[good.start : good.end], "industry_value", good.symbol, False
     if carried:
         subject, kind, symbol, named = context.subject, context.kind, context.symbol, context.listed
     elif kind is None and "其中" in gap and context.subject not in subject and context.kind is not None:
         subject, kind = f"{context.subject} {subject}", context.kind
     elif kind is None and context.kind is not None and _ACCOUNT_ONLY.fullmatch(subject):
         subject, kind, symbol = f"{context.subject} {subject}".strip(), context.kind, context.symbol
-    if kind is None or not subject or (not symbol and _GENERIC.fullmatch(subject)):
+    if kind is None or not subject or subject in "高低" or (not symbol and _GENERIC.fullmatch(subject)):
         return
     if now:
         negative = bool(re.search(r"降幅|跌幅|减幅|亏损", context.words))
@@ -236,7 +243,7 @@ def _head(gap: str) -> str:
     ways = list(_LAST_WAY.finditer(head))
     if ways:
         head = head[: ways[-1].start()]
-    return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1].removeprefix("将")
+    return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1].removeprefix("将").removeprefix("较")
 
 
 def _before_measure(head: str) -> str:
@@ -256,7 +263,7 @@ def _kind(subject: str, head: str, own: Sequence[Span]) -> tuple[str | None, str
     equity = next((s for s in reversed(own) if _EQUITY.search(s.symbol)), None)
     if equity is not None and not re.search(r"行业|市场|CPI|PPI|PMI|GDP|散瓶|批价|原箱|飞天", head):
         return "company_value", equity.symbol
-    symbol = next((s.symbol for s in own if re.search(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):|^BDI$", s.symbol)), None)
+    symbol = next((s.symbol for s in own if _TRADED_GOOD.search(s.symbol) or s.symbol == "BDI"), None)
     kind = _classified(subject)
     if symbol is not None and kind is None:
         kind = "industry_value"

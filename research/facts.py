@@ -77,6 +77,7 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
     # A listed move of an industry is read with its list; of the other numbers the reader of moves is surer.
     listed = {measure.at for measure in found if measure.kind in {"sector_move", "index_move"}}
     claimed = {move.at for move in told} - listed
+    sessions: dict[tuple[int, str | None], tuple[str, date | None]] = {}  # how a sentence calls what moved, and in which session it did
     for move in told:
         if move.at in listed:
             continue
@@ -84,7 +85,10 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
             move = replace(move, basis="other")
         kind = _kind(move, document["kind"])
         move = context.with_day_part(move)
-        start, end = context.of_move(sentence_at(parts, move.at), move)
+        sentence = sentence_at(parts, move.at)
+        start, end = context.of_move(sentence, move)
+        if move.basis not in LONGER:
+            sessions[sentence.start, move.symbol] = (move.subject, end)
         if move.basis is None and context.running(move.symbol, end):
             move = replace(move, basis="intraday")
         place = (move.start, move.end)
@@ -95,8 +99,12 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
     for measure in found:
         if measure.at in claimed:
             continue
+        sentence = sentence_at(parts, measure.at)
         # the value before is not of the period the sentence names
-        start, end = (None, None) if measure.subject.endswith(" 前值") else context.of_sentence(sentence_at(parts, measure.at))
+        start, end = (None, None) if measure.subject.endswith(" 前值") else context.of_sentence(sentence)
+        called, session = sessions.get((sentence.start, measure.symbol), ("", None))
+        if measure.symbol is not None and "/" in measure.unit and (end is None or measure.subject == called):
+            start, end = None, session  # the price that goes with a move
         place = (measure.start, measure.end)
         yield _row(
             document, text, measure.kind, measure.subject, measure.symbol, start, end,

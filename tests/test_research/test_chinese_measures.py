@@ -10,6 +10,7 @@ from research.quantities import quantities
 from research.sentences import sentences
 
 NAMES = {
+    "现货黄金": "GC=F",
     "沪深300": "000300.SS",
     "中证500": "000905.SS",
     "创业板指": "399006.SZ",
@@ -57,6 +58,13 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("工业硅报8900元/吨,周跌2.2%", [("industry_value", "工业硅", None, 8900.0), ("industry_value", "工业硅", None, -0.022)]),
         ("煤炭行业利润降幅收窄7.0个百分点", [("industry_value", "煤炭行业利润降幅 变动", None, 0.07)]),
         ("比亚迪4月销量38.0万辆,同比增长21.3%", [("company_value", "比亚迪4月销量", "002594.SZ", 380000.0), ("company_value", "比亚迪4月销量", "002594.SZ", 0.213)]),
+        # a quotation is of what the clause before tells of, and of nothing where that has no name
+        ("现货黄金跌1.4%,现报2310.5美元/盎司", [("industry_value", "现货黄金", "GC=F", 2310.5)]),
+        ("3月CPI同比增长1.2%。现货黄金日内涨2.1%,最新报2402美元/盎司", [("macro_value", "CPI", None, 0.012), ("industry_value", "现货黄金", "GC=F", 2402.0)]),
+        ("现货黄金走高,某某锡期货主力合约跌2.1%,现报21万元/吨", []),
+        ("某某铑涨2.1%,现报4600美元/盎司", []),
+        ("【数据】(周四)某某黄金午盘价为711.5元/克,高1.2元/克", [("industry_value", "某某黄金午盘价", None, 711.5)]),
+        ("现货黄金涨1%逼近2400美元,单日大增30美元", []),
         # the level before is not the one that counts
         ("挪威11月失业率从3.4%降至3.1%", [("macro_value", "挪威11月失业率 前值", None, 0.034), ("macro_value", "挪威11月失业率", None, 0.031)]),
         ("某机构:将阿根廷大豆产量预测由4800万吨上修至4950万吨", [("industry_value", "阿根廷大豆产量预测 前值", None, 4.8e7), ("industry_value", "阿根廷大豆产量预测", None, 4.95e7)]),

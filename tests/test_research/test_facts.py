@@ -389,3 +389,18 @@ def test_the_value_before_is_not_of_the_period_named():
     documents = document("法国3月CPI同比 0.8%,预期 1%,前值 0.7%。", at=datetime(2024, 4, 19, 8, tzinfo=UTC))
     found = facts.extract(documents, spans_of(documents)).sort("subject").select("subject", "value", "start_date", "end_date").rows()
     assert found == [("法国3月CPI", 0.008, date(2024, 3, 1), date(2024, 3, 31)), ("法国3月CPI 前值", 0.007, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        # the price that goes with a move has its session; one that stands alone has no day
+        ("期铜日内跌1.9%,现报9350美元/吨", ("期铜", 9350.0, date(2024, 4, 19))),
+        ("期铜累涨2.5%,报9350美元/吨", ("期铜", 9350.0, None)),
+        ("期铜报9350美元/吨", ("期铜", 9350.0, None)),
+    ],
+)
+def test_a_quotation_has_the_session_of_its_move(line, level):
+    documents = document(line, at=datetime(2024, 4, 19, 15, tzinfo=UTC))
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "industry_value")
+    assert found.select("subject", "value", "end_date").rows() == [level]
