@@ -50,6 +50,28 @@ _CLOSED = re.compile(r"\bclos(?:ed|ing|e)\b|\bended\b|\bfinished\b|\byesterday\b
 _NEW_YORK_CLOSE = re.compile(r"(?:纽约|美股|纽市)尾盘|late New York trad")
 _PAID = re.compile(r"盘前|盘后|夜盘")
 _YESTERDAY = re.compile(r"昨[日天夜晚]|隔夜")
+_INDEX_FUTURES = frozenset({"ES=F", "NQ=F", "YM=F", "RTY=F"})
+#: 德国DAX指数|期货: trades before its shares do
+_FUTURES_OF = re.compile(r"(?:指数|股指)?期货")
+#: an index without a symbol has the sessions of the market its name begins with
+_MARKETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        symbol: re.compile(rf"(?:MSCI)?(?:{words})")
+        for symbol, words in {
+            "^GSPC": "美[股国三]|标普|道琼斯|纳斯达克",
+            "000001.SS": "A股|沪|深[证成]|中证|国证|创业板|科创",
+            "^HSI": "港股|香港|恒生",
+            "^N225": "日[股本经]|东证",
+            "^KS11": "韩[股国]",
+            "^TWII": "台[股湾]",
+            "^NSEI": "印度",
+            "^STOXX": "[泛北]?欧[股洲元]|[泛北]欧",
+            "^FTSE": "英国",
+            "^GDAXI": "德国",
+            "^FCHI": "法国",
+        }.items()
+    }
+)
 #: what a line that calls the open goes on to list moved at the open
 _JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前|以来)(?!.*(?:收盘|午后|尾盘|夜盘|隔夜|昨)))")
 
@@ -87,8 +109,9 @@ class Dates:
         self._parts = parts
         self._days = NamedDays(plain, parts, self._published_at, english=self._english, exact=self._instant is not None)
         self._opens_later = not self._english and not self._bare and move_clocks.opens_later(self._instant)
-        self._last: date | None = None  # session of the last move that the text names no day for
+        self._last: date | None = None  # session of the last move whose own sentence names no day for it
         self._ahead: int | None = None  # where the paragraph begins whose last New York move was one before today's open
+        self._ahead_of_open = False  # whether index futures moved before it in a line of the New York morning
         self._told: date | None = None  # session of the last move dated, where it was one of New York
 
     def with_day_part(self, move: moves.Move) -> moves.Move:
@@ -101,7 +124,7 @@ class Dates:
             return move
         if "夜盘" in self._plain[move.start : move.at] and mic_of(move.symbol or "") == "XNYS":
             return replace(move, basis="after_hours")
-        part = move_periods.day_part(self._plain[: move.at])
+        part = move_periods.handed_on(move_periods.day_part(self._plain[: move.at]), move.symbol)
         return move if part is None else replace(move, basis=part)
 
     def _before_open(self, move: moves.Move) -> moves.Move:
@@ -144,6 +167,9 @@ class Dates:
         said = self._plain[0 if self._bare else sentence.start : move.at]
         day = self._days.of(sentence, move.at)
         if move.symbol is None:
+            market = next((symbol for symbol, name in _MARKETS.items() if name.match(move.subject)), None) if self._bare else None
+            if market is not None and day == Day():
+                return self.of_move(sentence, replace(move, symbol=market))
             return None, day.span.last if day.span and not day.step else None
         if not day.known:
             return None, None
@@ -160,10 +186,12 @@ class Dates:
         session = session or self._session(self._of_market(day.span, move.symbol), phrase, move.symbol)
         if session is not None and not move_clocks.around_the_clock(move.symbol):
             self._told = session if mic_of(move.symbol) in ("XNYS", "XNAS") else None
+        if move.symbol in _INDEX_FUTURES:
+            self._ahead_of_open = self._bare and day.span is None and move.basis != "close" and move_clocks.opens_later(self._instant)
         if session is None and day.span is None:
             # The publication is too loose to date the move: the last day the text named before it has to do.
             session = self._session(self._days.latest(sentence), phrase, move.symbol)
-        if session is not None and day.span is None:
+        if session is not None and day.span not in self._days.spans(sentence):
             self._last = session
         return None, session
 
@@ -178,9 +206,13 @@ class Dates:
             spoken = " 夜盘" if outside[-1:] == ["夜盘"] else " 盘前" if ahead or move_periods.before_open(said) else spoken
         elif move.basis == "intraday" and "盘前" in self._plain[move.end : min(sentence.end, move.end + 12)]:
             spoken = " 盘前"  # 一度跌超9%,盘前现跌6.8%: both before the open
+        called = self._plain.find(move.subject, move.start, move.at)
+        futures = (move.symbol or "").startswith("^") and _FUTURES_OF.match(self._plain, called + len(move.subject))
+        if futures or (self._ahead_of_open and move.basis is None and mic_of(move.symbol or "") in ("XNYS", "XNAS")):
+            spoken = " 盘前"
         if self._bare and not move_clocks.around_the_clock(move.symbol or "") and _JUST_OPENED.search(said):
             spoken += " 开盘"
-        return _NOON.sub("午盘", self._plain[first : min(tail, move.end + 12)]) + spoken
+        return _NOON.sub("午盘", move_periods.AGAINST.sub("", self._plain[first : min(tail, move.end + 12)])) + spoken
 
     def _of_market(self, span: dates.DateSpan | None, symbol: str) -> dates.DateSpan | date | None:
         """Return a weekday as the market has it where its day has begun already: Thursday morning in Tokyo, written on Wednesday night.
@@ -218,10 +250,10 @@ class Dates:
         if self._instant is None:
             return None
         day = move_clocks.settled(symbol, move.basis, said, self._instant, wrap=not self._bare)
-        if day is not None or self._bare:
-            return self._session(day, "", symbol) if day else None
+        if day is not None:
+            return self._session(day, "", symbol)
         told = self._told
-        if _NEW_YORK_CLOSE.search(self._plain, sentence.start, sentence.end):
+        if not self._bare and _NEW_YORK_CLOSE.search(self._plain, sentence.start, sentence.end):
             told = self._session(None, "收盘", "^GSPC")
         elif NOW.search(self._plain, sentence.start, move.at):
             return None

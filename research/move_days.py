@@ -33,7 +33,10 @@ _SHORT = 40
 _ABSOLUTE = re.compile(r"周|星期|\d日")
 #: 26日晚间,一则公告…: what moves next does so on another day
 _LATE = re.compile(r"[^,。%]{0,4}(?:晚|盘后|深夜|收盘后)")
-_HEAD = re.compile(r"(?:[^,。\d%]{0,8}的|到了?|当地时间|美东时间)?(?:(?:上|本)?(?:周|星期)[一二三四五六日天]|(?:\d{1,2}月)?\d{1,2}日)")
+_HEAD = re.compile(
+    r"(?:【[^】]*】)?(?:[^,。\d%]{0,8}的|到了?|当地时间|美东时间)?"
+    r"(?:(?:上|本)?(?:周|星期)[一二三四五六日天](?:[(](?:\d{1,2}月)?\d{1,2}日[)])?|(?:\d{1,2}月)?\d{1,2}日)"
+)
 #: sentences before one with 次日 that may name the day it counts from
 _COUNT_BACK = 3
 #: the end of a month or year is a stretch of days, though it is resolved to its last: 去年末的交流里

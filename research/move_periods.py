@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DAYS", "DAY_WORD", "PERIODS", "before_open", "day_part", "last_day_word"]
+__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word"]
 
 _COUNT = r"[一二两三四五六七八九十\d]"
 #: bases of more than one session, the surest first; the last entry gives way to a word for a day
@@ -78,11 +78,13 @@ DAYS = (
     (
         "close",
         re.compile(
-            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?<!午前)(?:收盘(?!时[^,%\d]{2,}[,;])|收市|收[涨跌挫升高低报于])|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
+            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?<!午前)(?:收盘(?!时[^,%\d]{2,}[,;])|收市|收[涨跌挫升高低报于])|最终(?=[涨跌收]|[上下][涨跌])|结算价|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
             re.IGNORECASE,
         ),
     ),
 )
+#: 较前一交易日收盘上涨: the close it is measured from
+AGAINST = re.compile(r"[较比](?:[前上]一?个?交易日|昨[日天]|周[一二三四五])的?收盘价?")
 DAY_WORD = re.compile(
     r"(?:周|星期)[一二三四五六日天]|24小时|次日|翌日|第二天|今[天日晨早晚]|昨[天日夜晚]|前天|当日|当天|隔夜|单日|日涨幅|一日|一夜|盘中|盘前|盘后|一度|尾盘|收[涨跌]|收盘|\d日|"
     r"on (?:mon|tues|wednes|thurs|fri)day",
@@ -108,6 +110,15 @@ def last_day_word(said: str) -> str | None:
     return _last(DAYS, said)
 
 
+def handed_on(part: str | None, symbol: str | None) -> str | None:
+    """Return the part of the day told of another instrument before ``symbol``; what trades by other hours is not before or after them.
+
+    >>> handed_on("after_hours", "MU"), handed_on("after_hours", "BZ=F"), handed_on("close", "BZ=F"), handed_on("after_hours", "NQ=F")
+    ('after_hours', None, 'close', 'after_hours')
+    """
+    return None if part == "after_hours" and symbol and _OTHER_HOURS.search(symbol) else part
+
+
 def _last(words: tuple[tuple[str, re.Pattern[str]], ...], said: str) -> str | None:
     found = [(match.start(), name, match.group()) for name, pattern in words for match in pattern.finditer(said)]
     # "盘后一度": at some moment of the trading named before
@@ -124,6 +135,8 @@ def before_open(said: str) -> bool:
     )
 
 
+#: goods, currencies and coins; Chinese futures; shares of exchanges that New York's hours mean nothing to
+_OTHER_HOURS = re.compile(r"(?<!^ES)(?<!^NQ)(?<!^YM)(?<!^RTY)=F$|=X$|-USD$|^[A-Z]+:|\.(?:KS|KQ|T|SS|SZ|BJ)$|^\^(?:KS11|N225|HSI)$")
 #: a headline that sums up a month or week speaks of it throughout
 _AT_SOME_MOMENT = re.compile(r"一度|最多|as much as|at one point|briefly", re.IGNORECASE)
 _WOUND_UP = (("month", re.compile(r"1?\d月收官|月线")), ("week", re.compile(r"周收官|周线")))

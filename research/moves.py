@@ -31,7 +31,7 @@ from research.move_grammar import (
     Expression,
     expressions,
 )
-from research.move_periods import DAY_WORD, PERIODS, last_day_word
+from research.move_periods import AGAINST, DAY_WORD, PERIODS, handed_on, last_day_word
 from research.move_subjects import Span, Subject, joined, subject, unfilled, without_asides
 from research.move_topics import Topic, from_context
 from research.sentences import BATCH, Sentence, clauses, within
@@ -136,7 +136,7 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
         ):
             last_end = expression.end
             continue
-        basis = _basis(plain, sentence, clause, expression, last_end)
+        basis = _basis(plain, sentence, clause, expression, last_end, whose, goes_on=_same(whose, last_subject))
         # "甲本周跌1%,乙跌2%": the period of the first move goes on until a word for a day.
         headed = basis in _PERIOD_NAMES or (basis == "other" and _HEAD_PERIOD.match(plain, sentence.start))
         if not found and headed and whose[0][2] >= clause[0]:
@@ -214,6 +214,8 @@ _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 _HEAD_PERIOD = re.compile(r"[^,%。]{0,12}(?:期间|以来|(?:天|日|周|个?月|年)(?:里|内|来|间))(?:\([^)]*\))?,")
 #: 股价在财报后上涨7%: some days since, unless one is named
 _REPORTED = re.compile(r"在财报后(?!累|已|至今)")
+#: 盘前涨幅收窄至2%,此前一度涨超7%
+_AT_FIRST = re.compile(r"(?:但|而|其|此前|之前|早些时候|稍早|曾|股价)*(?:一度|最多)")
 _SETTLES = re.compile(r"[,(]?\s?(?:收于|报收|收报)")
 _BRACKETED = re.compile(r"[(][^()]*[)]")
 _RANGE = re.compile(r"(?:[至到~-]|—+)\d[\d.]*%")
@@ -272,9 +274,14 @@ def _of_twin(plain: str, clause: tuple[int, int], expression: Expression, subjec
     return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
 
 
-def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, last_end: int) -> str | None:
-    """Return the span of time nearest to a move: said in its own clause, else at the head of its sentence."""
-    local = plain[max(clause[0], last_end) : expression.end]
+def _basis(
+    plain: str, sentence: Sentence, clause: tuple[int, int], expression: Expression, last_end: int, whose: Subject, *, goes_on: bool
+) -> str | None:
+    """Return the span of time nearest to a move: said in its own clause, else at the head of its sentence.
+
+    ``goes_on`` tells whether the move before it was of the same subject: its own 一度 is then one of the same trading.
+    """
+    local = AGAINST.sub("", plain[max(clause[0], last_end) : expression.end])
     if expression.english:
         local = _EN_ASIDE.sub(" ", local)
         tail = _EN_EARLIER.split(plain[expression.end : min(sentence.end, expression.end + _EN_TAIL)])[0]
@@ -286,13 +293,19 @@ def _basis(plain: str, sentence: Sentence, clause: tuple[int, int], expression: 
     if named is not None:
         return named
     if DAY_WORD.search(local):
-        return last_day_word(local)
+        outside = goes_on and _AT_FIRST.match(local) and last_day_word(plain[sentence.start : clause[0]]) == "after_hours"
+        return "after_hours" if outside else last_day_word(local)
     opening = _BRACKETED.sub("", plain[sentence.start : max(clause[0], sentence.start)])
     opening = _EN_ASIDE.sub(" ", opening) if expression.english else opening
     period = next((name for name, pattern in sure if _governs(opening, pattern)), None)
     if cumulative.search(local):
         return period or vague
-    return last_day_word(local) or ("close" if _SETTLES.match(plain, expression.end) else None) or period or last_day_word(opening)
+    own = last_day_word(local) or ("close" if _SETTLES.match(plain, expression.end) else None)
+    return own or period or handed_on(last_day_word(opening), whose[0][0])
+
+
+def _same(one: Subject, other: Subject | None) -> bool:
+    return other is not None and [part[0] for part in one] == [part[0] for part in other]
 
 
 def _governs(opening: str, pattern: re.Pattern[str]) -> bool:

@@ -14,7 +14,7 @@ from research.sentences import clauses, sentences
 
 NAMES = {
     "英伟达": "NVDA", "苹果": "AAPL", "微软": "MSFT", "特斯拉": "TSLA", "道指": "^DJI", "标普500指数": "^GSPC", "纳指": "^IXIC", "比特币": "BTC-USD",
-    "美国运通": "AXP", "贵州茅台": "600519.SS", "宁德时代": "300750.SZ", "沪深300": "000300.SS", "期铜": "HG=F", "腾讯": "0700.HK", "騰訊": "0700.HK",
+    "美国运通": "AXP", "贵州茅台": "600519.SS", "宁德时代": "300750.SZ", "沪深300": "000300.SS", "期铜": "HG=F", "纳指期货": "NQ=F", "道指期货": "YM=F", "腾讯": "0700.HK", "騰訊": "0700.HK",
     "Nvidia": "NVDA", "Apple": "AAPL", "Microsoft": "MSFT", "Tesla": "TSLA", "Acme": "ACME",
 }  # fmt: skip
 FOUND = re.compile("|".join(sorted(NAMES, key=len, reverse=True)))
@@ -404,3 +404,44 @@ def test_a_quotation_has_the_session_of_its_move(line, level):
     documents = document(line, at=datetime(2024, 4, 19, 15, tzinfo=UTC))
     found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind") == "industry_value")
     assert found.select("subject", "value", "end_date").rows() == [level]
+
+
+EVENING_NEW_YORK = datetime(2024, 4, 18, 23, 30, tzinfo=UTC)  # Thursday 19:30 in New York: futures trade for Friday
+MORNING_NEW_YORK = datetime(2024, 4, 18, 12, 45, tzinfo=UTC)  # 08:45, before the open
+
+
+def lined(line, at):
+    """(symbol or subject, session, basis) of every move of a line without a body."""
+    documents = document(line, at=at)
+    found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind").is_in(["price_move", "index_move"]))
+    return [(symbol or subject, session, basis) for symbol, subject, session, basis in found.select("symbol", "subject", "end_date", "basis").rows()]
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "expected"),
+    [
+        # a line of the evening sums up one session, also of what has begun the next
+        ("纳指跌1.2%,期铜大跌4.5%", EVENING_NEW_YORK, [("^IXIC", 18, None), ("HG=F", 18, None)]),
+        ("美股三大股指跌1.2%,期铜大跌4.5%", EVENING_NEW_YORK, [("美股三大股指", 18, None), ("HG=F", 18, None)]),
+        ("纳指跌1.2%,期铜现跌4.5%", EVENING_NEW_YORK, [("^IXIC", 18, None), ("HG=F", 19, "intraday")]),
+        ("期铜大跌4.5%", EVENING_NEW_YORK, [("HG=F", 19, "intraday")]),
+        ("某某指数跌1.2%,期铜大跌4.5%", EVENING_NEW_YORK, [("某某指数", None, None), ("HG=F", 19, "intraday")]),
+        # beside the futures of the morning what has not opened moves before the open
+        ("纳指期货跌0.6%,英伟达跌3.5%", MORNING_NEW_YORK, [("NQ=F", 18, "intraday"), ("NVDA", 18, None)]),
+        ("英伟达跌3.5%", MORNING_NEW_YORK, [("NVDA", 17, None)]),
+        # the futures of an index trade before its shares; an index without a symbol has the sessions of its market
+        ("道指期货跌0.6%", datetime(2024, 4, 18, 12, 45, tzinfo=UTC), [("YM=F", 18, "intraday")]),
+        ("德国MDAX指数涨0.9%", datetime(2024, 4, 18, 12, 45, tzinfo=UTC), [("德国MDAX指数", 18, None)]),
+        ("美容护理指数涨0.9%", datetime(2024, 4, 18, 12, 45, tzinfo=UTC), [("美容护理指数", None, None)]),
+        # 盘前 is said of the share, not of a contract or a coin named after it
+        ("特斯拉盘前涨4.5%,期铜跌2.5%,比特币跌3.5%,苹果跌1.5%", MORNING_NEW_YORK, [("TSLA", 18, "after_hours"), ("HG=F", 18, "intraday"), ("BTC-USD", 18, "intraday"), ("AAPL", 18, "after_hours")]),
+        ("英伟达盘前涨幅缩小至1.5%,此前一度涨逾5.5%", MORNING_NEW_YORK, [("NVDA", 18, "after_hours"), ("NVDA", 18, "after_hours")]),
+        ("英伟达收涨1.5%,此前一度涨逾5.5%", EVENING_NEW_YORK, [("NVDA", 18, "close"), ("NVDA", 18, "intraday")]),
+        # the last price of the day in New York
+        ("【快讯】周三(4月17日)纽约尾盘,纳指期货最终跌1.3%,道指期货涨0.2%。期铜涨1.1%", EVENING_NEW_YORK, [("NQ=F", 17, "close"), ("YM=F", 17, "close"), ("HG=F", 17, "close")]),
+        ("期铜结算价报4.41美元/磅,上涨5美分,涨幅1.15%", EVENING_NEW_YORK, [("HG=F", 18, "close")]),
+        ("苹果开盘报168.2美元,较上一交易日收盘跌0.75%", datetime(2024, 4, 18, 13, 32, tzinfo=UTC), [("AAPL", 18, "intraday")]),
+    ],
+)  # fmt: skip
+def test_the_moves_of_a_line_agree_on_their_session(line, at, expected):
+    assert lined(line, at) == [(name, None if day is None else date(2024, 4, day), basis) for name, day, basis in expected]
