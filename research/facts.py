@@ -100,8 +100,7 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
         if measure.at in claimed:
             continue
         sentence = sentence_at(parts, measure.at)
-        # the value before is not of the period the sentence names
-        start, end = (None, None) if measure.subject.endswith(" 前值") else context.of_sentence(sentence)
+        start, end = context.of_figure(sentence, measure.at, before=measure.subject.endswith(" 前值"))
         called, session = sessions.get((sentence.start, measure.symbol), ("", None))
         if measure.symbol is not None and "/" in measure.unit and (end is None or measure.subject == called):
             start, end = None, session  # the price that goes with a move

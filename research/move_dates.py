@@ -76,6 +76,29 @@ _MARKETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 _JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前|以来)(?!.*(?:收盘|午后|尾盘|夜盘|隔夜|昨)))")
 
 
+_A_MONTH = 27
+#: 较11月增长, 从10月的2%: a period that measures
+_MEASURED_FROM = re.compile(r"(?:[较比从自由]|同比|相比|高于|低于)(?:去年|上年|前年)?\Z")
+_ITS_OWN = re.compile(r"的(?:约|近|历史)?|末?时?的约?")
+_FORECAST = re.compile(r"预计|预测|预估|(?<!通胀)(?<![超于及达符合])预期|料|计划|展望|指引|有望|[将会](?=[为在达增降升减至])")
+#: months a named period lasts
+_LASTS = (
+    (re.compile(r"季度?\Z|[Qq][1-4]\Z"), 3),
+    (re.compile(r"半年\Z"), 6),
+    (re.compile(r"月份?\Z"), 1),
+    (re.compile(r"年度?\Z|[去今明]年\Z"), 12),
+)
+
+
+def _whole(span: dates.DateSpan) -> date | None:
+    """Return the last day of a period under way that a forecast is for; ``None`` where ``span`` names no whole one."""
+    months = next((count for pattern, count in _LASTS if pattern.search(span.text)), None)
+    if months is None or span.first.day != 1 or (span.first.month - 1) % months:
+        return None
+    year, month = divmod(span.first.year * 12 + span.first.month - 1 + months, 12)
+    return max(span.last, date(year, month + 1, 1) - timedelta(days=1))
+
+
 def sentence_at(parts: Sequence[Sentence], at: int) -> Sentence:
     """Return the sentence of ``parts`` that holds the offset ``at``."""
     return parts[index_at(parts, at)]
@@ -263,10 +286,24 @@ class Dates:
         """Return the sentence of a move as far as its number."""
         return self._plain[max(self._plain.rfind(end, 0, move.at) for end in "。\n") + 1 : move.at]
 
-    def of_sentence(self, sentence: Sentence) -> tuple[date | None, date | None]:
-        """Return (first, last) day of the first dated expression of a sentence."""
-        found = self._days.spans(sentence)
-        return (found[0].first, found[0].last) if found else (None, None)
+    def of_figure(self, sentence: Sentence, at: int, *, before: bool = False) -> tuple[date | None, date | None]:
+        """Return (first, last) day of the period a figure at ``at`` is of: that of its own clause or bracket, else the sentence's first.
+
+        A period that measures (较2月, 从2月的4.0%) is that of the number right behind it only; the value ``before`` has no other.
+        """
+        spans = self._days.spans(sentence)
+        measuring = [d for d in spans if _MEASURED_FROM.search(self._plain, sentence.start, sentence.start + d.start)]
+        opens = max(self._plain.rfind(mark, sentence.start, at) for mark in ",;(、") + 1
+        own = [d for d in spans if opens <= sentence.start + d.start < at and (d.last - d.first).days >= _A_MONTH]
+        found = [d for d in measuring if _ITS_OWN.fullmatch(self._plain, sentence.start + d.end, at)]
+        if not found and opens > sentence.start:
+            found = [d for d in own if d not in measuring][-1:]
+        if not found and not before and spans and spans[0] not in measuring:
+            found = spans[:1]
+        if not found:
+            return None, None
+        last = _whole(found[0]) if _FORECAST.search(self._plain, sentence.start, at) else None
+        return found[0].first, last or found[0].last
 
     def _session(self, day: dates.DateSpan | date | None, phrase: str, symbol: str | None) -> date | None:
         if symbol is None:

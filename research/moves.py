@@ -87,10 +87,19 @@ def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]
         text = plain[sentence.start : sentence.end]
         if PERCENT_SIGN.search(text) and CUE.search(text):
             topic = Topic(near, lead, number - told, "\n" in plain[since : sentence.start], _moved(found, sentences, number, plain))
-            found += _in_sentence(plain, sentence, inside, spans, topic)
+            listed = found[-1].basis if found and number and plain[sentences[number - 1].end - 1] in ";;" else None
+            found += [_summed(plain, sentence, move, listed) for move in _in_sentence(plain, sentence, inside, spans, topic)]
         if inside:
             near, told, since = next((s for s in inside if s.role != "source"), inside[0]), number, sentence.end
     return tuple(found)
+
+
+def _summed(plain: str, sentence: Sentence, move: Move, listed: str | None) -> Move:
+    """Return ``move`` over the period of the list it goes on behind a semicolon: 甲本周累跌1%;乙累跌2%."""
+    (_, since), *_, (vague, cumulative) = PERIODS
+    said = plain[sentence.start : move.at]
+    goes_on = listed in _PERIOD_NAMES and move.basis == vague and cumulative.search(said) and not since.search(said)
+    return replace(move, basis=listed) if goes_on else move
 
 
 def _moved(found: Sequence[Move], sentences: Sequence[Sentence], number: int, plain: str) -> Span | None:

@@ -83,9 +83,14 @@ def _given_year(phrase: Phrase, bound: date) -> int | None:
 
 def _choose(past: date | None, ahead: date | None, bound: date, future: bool) -> date | None:
     """Take the past occurrence, or the coming one when the text says future and it is not over nine months off."""
-    if future and ahead is not None and ((ahead - bound).days <= 270 or past is None):
+    if future and ahead is not None and (_soon(ahead, bound) or past is None):
         return ahead
     return past
+
+
+def _soon(ahead: date, bound: date) -> bool:
+    """Tell whether a day is at most nine months off: 12月: 预计11月失业率 is of the month just over."""
+    return (ahead - bound).days <= 270
 
 
 def _day(phrase: Phrase, bound: date, future: bool) -> tuple[date, date] | None:
@@ -117,7 +122,7 @@ def _month(phrase: Phrase, bound: date, future: bool) -> tuple[date, date] | Non
     year = _given_year(phrase, bound)
     if year is None:
         year = bound.year if date(bound.year, end, 1) <= bound else bound.year - 1
-        if future and date(year, end, monthrange(year, end)[1]) < bound:
+        if future and date(year, end, monthrange(year, end)[1]) < bound and _soon(date(year + 1, end, monthrange(year + 1, end)[1]), bound):
             year += 1
         if end < month and phrase.month_end:
             return _edged(date(year - 1, month, 1), date(year, end, monthrange(year, end)[1]), phrase.edge, bound)
@@ -161,7 +166,7 @@ def _quarters(phrase: Phrase, bound: date, future: bool) -> tuple[date, date]:
             started = date(bound.year, 3 * (tail if phrase.rule == "quarters" else head) - 2, 1) <= bound
             given = bound.year if started else bound.year - 1
             if future and date(given, 3 * tail, monthrange(given, 3 * tail)[1]) < bound:
-                given += 1
+                given += _soon(date(given + 1, 3 * tail, monthrange(given, 3 * tail)[1]), bound)
         year = given
     return date(year, 3 * head - 2, 1), date(year, 3 * tail, monthrange(year, 3 * tail)[1])
 

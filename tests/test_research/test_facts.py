@@ -414,7 +414,10 @@ def lined(line, at):
     """(symbol or subject, session, basis) of every move of a line without a body."""
     documents = document(line, at=at)
     found = facts.extract(documents, spans_of(documents)).filter(pl.col("kind").is_in(["price_move", "index_move"]))
-    return [(symbol or subject, session, basis) for symbol, subject, session, basis in found.select("symbol", "subject", "end_date", "basis").rows()]
+    return [
+        (symbol or subject, session, basis)
+        for symbol, subject, session, basis in found.select("symbol", "subject", "end_date", "basis").rows()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -445,3 +448,35 @@ def lined(line, at):
 )  # fmt: skip
 def test_the_moves_of_a_line_agree_on_their_session(line, at, expected):
     assert lined(line, at) == [(name, None if day is None else date(2024, 4, day), basis) for name, day, basis in expected]
+
+
+def year(number):
+    return date(number, 1, 1), date(number, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("line", "periods"),
+    [
+        # a figure in brackets or behind a comma has the period named there, a comparison has none
+        ("越南3月稻米出口同比增长8.4%(2月为下降1.3%)", [(date(2024, 3, 1), date(2024, 3, 31)), (date(2024, 2, 1), date(2024, 2, 29))]),
+        ("挪威3月CPI同比上涨3.9%,2月为上涨4.5%。", [(date(2024, 3, 1), date(2024, 3, 31)), (date(2024, 2, 1), date(2024, 2, 29))]),
+        ("2023年大豆产量为2084万吨,较2022年增长2.8%", [year(2023), year(2023)]),
+        ("挪威3月CPI同比上涨3.9%,创2021年8月以来新低,核心CPI同比上涨4.5%。", [(date(2024, 3, 1), date(2024, 3, 31))] * 2),
+        ("挪威3月失业率从2月的4.0%升至4.2%", [(date(2024, 2, 1), date(2024, 2, 29)), (date(2024, 3, 1), date(2024, 3, 31))]),
+        ("挪威3月失业率从4.0%升至4.2%", [(None, None), (date(2024, 3, 1), date(2024, 3, 31))]),
+        ("失业率从2月的4.0%升至4.2%", [(date(2024, 2, 1), date(2024, 2, 29)), (None, None)]),
+        # a forecast is for the whole of its period, a figure for what is over of it
+        ("预计2024年玉米产量将达2.9亿吨,2023年为2.88亿吨", [year(2024), year(2023)]),
+        ("某国计划4月原油出口量增加12%", [(date(2024, 4, 1), date(2024, 4, 30))]),
+        ("预计二季度GDP增长5.1%", [(date(2024, 4, 1), date(2024, 6, 30))]),
+        ("2024年玉米进口量为820万吨", [(date(2024, 1, 1), date(2024, 4, 19))]),
+        # forecasts are made until the figure is out: of a month just over, of one to come
+        ("某机构预计3月失业率为4.3%", [(date(2024, 3, 1), date(2024, 3, 31))]),
+        ("某机构预计5月失业率为4.3%", [(date(2024, 5, 1), date(2024, 5, 31))]),
+        ("某机构预计一季度GDP增长5.1%", [(date(2024, 1, 1), date(2024, 3, 31))]),
+    ],
+)
+def test_the_period_a_figure_is_of(line, periods):
+    documents = document(line, at=datetime(2024, 4, 19, 8, tzinfo=UTC))
+    found = facts.extract(documents, spans_of(documents))
+    assert found.select("start_date", "end_date").rows() == periods

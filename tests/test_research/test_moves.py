@@ -132,6 +132,19 @@ def test_the_noun_of_a_move_has_no_tag_before_it():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "bases"),
+    [
+        ("苹果本周累计下跌1.5%;微软累跌2.5%,报401美元;腾讯累涨3.5%", ["week", "week", "week"]),
+        ("苹果本周累计下跌1.5%;微软三天累跌2.5%;腾讯收涨3.5%", ["week", "other", "close"]),
+        ("苹果本周累计下跌1.5%。微软累跌2.5%", ["week", "other"]),
+        ("苹果收跌1.5%;微软累跌2.5%", ["close", "other"]),
+    ],
+)
+def test_a_list_goes_on_over_its_period_behind_a_semicolon(text, bases):
+    assert [basis for *_, basis in stated(text)] == bases
+
+
 def test_a_verb_does_not_take_the_end_of_a_name():
     # 恒|大涨 would leave a name that is no instrument
     assert stated("恒大大涨5.5%,腾讯跌1.5%。") == [("3333.HK", 0.055, "exact", None), ("0700.HK", -0.015, "exact", None)]
