@@ -103,7 +103,7 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
         changed = changed and not (actions and action.startswith("份额"))
         sign = _sign(action) * (-1 if changed and _SMALLER.search(_CHANGE.search(gap).group()) else 1)  # type: ignore[union-attr]
         start, _ = clause_at(plain, sentence, first.start)
-        listed = "" if changed else _LINK.sub("、", after_action).strip("、")
+        listed = "" if changed or first.bound == "limit" else _LINK.sub("、", after_action).strip("、")
         known = _known(listed, len(run), inside, plain)
         if not known and actions and not changed and not _BALANCE.search(action):
             known = (
@@ -247,4 +247,4 @@ def _kind(kind: str | None, name: str, symbol: str | None) -> str | None:
 
 
 def _measure(kind: str, subject: str, symbol: str | None, value: float, one: Quantity, gap: str, start: int, end: int) -> Measure:
-    return Measure(kind, subject, symbol, value, one.unit or "CNY", qualifier(gap[-4:].removesuffix("多")), start, end, one.at)
+    return Measure(kind, subject, symbol, value, one.unit or "CNY", one.bound or qualifier(gap[-4:].removesuffix("多")), start, end, one.at)

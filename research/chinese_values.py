@@ -94,6 +94,7 @@ _GOODS = re.compile(
 )
 #: a measure of nothing in particular
 _GENERIC = re.compile(r"(?:累计|总)?(?:价格?|均价|销量|产量|收入|成交量|库存|订单|销售额?|市场|消费|规模)")
+_RANGE_END = re.compile(r"[\d%元吨台辆股万亿只头桶]")
 _TARGET = re.compile(r"到20[2-9]\d年")
 
 
@@ -106,17 +107,19 @@ class ValueContext:
     symbol: str | None = None
     listed: list[str] = field(default_factory=list)
     words: str = ""
+    read: bool = False  # whether the number before was taken
 
 
 def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: ValueContext) -> Iterator[Measure]:
     """Yield the figures of one sentence; ``context`` is carried on to the next of its paragraph."""
     target = _TARGET.search(plain, sentence.start, sentence.end)
-    for start, end in clauses(plain, sentence.start, target.start() if target else sentence.end):
+    for start, end in _pieces(plain, sentence.start, target.start() if target else sentence.end):
         found = quantities(plain, start, end)
         last = start
         for run in runs(plain, found):
             gap = plain[last : run[0].start]
             told = list(_of_run(plain, start, gap, run, inside, context))
+            context.read = bool(told)
             # 标普500上涨5%: a bare number that is no value belongs to a name
             if told or run[-1].unit or run[-1].scaled:
                 last = run[-1].end
@@ -126,6 +129,18 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: ValueC
             yield from told
         if not found:
             _told(plain, start, end, inside, context)
+
+
+def _pieces(plain: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the clauses; a dash between the two ends of a range parts none: 1.2亿元—1.5亿元."""
+    found: list[tuple[int, int]] = []
+    for first, last in clauses(plain, start, end):
+        between = plain[found[-1][1] : first] if found else ""
+        if between and not between.strip("—") and plain[first].isdigit() and _RANGE_END.match(plain, found[-1][1] - 1):
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
 
 
 def _told(plain: str, start: int, end: int, inside: Sequence[Span], context: ValueContext) -> None:
@@ -157,7 +172,9 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
     way = ways[-1] if ways else _APART.search(gap)
     rate, before = first.unit == "fraction", _CAME_FROM.search(gap)
     head = _head(gap[: before.start()] if before else gap)
-    now = bool(context.words and _NOW_AT.fullmatch(gap))
+    if first.bound == "limit" and not context.read:
+        return
+    now = bool(context.words and _NOW_AT.fullmatch(gap)) or first.bound == "limit"
     subject = "" if now else noun(head)
     carried, previous = not subject, bool(_PREVIOUS.search(gap))
     if previous:
@@ -202,7 +219,7 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         if first.unit or first.scaled:
             for one in run:
                 value = -abs(one.value) if negative else one.value
-                yield Measure(kind, subject, symbol, value, one.unit or "number", "exact", start, one.end, one.at)
+                yield Measure(kind, subject, symbol, value, one.unit or "number", one.bound or "exact", start, one.end, one.at)
         return
     tail = plain[first.end : first.end + 6]
     if previous and first.unit != "fraction":
@@ -233,7 +250,8 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
             value, unit = float(f"{value / 100:.12g}"), "fraction"
         value = value if one.written.startswith(("-", "−")) else sign * value
         label = whose + (" 变动" if changed else "") + (" 前值" if previous or before else "")
-        yield Measure(kind, label, symbol, value, unit, qualifier(gap[-4:], plain[one.end : one.end + 2]), start, one.end, one.at)
+        said = one.bound or qualifier(gap[-4:], plain[one.end : one.end + 2])
+        yield Measure(kind, label, symbol, value, unit, said, start, one.end, one.at)
 
 
 def _head(gap: str) -> str:

@@ -61,6 +61,9 @@ _NO_VALUE = re.compile(
 )
 _COUNTERS = frozenset("股手个家只户条人台部套张件头方单平度块")
 _RANGE = re.compile(r"[-—~至到]{1,2}")
+_MOVED_BY = re.compile(
+    r"(?:从|由|自|增[加长]?|减少?|提[高升]|扩大|缩小|收窄|放缓|加快|[上下][升降涨跌调修行]|回[升落]|[上下]?[涨跌升降])(?:了|约|近|逾|超)?\Z"
+)
 _JOINT = re.compile(r"\s*(?:、|/|和|与|及|以及|,)\s*")
 
 
@@ -69,6 +72,7 @@ class Quantity:
     """One number; ``value`` is in base units (fraction, CNY, pieces, …), without a sign the text does not write.
 
     ``unit`` is ``""`` for a bare number, ``"change"`` is never one: ``points`` tells percentage points and basis points from percent.
+    ``bound`` is the qualifier of an end of a range, ``over`` of the lower and ``limit`` of the upper, and else empty.
     """
 
     start: int
@@ -79,6 +83,7 @@ class Quantity:
     points: bool
     scaled: bool
     written: str
+    bound: str = ""
 
     @property
     def money(self) -> bool:
@@ -94,9 +99,15 @@ def quantities(plain: str, start: int, end: int) -> list[Quantity]:
     """
     found = list(_found(plain, start, end))
     for place, (one, other) in enumerate(pairwise(found)):
-        # 48.0亿-48.1亿美元: both ends of a range are of what the second says
-        if one.scaled and not one.unit and other.unit and _RANGE.fullmatch(plain, one.end, other.start):
-            found[place] = replace(one, unit=other.unit)
+        mark = _RANGE.fullmatch(plain, one.end, other.start)
+        # 增加5亿元至38亿元: by how much, and to what
+        if mark is None or one.unit not in ("", other.unit) or (mark.group() in "至到" and _MOVED_BY.search(plain, start, one.start)):
+            continue
+        # 48.0亿-48.1亿美元, 35-38万吨: both ends of a range are of what the second says
+        shared = 1.0 if one.scaled or one.unit else abs(other.value) / float(other.written.lstrip("+-−").replace(",", "") or 1)
+        lower = replace(one, unit=other.unit, value=float(f"{one.value * shared:.12g}"), scaled=other.scaled or one.scaled)
+        if other.unit and 0 < lower.value < other.value:
+            found[place : place + 2] = [replace(lower, bound=found[place].bound or "over"), replace(other, bound="limit")]
     return found
 
 

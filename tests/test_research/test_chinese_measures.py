@@ -96,6 +96,29 @@ def test_what_states_no_figure(text: str) -> None:
     assert [m for m in read(text) if m[0] != "index_move"] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # both ends, each as a bound: neither is the figure
+        ("预计2025年大豆进口量为920-950万吨", [(9.2e6, "over"), (9.5e6, "limit")]),
+        ("比亚迪预计一季度净利润为85亿至100亿元", [(8.5e9, "over"), (1e10, "limit")]),
+        ("10月社会融资规模1.2万亿元—1.5万亿元", [(1.2e12, "over"), (1.5e12, "limit")]),
+        ("比亚迪(002594.SZ):控股股东拟增持6000万元-1.2亿元,高管拟增持500万元-900万元", [(6e7, "over"), (1.2e8, "limit"), (5e6, "over"), (9e6, "limit")]),
+        ("螺纹钢均价3400~3450元/吨", [(3400.0, "over"), (3450.0, "limit")]),
+        # by how much and to what, from what to what, years, two figures
+        ("10月出口增加3亿元至41亿元", [(3e8, "exact"), (4.1e9, "exact")]),
+        ("玉米库存由55万吨降至51万吨", [(5.5e5, "exact"), (5.1e5, "exact")]),
+        ("玉米库存由51万吨增至55万吨", [(5.1e5, "exact"), (5.5e5, "exact")]),
+        ("1-5月挖掘机销量9.8万台", [(98000.0, "exact")]),
+        ("预计2025年手机销量增长20-25%", []),
+    ],
+)  # fmt: skip
+def test_ranges(text: str, expected: list[tuple[float, str]]) -> None:
+    said = plain(text)
+    spans = [moves.Span(NAMES[m.group()], m.group(), m.start(), m.end(), "subject") for m in FOUND.finditer(said)]
+    assert [(m.value, m.qualifier) for m in measures.find(said, spans, sentences(said), set())] == expected
+
+
 def test_a_number_not_understood_ends_what_was_said_before() -> None:
     assert [m for m in read("螺纹钢现货价格3560元/吨;某某合作金额7.5亿元,同比增长9%") if m[3] == 0.09] == []
 
