@@ -23,7 +23,7 @@ from research.sentences import Sentence, clauses
 __all__ = ["TRIGGER", "ValueContext", "find"]
 
 _MACRO = re.compile(
-    r"CPI|PPI|PMI|GDP|PCE|生产总值|工业企业|规模以上|规上|失业|社融|净融资|社会融资|M[012](?!\d)|社零|零售总额|社会消费品|进出口|(?<![A-Za-z])出口|进口|顺差|逆差|通胀|固定资产投资|固投|财政|税收"
+    r"CPI|PPI|PMI|GDP|PCE|商业投资|零售物价|消费者物价|生产者物价|个人消费支出|预算盈余|预算赤字|不良贷款率|经济增长|生产总值|工业企业|规模以上|规上|失业|社融|净融资|社会融资|M[012](?!\d)|社零|零售总额|社会消费品|进出口|(?<![A-Za-z])出口|进口|顺差|逆差|通胀|固定资产投资|固投|财政|税收"
     r"|工业增加值|非农|消费者信心|营业收入利润率|城镇|信贷|人民币贷款|居民(?:部门)?(?:中长期)?(?:短期)?贷款|短贷|中长贷|长贷|票据融资|居民部门|企业(?:部门)?(?:中长期)?贷款|存款准备金|存款|LPR|MLF|SLF|PSL|逆回购|公开市场|净投放|净回笼|DR007|R007|SHIBOR|Shibor"
     r"|国债|美债|国开债|收益率|(?<![毛净])利率|利差|汇率|中间价|外汇储备|基建投资|制造业投资|房地产(?:开发)?投资|民间投资|服务业增加值|加薪|赤字率|专项债|剪刀差|用电量|货币供应|政府债券|政府债"
 )
@@ -66,8 +66,10 @@ _TRIGGER_WORDS = (
 TRIGGER = re.compile(_TRIGGER_WORDS)
 
 _PREVIOUS = re.compile(r"前值|上月为|上期为|去年同期|此前|(?<!通胀)预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$")
+#: numbers beside the figure that leave its subject as it was
+_ESTIMATED = re.compile(rf"{_PREVIOUS.pattern}|预估|共识")
 _REFUSED = re.compile(
-    r"目标|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
+    r"目标|共识|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
 )
 #: what trades at a price of its own: 现货铂金涨2%,现报1510美元/盎司
 _TRADED_GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):")
@@ -77,6 +79,8 @@ _CAME_FROM = re.compile(
     r"(?:(?<![服听])从|自|(?<![理缘])由)(?:[去上今前]年|上月|上期|\d{1,2}月|前值|此前|之前|初值|原[先来]?|的|约|近|\s)*$"
 )
 _NOW_AT = re.compile(rf"\s*(?:大幅|小幅|进一步|略微?)?(?:{_UP}|{_DOWN}|[上下]修|调[升降高低])?[至到](?:了|约|近)?\s*")
+#: a statistic has a first and a final reading
+_READING = re.compile(r"(?:[终初]值|修正值)\s*$")
 _POLICY = re.compile(r"操作|投放|回笼|到期")
 _OPERATION = re.compile(r"[^,。;\d]{0,3}(?:\d{1,2}(?:年|个月|天)期)?(?P<name>MLF|SLF|PSL|逆回购|买断式逆回购|国库现金定存)")
 #: what says of the thing before how it splits: 其中国内5837台, 出口6771台
@@ -124,7 +128,7 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: ValueC
             if told or run[-1].unit or run[-1].scaled:
                 last = run[-1].end
             # a number that is not understood ends what was said before it: its changes are not another subject's
-            if not told and (run[0].unit or run[0].scaled) and not _PREVIOUS.search(gap) and noun(_head(gap)):
+            if not told and (run[0].unit or run[0].scaled) and not _ESTIMATED.search(gap) and noun(_head(gap)):
                 context.subject, context.kind, context.symbol, context.listed = "", None, None, []
             yield from told
         if not found:
@@ -182,6 +186,8 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         if not context.subject or "预期" in gap:
             return
     own = [s for s in inside if start <= s.start < first.start and s.role != "source"]
+    if not own and inside and _ANNOUNCED.match(plain, inside[0].end) and not _ELSEWHERE.search(gap) and _EQUITY.search(inside[0].symbol):
+        own = [inside[0]]  # what a company announces is of itself
     kind, symbol = (None, None) if carried else _kind(subject, head, own)
     price = "/" in first.unit and not first.unit.endswith("/share")
     if price and re.search("补贴|上限|奖励|罚", plain[max(0, start - 80) : first.start]):
@@ -193,6 +199,8 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         subject = f"{subject}{account.group()}"
     if kind == "company_value" and subject == surface and re.search("预?亏损?", gap):
         subject = f"{subject}净利润"
+    if subject.endswith("净") and "亏" in gap:
+        subject += "利润"
     named: list[str] = []
     plain_subject = subject.removeprefix("累计")
     if context.kind is not None and not own and subject and context.subject != subject:
@@ -279,7 +287,7 @@ def _classified(text: str) -> str | None:
 
 def _kind(subject: str, head: str, own: Sequence[Span]) -> tuple[str | None, str | None]:
     equity = next((s for s in reversed(own) if _EQUITY.search(s.symbol)), None)
-    if equity is not None and not re.search(r"行业|市场|CPI|PPI|PMI|GDP|散瓶|批价|原箱|飞天", head):
+    if equity is not None and ("公司" in head or not re.search(r"行业|市场|CPI|PPI|PMI|GDP|散瓶|批价|原箱|飞天", head)):
         return "company_value", equity.symbol
     symbol = next((s.symbol for s in own if _TRADED_GOOD.search(s.symbol) or s.symbol == "BDI"), None)
     kind = _classified(subject)
@@ -288,7 +296,12 @@ def _kind(subject: str, head: str, own: Sequence[Span]) -> tuple[str | None, str
     return kind, symbol
 
 
-_EQUITY = re.compile(r"\.(?:SZ|BJ|HK)$|^6\d{5}\.SS$|^(?!BDI$)[A-Z]{1,5}$")
+_EQUITY = re.compile(
+    r"^(?!(?:399|899|980)\d{3}\.|HSTECH|DX-Y)[A-Z0-9-]+\.(?!SS|WI)[A-Z]{1,3}$|^6\d{5}\.SS$|^(?!BDI$)[A-Z]{1,5}(?:-[A-Z])?$"
+)
+#: 甲(600001.SH):…
+_ANNOUNCED = re.compile(r"\s?[(][A-Z0-9.]{4,}[)]\s?:")
+_ELSEWHERE = re.compile(r"(?<!公司)全球|国内市场|全国|我国|行业|(?:^|[^公司])市场规模")
 
 
 def _accepted(
@@ -312,7 +325,7 @@ def _accepted(
         return bool(way and near and _WAY.search(near)) and bool(re.search(r"利润|收入|营收|销量|产量|额|量|价", subject))
     if not one.unit and not one.scaled:
         growth = change is not None or re.search(r"增速", gap)
-        level = re.search(r"PMI|指数(?:\([^)]*\))?$|汇率|中间价|人民币$", subject) and linked
+        level = re.search(r"PMI|指数(?:\([^)]*\))?$|汇率|中间价|人民币$", subject) and (linked or _READING.search(gap))
         ended = not tail or tail[0] in ",。;、)和与("
         return bool(ended and (level or (growth and not re.search(r"[,;]", gap) and "." in one.written)))
     if one.unit in {"persons", "pieces"} and not one.scaled and one.value < 1000 and not (measured or carried or linked):

@@ -299,7 +299,8 @@ class Dates:
         if not found and opens > sentence.start:
             found = [d for d in own if d not in measuring][-1:]
         if not found and not before and spans and spans[0] not in measuring:
-            found = spans[:1]
+            told_later = set(",;") & set(self._plain[at : max(at, sentence.start + spans[0].start)])
+            found = [] if told_later else spans[:1]
         if not found:
             return None, None
         last = _whole(found[0]) if _FORECAST.search(self._plain, sentence.start, at) else None

@@ -33,6 +33,7 @@ QUALIFIERS = (
 )
 
 _OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|以上|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
+_AT_MOST = re.compile(r"不(?:超过?|多于|高于|大于)")
 _NEAR = re.compile(r"近|逼近|nearly|almost|close to|just under", re.IGNORECASE)
 _ABOUT = re.compile(r"约|大概|左右|上下|about|around|roughly|approximately|some\b", re.IGNORECASE)
 
@@ -170,11 +171,13 @@ def amount(sign: str, digits: str, scale: str, unit: str, default: str = "number
 
 
 def qualifier(before: str, after: str = "") -> str:
-    """Return ``exact|over|near|about`` from the words right before and right after a number.
+    """Return ``exact|over|near|about|limit`` from the words right before and right after a number.
 
-    >>> [qualifier(w) for w in ("涨超", "跌近", "涨约", "涨")]
-    ['over', 'near', 'about', 'exact']
+    >>> [qualifier(w) for w in ("涨超", "跌近", "涨约", "涨", "亏损不超过")]
+    ['over', 'near', 'about', 'exact', 'limit']
     """
+    if _AT_MOST.search(before):
+        return "limit"
     if _OVER.search(before) or after.startswith(("以上", "多")):
         return "over"
     if _NEAR.search(before):

@@ -58,6 +58,19 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("工业硅报8900元/吨,周跌2.2%", [("industry_value", "工业硅", None, 8900.0), ("industry_value", "工业硅", None, -0.022)]),
         ("煤炭行业利润降幅收窄7.0个百分点", [("industry_value", "煤炭行业利润降幅 变动", None, 0.07)]),
         ("比亚迪4月销量38.0万辆,同比增长21.3%", [("company_value", "比亚迪4月销量", "002594.SZ", 380000.0), ("company_value", "比亚迪4月销量", "002594.SZ", 0.213)]),
+        # what a company announces is of itself, not of the world it speaks of
+        ("宁德时代(300750.SZ):前三季度营收同比增长9.3%", [("company_value", "前三季度营收", "300750.SZ", 0.093)]),
+        ("宁德时代(300750.SZ):欧洲市场占公司收入的比例为31.2%", [("company_value", "欧洲市场占公司收入的比例", "300750.SZ", 0.312)]),
+        ("比亚迪(002594.SZ):预计2025年净亏损1.3亿元—1.6亿元", [("company_value", "预计2025年净利润", "002594.SZ", -1.3e8), ("company_value", "预计2025年净利润", "002594.SZ", -1.6e8)]),
+        ("宁德时代(300750.SZ):预计2026年全球动力电池装机1500GWh", [("industry_value", "预计2026年全球动力电池装机", None, 1500.0)]),
+        ("宁德时代(300750.SZ):11月CPI同比上涨0.7%", [("macro_value", "CPI", None, 0.007)]),
+        ("宁德时代(300750.SZ):拟以3.1亿元收购某某股权", []),
+        ("宁德时代第三季度净利润为131亿元,同比增长26%,市场预估120亿元。第三季度营收923亿元", [("company_value", "宁德时代第三季度净利润", "300750.SZ", 1.31e10), ("company_value", "宁德时代第三季度净利润", "300750.SZ", 0.26), ("company_value", "营收", "300750.SZ", 9.23e10)]),
+        # first and final readings of a statistic; a beat is no figure of its own
+        ("意大利11月服务业PMI终值 53.9,前值53.7。", [("macro_value", "意大利11月服务业PMI终值", None, 53.9)]),
+        ("荷兰三季度商业投资季环比初值 -1.2%,预期 0.4%。", [("macro_value", "荷兰三季度商业投资", None, -0.012)]),
+        ("荷兰11月零售物价指数同比 2.9%。", [("macro_value", "荷兰11月零售物价指数", None, 0.029)]),
+        ("比亚迪利润指引高出共识22%。", []),
         # a quotation is of what the clause before tells of, and of nothing where that has no name
         ("现货黄金跌1.4%,现报2310.5美元/盎司", [("industry_value", "现货黄金", "GC=F", 2310.5)]),
         ("3月CPI同比增长1.2%。现货黄金日内涨2.1%,最新报2402美元/盎司", [("macro_value", "CPI", None, 0.012), ("industry_value", "现货黄金", "GC=F", 2402.0)]),
