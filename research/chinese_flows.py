@@ -124,7 +124,11 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
             continue
         if kind is None or (listed and not changed and not _PLAIN_LINK.fullmatch(listed)):
             continue
-        symbol = _announcer(plain, sentence, inside, start, first.start) if kind == "insider_trade" else None
+        symbol = None
+        if kind == "insider_trade":
+            symbol = _announcer(plain, sentence, inside, start, first.start)
+        elif kind == "etf_flow":  # 芯片ETF(512760)净流入
+            symbol = next((s.symbol for s in reversed(inside) if -len(gap) <= s.start - first.start < 0 and _FUND.match(s.symbol)), None)
         for quantity, way in zip(run, _signs(plain, run, sign), strict=True):
             subject = (
                 action
@@ -184,6 +188,7 @@ def _announcer(plain: str, sentence: Sentence, inside: Sequence[Span], start: in
     return next((s.symbol for s in inside if start <= s.start < end), None)
 
 
+_FUND = re.compile(r"(?:1[568]|5[0168])\d{4}\.S[SZ]")
 _ANNOUNCES = re.compile(r"\s?(?:[(][^()]*[)])?\s?(?:公告)?[:,]")
 
 

@@ -69,10 +69,11 @@ _PREVIOUS = re.compile(r"前值|上月为|上期为|去年同期|此前|(?<!通�
 #: numbers beside the figure that leave its subject as it was
 _ESTIMATED = re.compile(rf"{_PREVIOUS.pattern}|预估|共识")
 _REFUSED = re.compile(
-    r"目标|共识|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
+    r"目标|共识|讨论|考虑|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
 )
 #: what trades at a price of its own: 现货铂金涨2%,现报1510美元/盎司
 _TRADED_GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):")
+_CONTRACT = re.compile(r"(?:主力|连续)?(?:期货|合约)*(?!\s?T\+D)")
 _QUOTED = re.compile(r"[,(\s]*(?:现|最新|暂|收)?报(?:价|收|于|在)?(?:约|近)?\s*")
 #: 从2.1%升至2.4%: the level before, and the one that counts
 _CAME_FROM = re.compile(
@@ -83,6 +84,7 @@ _NOW_AT = re.compile(rf"\s*(?:大幅|小幅|进一步|略微?)?(?:{_UP}|{_DOWN}|
 _READING = re.compile(r"(?:[终初]值|修正值)\s*$")
 _POLICY = re.compile(r"操作|投放|回笼|到期")
 _OPERATION = re.compile(r"[^,。;\d]{0,3}(?:\d{1,2}(?:年|个月|天)期)?(?P<name>MLF|SLF|PSL|逆回购|买断式逆回购|国库现金定存)")
+_MONEY = frozenset({"CNY", "USD", "HKD", "JPY", "EUR", "GBP"})
 #: what says of the thing before how it splits: 其中国内5837台, 出口6771台
 _PART = re.compile(r"国内|海外|内销|外销|出口|进口|内贸|外贸|内需|到期|线上|线下|新能源|纯电动|插混|自主品牌|合资品牌|存量|增量")
 _DEPENDENT = re.compile(r"(?:渗透率|市占率|占比|比重|毛利率|净利率|利润率|剪刀差|增速|均价|客单价)")
@@ -178,7 +180,7 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
     head = _head(gap[: before.start()] if before else gap)
     if first.bound == "limit" and not context.read:
         return
-    now = bool(context.words and _NOW_AT.fullmatch(gap)) or first.bound == "limit"
+    now = bool(context.read and context.words and _NOW_AT.fullmatch(gap)) or first.bound == "limit"
     subject = "" if now else noun(head)
     carried, previous = not subject, bool(_PREVIOUS.search(gap))
     if previous:
@@ -212,7 +214,8 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
             root = context.subject.removesuffix(plain_subject)
             subject, kind, symbol = (root if root != context.subject else root + " ") + subject, context.kind, context.symbol
     good = next((s for s in reversed(inside) if s.end <= first.start and s.role != "source" and _TRADED_GOOD.search(s.symbol)), None)
-    if carried and price and good is not None and _QUOTED.fullmatch(gap) and not OTHER_NOUN.search(plain, good.end - 1, first.start):
+    contract = _CONTRACT.match(plain, good.end) if good is not None and carried and price and _QUOTED.fullmatch(gap) else None
+    if good is not None and contract is not None and not OTHER_NOUN.search(plain, contract.end(), first.start):
         subject, kind, symbol, carried = plain[good.start : good.end], "industry_value", good.symbol, False
     if carried:
         subject, kind, symbol, named = context.subject, context.kind, context.symbol, context.listed
@@ -220,7 +223,8 @@ def _of_run(plain: str, start: int, gap: str, run: list[Quantity], inside: Seque
         subject, kind = f"{context.subject} {subject}", context.kind
     elif kind is None and context.kind is not None and _ACCOUNT_ONLY.fullmatch(subject):
         subject, kind, symbol = f"{context.subject} {subject}".strip(), context.kind, context.symbol
-    if kind is None or not subject or subject in "高低" or (not symbol and _GENERIC.fullmatch(subject)):
+    priced = first.unit in _MONEY and re.search(r"[利汇]率$|收益率$", subject)  # 收益率在440亿美元拍卖后走高
+    if kind is None or not subject or priced or subject in "高低" or (not symbol and _GENERIC.fullmatch(subject)):
         return
     if now:
         negative = bool(re.search(r"降幅|跌幅|减幅|亏损", context.words))

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -88,6 +89,11 @@ _LASTS = (
     (re.compile(r"月份?\Z"), 1),
     (re.compile(r"年度?\Z|[去今明]年\Z"), 12),
 )
+
+
+def _in_year(day: date, year: int) -> date:
+    """Return the same day of another year: 2024年同期."""
+    return date(year, day.month, min(day.day, monthrange(year, day.month)[1]))
 
 
 def _whole(span: dates.DateSpan) -> date | None:
@@ -303,6 +309,8 @@ class Dates:
             found = [] if told_later else spans[:1]
         if not found:
             return None, None
+        if found[0] is not spans[0] and self._plain.startswith("同期", sentence.start + found[0].end):
+            return _in_year(spans[0].first, found[0].first.year), _in_year(spans[0].last, found[0].first.year)
         last = _whole(found[0]) if _FORECAST.search(self._plain, sentence.start, at) else None
         return found[0].first, last or found[0].last
 

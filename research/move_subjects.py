@@ -51,6 +51,8 @@ _MARKET_WORD = re.compile(r"[A台港美日韩欧]股")
 _KIND = re.compile(
     r"(?P<index>\^.+|399\d{3}\.SZ|000\d{3}\.SS|HSTECH\.HK)|(?P<good>.+=F)|(?P<coin>.+-USD)|(?P<share>[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3})"
 )
+#: 道琼斯|KBW银行指数: who publishes an index
+_PUBLISHER = re.compile(r"道琼斯|标普|纳斯达克|富时|恒生|日经|MSCI|罗素")
 _CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
 _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力合约"})
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
@@ -80,6 +82,8 @@ QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日�
 _FORMER = re.compile(r"前者")
 #: 瑞士市场指数SMI: an index and its initials
 _INITIALS = re.compile(r"\A[A-Z]{2,5}(?![A-Za-z])")
+#: ,小盘股指数跌2%: another index than the one before
+_OWN_INDEX = re.compile(r"\s*(?:而|但)?(?:[小大中微]盘股?|[大中小]型股)指数")
 _RELATED = re.compile(r"的[^,]{0,8}$")
 #: what follows a name that its clause is about
 _PREDICATE = re.compile(
@@ -139,6 +143,8 @@ def subject(
         ahead = _before_phrase(plain, local, expression, last_end)
         return ahead or _named_otherwise(plain, max(clause[0], last_end), expression)
     opening = plain[max(clause[0], last_end) : expression.start]
+    if _OWN_INDEX.match(opening):
+        return _named_otherwise(plain, max(clause[0], last_end), expression)
     reversed_ = _reversed(plain, expression, inside)
     if reversed_:
         return reversed_
@@ -289,6 +295,7 @@ def _side_by_side(one: Span, other: Span) -> bool:
     kinds = _KIND.fullmatch(one.symbol), _KIND.fullmatch(other.symbol)
     alike = kinds[0] is not None and kinds[1] is not None and kinds[0].lastgroup == kinds[1].lastgroup
     named = one.role != "source" and not any(_MARKET_WORD.fullmatch(s.surface) for s in (one, other))
+    named = named and not (_PUBLISHER.fullmatch(one.surface) and other.surface.endswith("指数"))
     return one.end == other.start and alike and named and one.symbol != other.symbol
 
 

@@ -60,7 +60,7 @@ _NO_VALUE = re.compile(
     r"\s?(?:年|月|日|号|时(?!代)|季|周|期|届|版|代|级|大[^幅]|寸|英寸|毫米|mm|nm|纳米|米|线|次|名|位|强|天|个(?:交易)?[日月年]|分位|分钟|秒|点钟|[A-Za-z]|只|城|省|国|行业|板块|股|手|类|项|条|轮|批|折|岁|层|楼|:\d|[-—~至到]\d+\s?[月日年季])"
 )
 _COUNTERS = frozenset("股手个家只户条人台部套张件头方单平度块")
-_RANGE = re.compile(r"[-—~至到]{1,2}")
+_RANGE = re.compile(r"\s?[-—~至到]{1,2}\s?")
 _MOVED_BY = re.compile(
     r"(?:从|由|自|增[加长]?|减少?|提[高升]|扩大|缩小|收窄|放缓|加快|[上下][升降涨跌调修行]|回[升落]|[上下]?[涨跌升降])(?:了|约|近|逾|超)?\Z"
 )
@@ -101,7 +101,11 @@ def quantities(plain: str, start: int, end: int) -> list[Quantity]:
     for place, (one, other) in enumerate(pairwise(found)):
         mark = _RANGE.fullmatch(plain, one.end, other.start)
         # 增加5亿元至38亿元: by how much, and to what
-        if mark is None or one.unit not in ("", other.unit) or (mark.group() in "至到" and _MOVED_BY.search(plain, start, one.start)):
+        if (
+            mark is None
+            or one.unit not in ("", other.unit)
+            or (mark.group().strip() in "至到" and _MOVED_BY.search(plain, start, one.start))
+        ):
             continue
         # 48.0亿-48.1亿美元, 35-38万吨: both ends of a range are of what the second says
         shared = 1.0 if one.scaled or one.unit else abs(other.value) / float(other.written.lstrip("+-−").replace(",", "") or 1)

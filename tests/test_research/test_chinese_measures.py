@@ -11,6 +11,8 @@ from research.sentences import sentences
 
 NAMES = {
     "现货黄金": "GC=F",
+    "512760": "512760.SS",
+    "159928": "159928.SZ",
     "沪深300": "000300.SS",
     "中证500": "000905.SS",
     "创业板指": "399006.SZ",
@@ -37,6 +39,7 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("电子行业获融资净买入22.7亿元", [("sector_flow", "电子", None, 2.27e9)]),
         ("股票型ETF净流出26.4亿元,份额减少14.3亿份", [("etf_flow", "股票型ETF", None, -2.64e9), ("etf_flow", "股票型ETF", None, -1.43e9)]),
         ("南向资金净买入87.3亿港元,较上周减少40亿港元", [("southbound_flow", "南向", None, 8.73e9), ("southbound_flow", "南向 变动", None, -4e9)]),
+        ("芯片ETF(512760)昨日净流入1.7亿元,消费ETF(159928)净流出0.8亿元,煤炭ETF净流入0.2亿元", [("etf_flow", "芯片ETF", "512760.SS", 1.7e8), ("etf_flow", "消费ETF", "159928.SZ", -8e7), ("etf_flow", "煤炭ETF", None, 2e7)]),
         ("融资余额为1.5万亿元", [("margin_flow", "融资余额", None, 1.5e12)]),
         # what seats of a house buy is nobody's channel; an announcement is about the company it is by, not one its holder is named like
         ("深股通净买入2.4亿元,二机构净卖出1.4亿元", [("northbound_flow", "深股通", None, 2.4e8)]),
@@ -75,6 +78,11 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("现货黄金跌1.4%,现报2310.5美元/盎司", [("industry_value", "现货黄金", "GC=F", 2310.5)]),
         ("3月CPI同比增长1.2%。现货黄金日内涨2.1%,最新报2402美元/盎司", [("macro_value", "CPI", None, 0.012), ("industry_value", "现货黄金", "GC=F", 2402.0)]),
         ("现货黄金走高,某某锡期货主力合约跌2.1%,现报21万元/吨", []),
+        ("某某白银T+D跌2.1%,现货黄金主力合约跌1.3%,现报2310.5美元/盎司", [("industry_value", "现货黄金", "GC=F", 2310.5)]),
+        ("比亚迪(002594.SZ):预计2025年归母净利润为1.7亿元至2.2亿元,同比下降73.9%到 79.8%", [("company_value", "预计2025年归母净利润", "002594.SZ", 1.7e8), ("company_value", "预计2025年归母净利润", "002594.SZ", 2.2e8)]),
+        ("10年期国债收益率在320亿美元国债拍卖后走低", []),
+        ("某国央行:委员会讨论了将利率维持在3.5%", []),
+        ("2020年至2023年芯片产值年均增速达6.4%", [("industry_value", "芯片产值年均增速", None, 0.064)]),
         ("某某铑涨2.1%,现报4600美元/盎司", []),
         ("【数据】(周四)某某黄金午盘价为711.5元/克,高1.2元/克", [("industry_value", "某某黄金午盘价", None, 711.5)]),
         ("现货黄金涨1%逼近2400美元,单日大增30美元", []),
