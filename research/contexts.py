@@ -147,6 +147,8 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
         return not unit(what, text, start, end) and (roles.move_cue(left, right) or roles.currency_cue(right))
     if tail(what, text, start):
         return False
+    if text[start:end] == "半导体指数":  # Philadelphia's where the text is about New York
+        return roles.move_cue(left, right) and listings.abroad(text, start, end)
     if what.asset_class != "equity":
         return roles.move_cue(left, right) or (what.asset_class == "commodity" and bool(_TRADED_LEFT.search(left)))
     came = text[start:end]

@@ -18,9 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -30,31 +28,16 @@ from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, clauses, read, within
 from research.tone_lines import check, target_of
+from research.tone_terms import Term, terms
 
-__all__ = ["TONES_SCHEMA", "lexicon", "lexicon_terms", "score_lines", "tones"]
+__all__ = ["TONES_SCHEMA", "score_lines", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
 _CONTRAST = re.compile(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
 )
-_NEGATION = re.compile(
-    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
-    re.IGNORECASE,
-)
-#: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
-_EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束|终结|暂缓|放缓|止住|收窄|趋缓|减亏)")
-#: a rise that ends: 连涨终结
-_STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
-_RISES = re.compile("[涨升阳牛]")
-#: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
-_BURDENS = frozenset(
-    ["罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈"]
-)
-_ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
-_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清)[^,。;:]{0,40}\Z")
 #: what is said of prices: it may be said of a market that is no instrument here
-_FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
 _PRICED = re.compile(r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售")
 _MARKET = re.compile(
     r"(?:(?<![该其司团个新])股(?:[市指]|债汇?|多股|普遍)?|股票指数|[美日欧德英中国]债|收益率|指数|板块|概念|赛道|产业链|行业|市场|资产|货币|商品|金属|期货|期指|有色"
@@ -64,32 +47,25 @@ _MARKET = re.compile(
 #: a group of shares called after one company
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
 _JOINED = re.compile(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ")
-_STRONG = re.compile(
-    r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
-    r"sharply |significantly |strongly |very |record |biggest |heavily )$",
-    re.IGNORECASE,
+_CAUSE = re.compile(r"随着?|因|受|由于")
+_PER_DOLLAR, _DOLLAR_FIRST = re.compile(r"[A-Z]{3}=X"), re.compile(r"美元\s?[/兑对]|USD/")
+#: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
+_BOUGHT_LEFT = re.compile(
+    r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
 )
-_WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
+_OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
 _AGENT_LEFT = re.compile(r"[获遭被由](?:得|到)?$")
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
+#: what a bid says of who is to be bought
+_BID = 0.7
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
 #: a smaller tone is called neutral
 _LEAST_TONE = 0.1
 #: a line carries no date: nothing in it counts as a look back
 _NO_DATE = datetime(1, 1, 1, tzinfo=UTC)
-
-
-class _Hit(NamedTuple):
-    """One piece of evidence: where it stands, what it is worth, how it is explained."""
-
-    start: int
-    end: int
-    score: float
-    why: str
 
 
 @dataclass(slots=True)
@@ -106,29 +82,6 @@ class _Sum:
         reasons = self.reasons if self.reasons is not None else {}
         reasons[why] = reasons.get(why, 0.0) + score * weight
         self.reasons = reasons
-
-
-@lru_cache(maxsize=4)
-def lexicon(language: str) -> Mapping[str, float]:
-    """Return term -> tone in [-1, 1] of the shipped lexicon ``zh`` or ``en``; written for this project."""
-    text = resources.files("research.data").joinpath(f"lexicon_{language}.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {term: float(weight) for term, weight in rows}
-
-
-@lru_cache(maxsize=1)
-def _matcher() -> tuple[Any, tuple[str, ...], tuple[float, ...]]:
-    from ahocorasick_rs import AhoCorasick, MatchKind
-
-    terms = {**lexicon("en"), **lexicon("zh")}
-    ordered = tuple(sorted(terms))
-    return AhoCorasick(list(ordered), matchkind=MatchKind.LeftmostLongest), ordered, tuple(terms[t] for t in ordered)
-
-
-def lexicon_terms(plain: str) -> list[tuple[int, int, float]]:
-    """Return (start, end, weight) of the lexicon terms in lower-case text, the longest where several begin, none overlapping."""
-    automaton, _, weights = _matcher()
-    return [(start, end, weights[index]) for index, start, end in automaton.find_matches_as_indexes(plain) if weights[index]]
 
 
 def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -199,7 +152,7 @@ def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, str, fl
             document = {"doc_id": "", "headline": text, "body": "", "language": language, "published_at": _NO_DATE}
             return next(tone for tone in _of_document(document, spans) if tone[1] == target)
     total = _Sum()
-    for hit in _hits(plain, []):
+    for hit in terms(plain, []):
         total.add(hit.score, 1.0, hit.why)
     return _row("", "", total)
 
@@ -221,15 +174,18 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新) or a stated move says nothing more.
     covered = sorted([(m.start, m.end) for m in stated] + [(s.start, s.end) for s in spans])
-    hits = _hits(plain, covered)
+    hits = terms(plain, covered)
     for move in stated:
         if move.symbol is not None:
             share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
             weight = share * (_HEADLINE_WEIGHT if move.start <= len(document["headline"]) else 1.0)
-            sums[move.symbol].add(
-                math.copysign(min(1.0, 0.5 + 5 * abs(move.value)), move.value) if move.value else 0.0, weight, f"{move.value:+.2%}"
-            )
+            value = -move.value if _to_the_dollar(move.symbol, move.subject) else move.value
+            sums[move.symbol].add(math.copysign(min(1.0, 0.5 + 5 * abs(value)), value) if value else 0.0, weight, f"{move.value:+.2%}")
     _weigh_events(plain, spans, parts, document, sums)
+    for span in spans:
+        left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
+        if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
+            sums[span.symbol].add(_BID, _HEADLINE_WEIGHT if span.start < len(document["headline"]) else 1.0, "bid")
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
         if inside:
@@ -269,56 +225,13 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
     return doc_id, symbol, round(tone, 6), round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
 
 
-def _hits(plain: str, covered: Sequence[tuple[int, int]]) -> list[_Hit]:
-    """Return the scored lexicon terms of a text outside the ``covered`` ranges: 新高 of 中际旭创新高, no 中标 in 盘中标普."""
-    automaton, terms, weights = _matcher()
-    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
-    pieces, reach = [], 0
-    for start, end in sorted(covered):
-        pieces.append(lowered[reach:start] + "\0" * (end - max(reach, start)))
-        reach = max(reach, end)
-    found: list[_Hit] = []
-    for index, start, end in automaton.find_matches_as_indexes("".join(pieces) + lowered[reach:]):
-        term = terms[index]
-        if not weights[index]:  # 限制性股票 hides 限制
-            continue
-        if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):
-            continue
-        found.append(_scored(plain, term, weights[index], start, end))
-    return found
-
-
-def _scored(plain: str, term: str, weight: float, start: int, end: int) -> _Hit:
-    before = plain[max(0, start - 16) : start] if term.isascii() else plain[max(0, start - 4) : start]
-    why = term
-    if term in _ADJUSTS and "保证金" in plain[end : end + 16]:
-        weight = 0.0  # dearer to trade: neither a better view of who says so nor of what is traded
-    elif _STRONG.search(before):
-        weight *= 1.3
-    elif _WEAK.search(before):
-        weight *= 0.6
-    negation = _NEGATION.search(before)
-    ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
-    if weight > 0 and _RISES.search(term):
-        ends = _STOPS.match(plain, end)
-    if negation or ends:
-        weight *= -0.5
-        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]
-    elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
-        weight *= -0.5
-        why = f"{lifted.group()[:2]}·{term}"
-    elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
-        weight = -weight
-    return _Hit(start, end, max(-1.0, min(1.0, weight)), why)
-
-
-def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[_Hit], sums: dict[str, _Sum]) -> None:
+def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], sums: dict[str, _Sum]) -> None:
     if not hits:
         return
     scale = _HEADLINE_WEIGHT if sentence.headline else 1.0
     pieces = _pieces(plain, sentence)
     current: list[str] = []
-    opening: list[_Hit] = []
+    opening: list[Term] = []
     distance = 1.0
     for start, end in pieces:
         named, local = within(inside, start, end), within(hits, start, end)
@@ -341,7 +254,7 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
             opening = local
 
 
-def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float, sums: dict[str, _Sum]) -> list[str]:
+def _share(plain: str, hits: Sequence[Term], named: Sequence[Span], scale: float, sums: dict[str, _Sum]) -> list[str]:
     """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one."""
     acting = [s for s in named if s.role != "source"]
     symbols = sorted({s.symbol for s in acting or named})
@@ -350,6 +263,8 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
         if before:
             # A list ("A、B") shares what stands before or behind it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
+            if _CAUSE.search(plain, nearest.end, hit.start) and _of_market(plain, nearest.end, hit):
+                continue
             other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
                 continue
@@ -373,11 +288,17 @@ def _share(plain: str, hits: Sequence[_Hit], named: Sequence[Span], scale: float
                 targets.add(span.symbol)
                 nearest = span
         for symbol in sorted(targets):
-            sums[symbol].add(hit.score, scale, hit.why)
+            turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, nearest.surface)
+            sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
     return symbols
 
 
-def _of_market(plain: str, start: int, hit: _Hit) -> bool:
+def _to_the_dollar(symbol: str, surface: str) -> bool:
+    """Return whether a name is that of a pair which falls when the currency of its symbol rises: 美元兑日元 of ``JPY=X``."""
+    return bool(_PER_DOLLAR.fullmatch(symbol) and _DOLLAR_FIRST.match(surface))
+
+
+def _of_market(plain: str, start: int, hit: Term) -> bool:
     """Return whether a term tells of the price of a market or a group of shares that is named from ``start`` on: 港股走低, 概念股大跌."""
     return bool(_PRICED.search(plain, hit.start, hit.end)) and any(m.end() == hit.start for m in _MARKET.finditer(plain, start, hit.start))
 

@@ -32,9 +32,10 @@ import numpy as np
 import numpy.typing as npt
 
 from research import cleaning, tone_synonyms
-from research.sentiment import lexicon, lexicon_terms, score_lines
+from research.sentiment import score_lines
 from research.tone_figures import comparisons
 from research.tone_lines import check, target_of
+from research.tone_terms import lexicon, lexicon_terms
 
 __all__ = ["BLOCKS", "PARTS", "Features", "features", "name_units", "synonym_units"]
 

@@ -24,9 +24,9 @@ import numpy.typing as npt
 
 from research import tone_synonyms
 from research.errors import SourceError
-from research.sentiment import lexicon
 from research.tone_features import PARTS, features
 from research.tone_lines import target_of
+from research.tone_terms import lexicon
 
 __all__ = ["ToneModel", "Vocabulary", "lexicon_digest", "load"]
 

@@ -612,6 +612,10 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
         ("金交所黄金T+D收跌3%", []),
         ("印度NIFTY私人银行指数涨1%", []),
         ("青浦发放消费券", []),
+        ("美股盘初,纳指跌1%,半导体指数跌2%", [("纳指", "^IXIC"), ("半导体指数", "^SOX")]),
+        ("A股震荡,半导体指数跌2%", []),
+        ("彭博美元指数涨0.2%", []),
+        ("国内期货主力合约走弱,焦炭、钯跌超2%", [("焦炭", "DCE:J"), ("钯", "GFEX:PD")]),
     ],
 )
 def test_what_only_prices_tell(linker: linking.Linker, text: str, expected: list[tuple[str, str]]) -> None:

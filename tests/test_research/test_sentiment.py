@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research import sentiment
+from research import sentiment, tone_terms
 from research.errors import DataError
 from research.schemas import DOCUMENTS, content_id
 
@@ -95,7 +95,7 @@ def test_bounded_whatever_the_text(body):
 
 def test_lexicon_is_bounded():
     for language in ("zh", "en"):
-        words = sentiment.lexicon(language)
+        words = tone_terms.lexicon(language)
         assert len(words) > 300
         assert all(-1 <= weight <= 1 for weight in words.values())
 
@@ -164,6 +164,18 @@ def test_a_line_without_a_text_is_refused():
         ("凌云科技产业链个股飙升", {"A": 0}),
         ("凌云科技授予限制性股票", {"A": 0}),
         ("凌云科技称原料成本上涨", {"A": -1}),
+        # a move that another one causes, a bid, work that is not done
+        ("凌云科技随欧债收益率走强而下跌", {"A": -1}),
+        ("远山电子拟以40亿元收购凌云科技", {"A": 1, "B": 0}),
+        ("远山电子向凌云科技提出收购要约", {"A": 1, "B": 0}),
+        ("远山电子放弃收购凌云科技", {"A": 0}),
+        ("凌云科技回吐此前涨幅", {"A": -1}),
+        ("创新控股与凌云科技未开展业务合作", {"A": 0, "C": 0}),
+        ("创新控股与凌云科技开展业务合作", {"A": 1}),
+        # a result beside what was expected
+        ("凌云科技三季度净利润12.4亿元,市场预期10.9亿元", {"A": 1}),
+        ("凌云科技三季度营收9.8亿元,分析师预计为11亿元", {"A": -1}),
+        ("凌云科技三季度净利润12.4亿元,市场预期900万元", {"A": 0}),
         # names written together share what follows
         ("凌云科技远山电子大涨", {"A": 1, "B": 1}),
         ("南向资金加仓凌云科技、远山电子及创新控股", {"A": 1, "B": 1, "C": 1}),
@@ -192,3 +204,28 @@ def test_the_buyer_has_no_tone_of_its_own():
     rows = {r["symbol"]: r for r in sentiment.tones(DOCUMENTS.frame([row]), spans).to_dicts()}
     assert sign(rows["A"]) == 1
     assert "增持" not in rows["B"]["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("text", "surface", "expected"),
+    [
+        ("美元兑日元跌1.2%", "美元兑日元", 1),
+        ("美元/日元延续涨势", "美元/日元", -1),
+        ("日元跌1.2%", "日元", -1),
+        ("日元兑美元走强", "日元兑美元", 1),
+    ],
+)
+def test_a_currency_rises_when_its_dollar_pair_falls(text, surface, expected):
+    row = {
+        "doc_id": "d", "kind": "news", "source": "wire", "language": "zh-Hans", "headline": text, "body": "", "published_at": AT,
+        "published_precision": "second", "published_not_before": AT, "published_not_after": AT, "available_at": AT, "story_id": "d", "novelty": 1.0,
+    }  # fmt: skip
+    spans = pl.DataFrame(
+        [("d", "JPY=X", surface, 0, len(surface), True, "subject")],
+        schema={
+            "doc_id": pl.String, "symbol": pl.String, "surface": pl.String, "start": pl.Int32, "end": pl.Int32,
+            "in_headline": pl.Boolean, "role": pl.String,
+        },
+        orient="row",
+    )  # fmt: skip
+    assert sign(sentiment.tones(DOCUMENTS.frame([row]), spans).to_dicts()[0]) == expected

@@ -1,0 +1,138 @@
+"""Terms of the lexicon in a text, each with what the words beside it make of its weight.
+
+An adverb of degree scales a term, a negation before it turns it round and weakens it, and so does what ends a fall behind it
+(暴跌有望结束) or lifts a burden before it (豁免罚款). A result told beside what was expected of it counts as a term too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+__all__ = ["Term", "lexicon", "lexicon_terms", "terms"]
+
+_NEGATION = re.compile(
+    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    re.IGNORECASE,
+)
+#: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
+_EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束|终结|暂缓|放缓|止住|收窄|趋缓|减亏)")
+#: a rise that ends: 连涨终结
+_STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
+_RISES = re.compile("[涨升阳牛]")
+#: a burden that is lifted, wherever its clause says so: 豁免某公司1亿元罚款
+_BURDENS = frozenset(
+    [
+        "罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈",
+        "担忧", "忧虑", "疑虑", "恐慌",
+    ]
+)  # fmt: skip
+_ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
+_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:]{0,40}\Z")
+#: work that is not done together: 与某公司未开展业务合作
+_NONE_DONE = re.compile(r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:开展|进行|签署|达成|涉及|产生)[^,。;]{0,12}\Z")
+_DONE = frozenset({"合作", "订单", "签约", "签署", "合同", "中标", "供货"})
+#: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
+_RESULT = re.compile(
+    r"(?P<what>净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d[\d.]*)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
+    r"[,(](?:分析师|市场|此前|华尔街)*(?:平均|普遍|一致)?(?:预期|预估|预计|预测)(?:值|为)*\s?(?P<thought>\d[\d.]*)(?P<same>万亿|亿|万)?"
+)
+_FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
+_STRONG = re.compile(
+    r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
+    r"sharply |significantly |strongly |very |record |biggest |heavily )$",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
+
+
+class Term(NamedTuple):
+    """One piece of evidence: where it stands, what it is worth, how it is explained."""
+
+    start: int
+    end: int
+    score: float
+    why: str
+
+
+@lru_cache(maxsize=4)
+def lexicon(language: str) -> Mapping[str, float]:
+    """Return term -> tone in [-1, 1] of the shipped lexicon ``zh`` or ``en``; written for this project."""
+    text = resources.files("research.data").joinpath(f"lexicon_{language}.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {term: float(weight) for term, weight in rows}
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> tuple[Any, tuple[str, ...], tuple[float, ...]]:
+    from ahocorasick_rs import AhoCorasick, MatchKind
+
+    weights = {**lexicon("en"), **lexicon("zh")}
+    ordered = tuple(sorted(weights))
+    return AhoCorasick(list(ordered), matchkind=MatchKind.LeftmostLongest), ordered, tuple(weights[t] for t in ordered)
+
+
+def lexicon_terms(plain: str) -> list[tuple[int, int, float]]:
+    """Return (start, end, weight) of the lexicon terms in lower-case text, the longest where several begin, none overlapping."""
+    automaton, _, weights = _matcher()
+    return [(start, end, weights[index]) for index, start, end in automaton.find_matches_as_indexes(plain) if weights[index]]
+
+
+def terms(plain: str, covered: Sequence[tuple[int, int]]) -> list[Term]:
+    """Return the scored lexicon terms of a text outside the ``covered`` ranges: 新高 of 中际旭创新高, no 中标 in 盘中标普."""
+    automaton, ordered, weights = _matcher()
+    lowered = plain.lower() if len(plain.lower()) == len(plain) else plain
+    pieces, reach = [], 0
+    for start, end in sorted(covered):
+        pieces.append(lowered[reach:start] + "\0" * (end - max(reach, start)))
+        reach = max(reach, end)
+    found = _against_expected(plain)
+    for index, start, end in automaton.find_matches_as_indexes("".join(pieces) + lowered[reach:]):
+        term = ordered[index]
+        if not weights[index]:  # 限制性股票 hides 限制
+            continue
+        if term.isascii() and (_ASCII_WORD.match(plain, end) or (start and _ASCII_WORD.match(plain, start - 1))):
+            continue
+        found.append(_scored(plain, term, weights[index], start, end))
+    return sorted(found)
+
+
+def _against_expected(plain: str) -> list[Term]:
+    """Return the results that beat or missed what the text says was expected of them; figures of two units are not compared."""
+    found = []
+    for match in _RESULT.finditer(plain) if "预" in plain else ():
+        came, thought = (float(match[name].rstrip(".")) for name in ("came", "thought"))
+        if match["unit"] == match["same"] and 0.2 * thought < came < 5 * thought and came != thought:
+            score = 0.7 if came > thought else -0.7
+            found.append(Term(match.start(), match.end(), score, f"{match['came']}{'>' if score > 0 else '<'}{match['thought']}"))
+    return found
+
+
+def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
+    before = plain[max(0, start - 16) : start] if term.isascii() else plain[max(0, start - 4) : start]
+    why = term
+    if term in _DONE and _NONE_DONE.search(plain, max(0, start - 30), start):
+        return Term(start, end, 0.0, term)
+    if term in _ADJUSTS and "保证金" in plain[end : end + 16]:
+        weight = 0.0  # dearer to trade: neither a better view of who says so nor of what is traded
+    elif _STRONG.search(before):
+        weight *= 1.3
+    elif _WEAK.search(before):
+        weight *= 0.6
+    negation = _NEGATION.search(before)
+    ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
+    if weight > 0 and _RISES.search(term):
+        ends = _STOPS.match(plain, end)
+    if negation or ends:
+        weight *= -0.5
+        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]
+    elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
+        weight *= -0.5
+        why = f"{lifted.group()[:2]}·{term}"
+    elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
+        weight = -weight
+    return Term(start, end, max(-1.0, min(1.0, weight)), why)
