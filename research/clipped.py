@@ -25,12 +25,11 @@ _METALS: Mapping[str, tuple[str, str]] = {
 }
 #: words whose characters are instruments each, with or without a price beside them
 _WORDS: Mapping[str, tuple[str, str]] = {"双焦": ("DCE:J", "DCE:JM")}
-_JOINED = re.compile(
-    # 现货金银, 国际油金; 合金银行 and 金银花 are other words
-    r"(?:(?<![一-鿿A-Za-z])|(?<=现货|国际|期货)|(?<=沪盘|外盘|内盘))(?P<run>[金银铜铝油铂钯](?:、?[金银铜铝油铂钯]){1,4})(?:价格?|市|期货)?(?![一-鿿]?股)"
-)
+_JOINED = re.compile(r"(?P<run>[金银铜铝油铂钯](?:、?[金银铜铝油铂钯]){1,4})(?:价格?|市|期货)?(?![一-鿿]?股)")
+#: what may stand before the first: 现货金银, 国际油金; 合金银行 is another word
+_LEFT = re.compile(r"(?:现货|国际|期货|沪盘|外盘|内盘|(?<![一-鿿A-Za-z]))\Z")
 #: alone it trades where its move stands right behind it: 铜跌4%
-_ALONE = re.compile(r"(?<![一-鿿A-Za-z])[银铜铝铂钯](?=(?:一度|盘中|大|暴|狂|收|累|再|续|微)*[涨跌](?:[超逾近约]|幅)*\d)")
+_ALONE = re.compile(r"[银铜铝铂钯](?=(?:一度|盘中|大|暴|狂|收|累|再|续|微)*[涨跌](?:[超逾近约]|幅)*\d)(?<![一-鿿A-Za-z].)")
 _KOREA_LEFT = re.compile(r"(?<![一-鿿])日(?=韩股(?:市|指)?)")
 _SHAPED = re.compile(r"^[深“\"]{0,2}V[”\"]?[形型字]?|^(?:比翼)?齐[飞升涨跌创]|^共舞|^狂欢|^新高")
 
@@ -47,8 +46,10 @@ def find(text: str) -> list[tuple[str, int, int]]:
     for match in _JOINED.finditer(text):
         run, start = match["run"], match.start("run")
         metals = [at for at, character in enumerate(run) if character in _METALS]
+        if not _LEFT.search(text, max(0, start - 2), start) or len({run[at] for at in metals}) < len(metals):
+            continue
         right = text[match.end() : match.end() + roles.AFTER]
-        if len({run[at] for at in metals}) == len(metals) and (_SHAPED.match(right) or roles.move_cue("", right)):
+        if _SHAPED.match(right) or roles.move_cue("", right):
             home = listings.domestic(text, start, match.end())
             found += [(_METALS[run[at]][home], start + at, start + at + 1) for at in metals]
     for match in _ALONE.finditer(text):
@@ -56,5 +57,6 @@ def find(text: str) -> list[tuple[str, int, int]]:
     for word, symbols in _WORDS.items():
         for match in re.finditer(word, text):
             found += [(symbol, match.start() + at, match.start() + at + 1) for at, symbol in enumerate(symbols)]
-    found += [("^N225", match.start(), match.end()) for match in _KOREA_LEFT.finditer(text)]
+    if "日韩股" in text:
+        found += [("^N225", match.start(), match.end()) for match in _KOREA_LEFT.finditer(text)]
     return sorted(found, key=lambda one: one[1])
