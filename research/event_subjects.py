@@ -73,6 +73,14 @@ _SUFFERED = re.compile(r"(?:获得?|遭到?|受到?|被)(?:The )?$", re.IGNORECA
 #: who is supplied wins no order: 将向Z供应, 为Z代工
 _SUPPLIES = re.compile(r"[^,。;]{0,30}?(?:供应|供货|供电|供气|提供|交付|代工|授权|输送|发运|销售)")
 _TO_WHOM = re.compile(r"(?:(?<!方)向|(?<![因成作认称])为|给|替)$")
+#: joins partners
+_WITH = re.compile(r"\s?[、与和同及]\s?")
+#: ends the news before another one in the same headline
+_NEXT_NEWS = re.compile(r"(?<=[一-鿿])\s(?=[一-鿿A-Z])")
+#: right in front of whose order is won
+_WON_FROM = re.compile(r"(?:拿下|斩获|赢得|收到|接到|揽下|获得?)了?$")
+#: right in front of where a manager comes from: Y任命X的Z为总裁
+_HIRED_FROM = re.compile(r"(?:任命|聘任|聘请|委任|聘用|挖来)了?[前原]?$")
 _WIDE = re.compile(r"全球|行业|全国|国内|全行业|市场(?!份额)|中国[^,。;]{0,6}市场|整体|worldwide|global|industry", re.IGNORECASE)
 _BASKET = re.compile(r"板块|[一-鿿]股(?![价份东权票息本市民指])|概念|基金|债|市场|sector|stocks|equities", re.IGNORECASE)
 
@@ -137,6 +145,9 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
             return teller.symbol, 1.0
     if group == "contract_partnership":
         own, named = ([s for s in all_of if not _supplied(plain, s)] for all_of in (own, named))
+        own = own if own[1:] == [] else [own[0], *(s for s in own[1:] if not _follows(_WON_FROM, plain, s))]
+    if group == "insider_management_change":
+        own = [s for s in own if not _follows(_HIRED_FROM, plain, s)] or own
     if hit.kind.name == "fund_flow_positioning.leverage":
         return (own[-1].symbol or None, 0.9) if own else (None, 1.0)
     if group == "fund_flow_positioning":
@@ -174,8 +185,15 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
             return topic, 0.9
         if roles.subsidiary(plain[near.end : near.end + 6]):
             return None, 0.9
+        if hit.kind.name == "contract_partnership.cooperate":
+            near = _first_partner(plain, before, near)
         return near.symbol or None, 1.0 if hit.start - near.end <= _NEAR else 0.9
     after = [s for s in own if s.start >= hit.start and s.start - hit.end <= _REACH]
+    if company and sentence.headline:  # a blank parts the news of a headline: X合并案告吹 Y新品跳票
+        reached = [s for s in after if not _NEXT_NEWS.search(plain, hit.end, s.start + 1)]
+        if after and not reached and topic == after[0].symbol:
+            return None, 0.9
+        after = reached
     if after:
         return after[0].symbol or None, 0.9
     nobody = not topic or (company and no_company(topic))
@@ -233,6 +251,20 @@ def _announcer(plain: str, scene: Scene, own: Sequence[Span], group: str) -> Spa
 def _supplied(plain: str, span: Span) -> bool:
     """Return whether a name is of who receives a delivery: 将向Z供应."""
     return bool(_TO_WHOM.search(plain, max(0, span.start - 2), span.start) and _SUPPLIES.match(plain, span.end))
+
+
+def _first_partner(plain: str, before: Sequence[Span], near: Span) -> Span:
+    """Return the first of the names the text joins to ``near``: who is named first acts (X、Y与Z合作)."""
+    for span in reversed(before[: before.index(near)]):
+        if not _WITH.fullmatch(plain, span.end, near.start):
+            break
+        near = span
+    return near
+
+
+def _follows(words: re.Pattern[str], plain: str, span: Span) -> bool:
+    """Return whether ``words`` stand right in front of a name."""
+    return words.search(plain, max(0, span.start - 4), span.start) is not None
 
 
 def _other_rated(plain: str, hit: Hit, sentence: Sentence, own: Sequence[Span]) -> bool:

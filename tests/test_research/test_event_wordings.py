@@ -107,6 +107,37 @@ def groups(text):
         ("凌云科技(609001.SS):某某资本将成为公司控股股东", "mna.control"),
         ("凌云科技新药纳入国家医保目录", "regulation_investigation.approve"),
         ("凌云科技无人车正式交付", "product_launch.launch"),
+        # what exchanges, watchdogs and registries say of a company
+        ("欧洲监管机构将调查凌云科技是否违反竞争法规", "regulation_investigation.probe"),
+        ("深交所问询凌云科技3.2亿元资产出售方案", "regulation_investigation.probe"),
+        ("深交所问询凌云科技3.2亿元资产出售方案", "mna.divest"),
+        ("凌云科技(609001.SS):颗粒剂获得新西兰产品许可证", "regulation_investigation.approve"),
+        ("凌云科技(609001.SS):5月6日起取消上市地位", "other.listing_status"),
+        ("凌云科技:核查完成,股票复牌", "other.listing_status"),
+        ("凌云科技获纳入恒生科技指数", "other.listing_status"),
+        # partners, buyers, sellers, subscribers
+        ("凌云科技与Zephyr合作开发固态电池", "contract_partnership.cooperate"),
+        ("凌云科技与远山电子合作,将共同设计电池", "contract_partnership.cooperate"),
+        ("凌云科技(609001.SS):子公司拟受让一家电池厂部分股权", "mna.acquire"),
+        ("凌云科技(609001.SS)出售澳门写字楼 套现3200万港元", "mna.divest"),
+        ("凌云科技(609001.SS)香港公开发售获318.4倍认购 3月9日上市", "share_offering_ipo.plan"),
+        ("凌云科技即将打新!发行价为88元/股", "share_offering_ipo.plan"),
+        ("凌云科技将关闭位于俄亥俄州的大型轮胎工厂", "layoffs_restructuring.restructure"),
+        # what a company expects, and results told together with it
+        ("凌云科技(609001.SS)预期2027年上半年股东应占溢利不少于460万港元", "guidance.outlook"),
+        ("凌云科技(609001.SS):预计2027财政年度股东应占溢利不低于8200万港元", "guidance.outlook"),
+        ("凌云科技预计27年亏损7-9亿", "guidance.outlook"),
+        ("凌云科技四季度业绩、一季度指引均超预期", "earnings.beat"),
+        # statistics of a month
+        ("统计局:7月份制造业采购经理指数小幅回落", "macro_data.release"),
+        ("菲律宾国际储备截至9月底为1080亿美元", "macro_data.release"),
+        ("爱尔兰9月生产者价格同比下降2.1%", "macro_data.release"),
+        ("密歇根大学通胀预期升幅超过预期", "macro_data.release"),
+        ("德国3月消费者现况指数 98.2,前值 97.1", "macro_data.release"),
+        # money in shares of funds
+        ("周度盘点:一线游资扎堆凌云科技", "fund_flow_positioning.inflow"),
+        ("证券ETF上周份额大减", "fund_flow_positioning.outflow"),
+        ("证券ETF上周份额大增", "fund_flow_positioning.inflow"),
     ],
 )
 def test_what_the_words_tell(text, kind):
@@ -153,6 +184,18 @@ def test_what_the_words_tell(text, kind):
         ("凌云科技境内债“25凌云01”盘中大跌,临时停牌", "other"),
         ("凌云科技(609001.SS):预计2026年度净亏损3亿元至4亿元", "earnings"),
         ("截至5月6日当周,玉米投机者净空头持仓增加8120手", "accident_operations"),
+        ("凌云科技将调查用户偏好,产品随之调整", "regulation_investigation"),
+        ("凌云科技和远山电子合作关系紧张", "contract_partnership"),
+        ("分析师:凌云科技与远山电子合作空间有限", "contract_partnership"),
+        ("越南与日本合作,推出旅游签证", "contract_partnership"),
+        ("分析师预计凌云科技2027年净利润不低于3亿元", "guidance"),
+        ("打新基金收益下滑", "share_offering_ipo"),
+        ("某监管机构拟放宽规则以提振IPO市场", "share_offering_ipo"),
+        ("机场将关闭至周三,航班取消", "layoffs_restructuring"),
+        ("挪威3月政策利率 4.5%,前值 4.5%", "macro_data"),
+        ("机构扎堆调研凌云科技", "fund_flow_positioning"),
+        ("“关税赢家”指数上涨,“降息输家”指数下跌", "fiscal_trade_policy"),
+        ("“关税赢家”指数上涨,“降息输家”指数下跌", "central_bank"),
     ],
 )
 def test_where_nothing_of_the_kind_happens(text, group):
@@ -185,6 +228,15 @@ def test_a_span_of_time_is_no_yardstick(text, kind):
         ("凌云科技签署长期合同,将向远山电子供应电解液", "contract_partnership.win", OURS),
         ("凌云科技签署供货合同,为远山电子代工芯片", "contract_partnership.win", OURS),
         ("凌云科技斩获远山电子大单", "contract_partnership.win", OURS),
+        ("凌云科技有望拿下远山电子芯片订单", "contract_partnership.win", OURS),
+        ("远山电子获凌云科技订单", "contract_partnership.win", THEIRS),
+        # the first of the partners, and who appoints
+        ("凌云科技、远山电子与某初创公司宣布达成合作", "contract_partnership.cooperate", OURS),
+        ("凌云科技任命远山电子的李某为新任CEO", "insider_management_change.appoint", OURS),
+        ("股东周某被任命为远山电子新任CEO", "insider_management_change.appoint", THEIRS),
+        # a blank parts the news of a headline
+        ("全球最大航运合并案告吹 凌云科技新手机跳票", "mna.terminate", None),
+        ("凌云科技收购谈判破裂 远山电子新手机跳票", "mna.terminate", OURS),
         # who sets the measure does nothing
         ("凌云科技发布新款芯片,性能碾压远山电子", "product_launch.launch", OURS),
         ("对标远山电子,凌云科技推出新款机器人", "product_launch.launch", OURS),
@@ -194,6 +246,10 @@ def test_a_span_of_time_is_no_yardstick(text, kind):
 )
 def test_whose_it_is(text, kind, symbol):
     assert {who for what, who in pairs(extracted(text)) if what == kind} == {symbol}
+
+
+def test_guidance_above_and_results_below_expectations():
+    assert "earnings.beat" not in kinds("凌云科技业绩低于预期,指引超预期")
 
 
 def test_a_house_is_the_subject_of_its_own_announcement():
