@@ -29,13 +29,15 @@ __all__ = ["told"]
 _SURE, _TRUST = 0.9, 0.75
 _COUNT = "[两二三四五六七八九十\\d]"
 _NUMBER = r"[^,。;%\d]{0,4}(?:\d[\d,.]*[百千万亿]*(?![\d%年月日家倍天个次人])|[百千](?=[,。;、!?\s]|$))"
+#: a number behind these words is read with all percentages; without one the word alone tells the move
+_BARE = r"(?![^,。;]{0,3}\d)(?!(?:趋势|空间|预期|概率|风险|压力|动能|周期|逻辑|格局|行情|势头))"
 _RISES = (
     r"新高(?!度|地|考|职)|最大(?:单日|盘中)?[涨升]幅|最佳(?:单日|单周)?表现|刷新日高|涨停|封板|齐[涨升]|集体[收大]?涨|双双[收大]?涨|全线[收大上]?涨"
-    rf"|{_COUNT}连[涨阳升]|连[涨升](?={_COUNT})|(?:暴|大|狂|飙)[涨升]|狂飙|持续(?:上涨|走高|攀升)|大反弹|剧烈反弹|强劲反弹|(?:{UP}|首破|破){_NUMBER}"
+    rf"|{_COUNT}连[涨阳升]|连[涨升](?={_COUNT})|(?:暴|大|狂|飙)[涨升]|狂飙|持续(?:上涨|走高|攀升)|(?:走高|走强|上扬|(?<![后再])回升){_BARE}|短线(?:拉升|走高|上扬)|大反弹|剧烈反弹|强劲反弹|(?:{UP}|首破|破){_NUMBER}"
 )
 _FALLS = (
     r"新低(?!功)|最大(?:单日|盘中)?[跌降]幅|最[差惨](?:单日|单周)?表现|刷新日低|跌停|齐跌|集体[收大下]?[跌挫]|双双[收大下]?[跌挫]|全线[收大下]?[跌挫]"
-    rf"|{_COUNT}连[跌阴]|连跌(?={_COUNT})|(?:暴|大|崩|闪)跌|崩盘|闪崩|重挫|急挫|下挫|跳水|持续(?:下跌|走低)|(?:{DOWN}){_NUMBER}"
+    rf"|{_COUNT}连[跌阴]|连跌(?={_COUNT})|(?:暴|大|崩|闪)跌|崩盘|闪崩|重挫|急挫|下挫|跳水|持续(?:下跌|走低)|(?:走低|走弱|(?<![后再])回落){_BARE}|短线(?:跳水|走低|下挫)|回吐[^,。;]{{0,5}}涨幅|涨幅[^,。;]{{0,3}}回吐|(?:{DOWN}){_NUMBER}"
 )
 _SHARED = r"(?P<way>[涨升跌])幅?(?:超过?|逾|近|约|达)?(?P<size>\d[\d.]*)%"
 _TELLS = re.compile(rf"(?P<up>{_RISES})|(?P<down>{_FALLS})|{_SHARED}")
@@ -53,12 +55,19 @@ _OF_PRICE = re.compile(
 _OF_ELSE = re.compile(
     r"[产销存]量|库存|需求|供应|出口|进口|成交|持仓|资金|流入|流出|ETF|期权|波动率|市值|预期|指引|溢价|占比|储备|产能|份额|概念|板块|股(?!指|价)|收益率"
 )
+_INDICES = re.compile(
+    r"(?:[三四]大|主要)(?:股指|指数)(?:期货)?(?:早盘|午后|尾盘|盘初|均|全线|集体|小幅|大幅|双双|齐|悉数|缩量|放量)*"
+    r"(?:(?P<up>收?涨|收高|高开|反弹|走高|上扬|走强)|(?P<down>收?跌|收低|低开|走低|走弱|下挫|回落|跳水))(?![跌多少停幅]|[高低]走|不一|互现)"
+)
 _JOINED = re.compile(r"(?:[、/]|和|与|及|以及|\s)?(?:现货|期货|LME|COMEX|纽约|伦敦)?")
+#: why it moves stands between a name and its move: 黄金随美元走低而走强
+_BECAUSE = re.compile(r"[随因受]")
+_CAUSE = re.compile(r"[随因受][^,。;]{2,16}而$")
 _BETWEEN = 14
 
 
 def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions: Mapping[str, Mapping[str, Any]]) -> list[Found]:
-    """Return the moves of the headline, one an instrument, by place.
+    """Return the moves of the headline, one an instrument, by place; where no instrument has one, that of a market's indices together.
 
     The arguments are those of :func:`research.event_moves.candidates`.
     """
@@ -73,19 +82,36 @@ def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], mentions:
                 for span in owners:
                     one = _event(span, match, sentence)
                     found.setdefault(span.symbol, one)
-    return sorted(found.values(), key=lambda one: one.at)
+    shared = () if found else _of_indices(plain, parts)
+    return sorted([*found.values(), *shared], key=lambda one: one.at)
+
+
+def _of_indices(plain: str, parts: Sequence[Sentence]) -> Iterator[Found]:
+    """Yield the first move the headline tells of the indices of a market together, which stand for no one of them: 三大指数收跌."""
+    for sentence in parts:
+        if not sentence.headline:
+            break
+        for start, end in clauses(plain, sentence.start, sentence.end):
+            match = _INDICES.search(plain, start, end)
+            if match and not _UNSURE.search(plain, start, match.end()):
+                name, prior = ("price_move.up", 0.6) if match["up"] else ("price_move.down", -0.6)
+                yield Found(name, None, _TRUST, sentence.start, sentence.end, prior, match.start(), True)
+                return
 
 
 def _owned(plain: str, named: Sequence[Span], start: int, end: int) -> Iterator[tuple[re.Match[str], list[Span]]]:
     """Yield what tells a move in a clause and whose it is."""
     for match in _TELLS.finditer(plain, start, end) if named else ():
-        before = [span for span in named if span.end <= match.start()]
+        cause = _CAUSE.search(plain, start, match.start())
+        at = cause.start() if cause else match.start()
+        before = [span for span in named if span.end <= at]
         if not before or _UNSURE.search(plain, start, match.end()) or any(back.match(plain, match.end(), end) for back in (_BACK, OVER)):
             continue
         if LIMIT.match(plain, match.start()) is None and match.group() in ("涨停", "跌停"):
             continue
         owners = _joined(plain, before)
-        if not _near(plain, owners[-1], match.start()):
+        because = _BECAUSE.search(plain, owners[-1].end, match.start()) and plain.startswith("而", match.end())
+        if because or not _near(plain, owners[-1], at):
             continue
         if match["size"]:
             shared = owners if len(owners) > 1 else []  # what is one's alone is read with all percentages

@@ -45,6 +45,18 @@ def read(text):
         ("白银和伦铜双双创历史新高", {("SI=F", "up"), ("LME:CA", "up")}),
         ("恒指、科指跌超2%", {("^HSI", "down"), ("HSTECH.HK", "down")}),
         ("标普纳指涨逾1%", {("^GSPC", "up"), ("^IXIC", "up")}),
+        # words alone, and what comes back
+        ("原油走低，黄金盘初走高", {("CL=F", "down"), ("GC=F", "up")}),
+        ("恒指、科指回吐早前涨幅", {("^HSI", "down"), ("HSTECH.HK", "down")}),
+        ("伦铜今年的涨幅悉数回吐", {("LME:CA", "down")}),
+        ("欧元短线拉升约30点", {("EURUSD=X", "up")}),
+        ("晨岭股份股价走弱", {("600000.SS", "down")}),
+        # why it moves
+        ("白银随收益率走高而回落", {("SI=F", "down")}),
+        ("黄金随原油走低而走强", {("CL=F", "down"), ("GC=F", "up")}),
+        # indices told together
+        ("美股三大指数小幅收跌，软件股分化", {(None, "down")}),
+        ("三大股指期货集体走高", {(None, "up")}),
         # a currency counted to the dollar falls when it grows dearer
         ("人民币创两年新高，欧元创十周新高", {("CNY=X", "down"), ("EURUSD=X", "up")}),
         # not there, not yet, no longer
@@ -54,7 +66,16 @@ def read(text):
         ("研究称原油明年将大跌", set()),
         ("白银冲上60后回落", set()),
         ("央行出手阻止日元跌破160", set()),
+        ("三大指数涨跌不一", set()),
+        ("三大指数高开低走", set()),
+        ("三大指数跌幅收窄", set()),
+        ("三大指数有望走高", set()),
+        ("黄金走强趋势未改", set()),
+        ("原油走高0.1%", set()),
+        ("白银冲高后回落", set()),
         # something else
+        ("原油需求回落", set()),
+        ("晨岭股份毛利率走低", set()),
         ("晨岭股份季度销量创新高", set()),
         ("远山电子门店突破900家", set()),
         ("原油库存创五年新低", set()),
