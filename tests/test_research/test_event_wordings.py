@@ -202,6 +202,7 @@ def test_what_the_words_tell(text, kind):
         ("某监管机构拟放宽规则以提振IPO市场", "share_offering_ipo"),
         ("机场将关闭至周三,航班取消", "layoffs_restructuring"),
         ("挪威3月政策利率 4.5%,前值 4.5%", "macro_data"),
+        ("美国至4月8日5年期国债竞拍-得标利率 3.9%,前值3.8%", "macro_data"),
         ("机构扎堆调研凌云科技", "fund_flow_positioning"),
         ("凌云科技:暂无涨价计划", "product_launch"),
         ("存储涨价潮来袭,凌云科技受益", "product_launch"),
