@@ -5,7 +5,8 @@ A headline has no room for more, and nothing else to weigh such a wording with (
 1. in each clause of the headline find what tells a move (:data:`_TELLS`);
 2. its owner is the last name before it in the clause, with everybody the headline joins to him (白银、伦铜双双创新高);
 3. between an index, a commodity, a currency or a coin and the words little may stand, between a company and the words only talk of its
-   price: sales at a record are no move.
+   price: sales at a record are no move;
+4. where no instrument has a move, the indices of a market told together (三大指数收跌) have one without a symbol.
 """
 
 from __future__ import annotations
