@@ -308,7 +308,7 @@ def calendar_alpha(
     began = events.drop_nulls("symbol").select("symbol", began=pl.col("session").dt.truncate("1mo"))
     offsets = pl.DataFrame({"offset": np.arange(1, months + 1)})
     stood = began.join(offsets, how="cross").select("symbol", month=pl.col("began").dt.offset_by(pl.format("{}mo", "offset")))
-    stood = stood.unique().join(monthly, on=["symbol", "month"])
+    stood = stood.unique(maintain_order=True).join(monthly, on=["symbol", "month"], maintain_order="left")
     portfolio = (
         stood.group_by("month").agg(portfolio_return=pl.col("realized_return").mean(), n_firms=pl.len().cast(pl.Int32)).sort("month")
     )

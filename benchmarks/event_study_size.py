@@ -58,7 +58,12 @@ class Real:
     def __init__(self, path: Path) -> None:
         table = pl.read_parquet(path)
         price = "adj_close" if "adj_close" in table.columns else "close"
-        wide = table.select("symbol", "session", price).unique(["symbol", "session"]).pivot(on="symbol", index="session", values=price)
+        rows = (
+            table.select("symbol", "session", price)
+            .unique(["symbol", "session"], keep="last", maintain_order=True)
+            .sort("symbol", "session")
+        )
+        wide = rows.pivot(on="symbol", index="session", values=price)
         values = wide.sort("session").drop("session").to_numpy().T
         with np.errstate(invalid="ignore", divide="ignore"):
             self.returns = values[:, 1:] / values[:, :-1] - 1.0
