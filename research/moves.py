@@ -223,7 +223,7 @@ _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 _HEAD_PERIOD = re.compile(r"[^,%。]{0,12}(?:期间|以来|(?:天|日|周|个?月|年)(?:里|内|来|间))(?:\([^)]*\))?,")
 #: 股价在财报后上涨7%: some days since, unless one is named
 _REPORTED = re.compile(r"在财报后(?!累|已|至今)")
-#: 盘前涨幅收窄至2%,此前一度涨超7%
+#: 盘前仅涨1%,稍早一度涨近5%
 _AT_FIRST = re.compile(r"(?:但|而|其|此前|之前|早些时候|稍早|曾|股价)*(?:一度|最多)")
 _SETTLES = re.compile(r"[,(]?\s?(?:收于|报收|收报)")
 _BRACKETED = re.compile(r"[(][^()]*[)]")

@@ -42,7 +42,7 @@ def read(text):
         ("沪镍等多个期货合约跌停", {("SHFE:NI", "down")}),
         # words, and names that share them
         ("黄金、白银集体大跌", {("GC=F", "down"), ("SI=F", "down")}),
-        ("白银和伦铜双双创历史新高", {("SI=F", "up"), ("LME:CA", "up")}),
+        ("隔夜白银和伦铜双双再创新高", {("SI=F", "up"), ("LME:CA", "up")}),
         ("恒指、科指跌超2%", {("^HSI", "down"), ("HSTECH.HK", "down")}),
         ("标普纳指涨逾1%", {("^GSPC", "up"), ("^IXIC", "up")}),
         # words alone, and what comes back
@@ -89,7 +89,7 @@ def read(text):
         ("涨停潮再现，晨岭股份被指炒作", set()),
         # two names that are one, and a percentage that is read elsewhere
         ("韩股晨岭股份大涨5%", {("600000.SS", "up")}),
-        ("道琼斯KBW地区银行指数收涨2%", set()),
+        ("道琼斯KBW银行指数午后反弹2%", set()),
         ("恒指跌2%", set()),
     ],
 )

@@ -69,7 +69,7 @@ def groups(text):
         ("挪威央行将存款利率维持在4.25%不变,少数人曾料降息", "central_bank.hold"),
         ("蒙古央行将政策利率下调至9%,符合预期", "central_bank.cut"),
         ("蒙古央行行长:利率下调将很慢,明年再降50个基点似乎合适", "central_bank.outlook"),
-        ("央行开展8000亿元买断式逆回购", "central_bank.statement"),
+        ("央行下周开展600亿元买断式逆回购", "central_bank.statement"),
         # what a company announces
         ("凌云科技(609001.SS):周晓岚获委任为执行董事", "insider_management_change.appoint"),
         ("凌云科技(609001.SS):某会计师行辞任核数师", "insider_management_change.depart"),
