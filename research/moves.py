@@ -119,8 +119,17 @@ def quoted(move: Move) -> float:
     >>> quoted(Move("JPY=X", "日元", 0.03, "exact", None, 0, 6, 4)), quoted(Move("JPY=X", "美元兑日元", 0.03, "exact", None, 0, 9, 7))
     (-0.03, 0.03)
     """
-    inverse = _PER_DOLLAR.fullmatch(move.symbol or "") and not _DOLLAR_FIRST.match(move.subject)
-    return -move.value if inverse else move.value
+    return -move.value if per_dollar(move.symbol) and not dollar_first(move.subject) else move.value
+
+
+def per_dollar(symbol: str | None) -> bool:
+    """Return whether a symbol counts a currency to the dollar, so that it falls when the currency rises: ``JPY=X``, not ``EURUSD=X``."""
+    return _PER_DOLLAR.fullmatch(symbol or "") is not None
+
+
+def dollar_first(name: str) -> bool:
+    """Return whether a currency goes by a pair that begins with the dollar: 美元兑日元."""
+    return _DOLLAR_FIRST.match(name) is not None
 
 
 def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: Sequence[Span], topic: Topic) -> list[Move]:

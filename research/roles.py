@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "subsidiary"]
+__all__ = ["agent", "corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "subsidiary"]
 
 #: how many characters before and after a name are looked at
 BEFORE, AFTER = 24, 60
@@ -155,7 +155,7 @@ _DEAL_RIGHT = re.compile(
     r"^.{0,12}(?:达成|签署|签订|签约|合作|联合|供货|供应|采购|订单|合同|诉讼|和解|合资|收购|并购|谈判|竞争|提供|出售|转让|起诉)|^\s"
 )
 #: who bought or sold the share that was just named: 甲获乙增持
-_HOLDER_LEFT, _HOLDS_RIGHT = re.compile(r"[获遭被由](?:得|到)?$"), re.compile(r"^[^,。;:]{0,24}?(?:[增减]持|举牌|扫货|买入|沽出|入股)")
+_AGENT_LEFT, _HOLDS_RIGHT = re.compile(r"[获遭被由](?:得|到)?$"), re.compile(r"^[^,。;:]{0,24}?(?:[增减]持|举牌|扫货|买入|沽出|入股)")
 _OPENING = frozenset('\n。!?;；！？"“「『')
 _SUBSIDIARY = re.compile(
     r"^(?:财险|人寿|寿险|产险|保险|信托|租赁|理财|期货|基金|资管|创投|物业|物流|保理|小贷|消费金融"
@@ -227,7 +227,12 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
 
 def _other_side(left: str, right: str) -> bool:
     deals = _COUNTERPARTY_LEFT.search(left) and _DEAL_RIGHT.match(right)
-    return bool(deals or (_HOLDER_LEFT.search(left) and _HOLDS_RIGHT.match(right)))
+    return bool(deals or (agent(left) and _HOLDS_RIGHT.match(right)))
+
+
+def agent(left: str) -> bool:
+    """Return whether what stands before a name makes it who does something to the one named before: 甲获[乙]增持."""
+    return _AGENT_LEFT.search(left) is not None
 
 
 def move_cue(left: str, right: str) -> bool:

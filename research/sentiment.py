@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from research import cleaning, events, moves
+from research import cleaning, events, moves, roles
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
@@ -38,7 +38,12 @@ _CONTRAST = re.compile(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
 )
 #: what is said of prices: it may be said of a market that is no instrument here
-_PRICED = re.compile(r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售")
+_PRICED = re.compile(
+    r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售"
+    r"|\b(?:rose|ris(?:es?|ing)|fell|fall(?:s|ing)?|gain(?:s|ed)?|drop(?:s|ped)?|jump(?:s|ed)?|surg(?:es?|ed)|climb(?:s|ed)?|slid|tumbl(?:es?|ed)"
+    r"|slump(?:s|ed)?|rall(?:y|ies|ied)|strengthen(?:s|ed)?|weaken(?:s|ed)?)\b",
+    re.IGNORECASE,
+)
 _MARKET = re.compile(
     r"(?:(?<![该其司团个新])股(?:[市指]|债汇?|多股|普遍)?|股票指数|[美日欧德英中国]债|收益率|指数|板块|概念|赛道|产业链|行业|市场|资产|货币|商品|金属|期货|期指|有色"
     r"|硬件|算力|创业板|科创板|[美日欧]元|人民币|英镑|[原布燃]油|[油金银铜铝煤]价|黄金|白银|铜|铝)"
@@ -48,13 +53,11 @@ _MARKET = re.compile(
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
 _JOINED = re.compile(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ")
 _CAUSE = re.compile(r"随着?|因|受|由于")
-_PER_DOLLAR, _DOLLAR_FIRST = re.compile(r"[A-Z]{3}=X"), re.compile(r"美元\s?[/兑对]|USD/")
 #: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
 _BOUGHT_LEFT = re.compile(
     r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
 )
 _OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
-_AGENT_LEFT = re.compile(r"[获遭被由](?:得|到)?$")
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
@@ -235,8 +238,6 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
     distance = 1.0
     for start, end in pieces:
         named, local = within(inside, start, end), within(hits, start, end)
-        if not named:
-            local = [hit for hit in local if not _of_market(plain, start, hit)]
         if named:
             distance = 1.0
             current = _share(plain, local, named, scale, sums)
@@ -244,7 +245,9 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
                 for symbol in current:
                     sums[symbol].add(hit.score, 0.4 * scale, hit.why)
             opening = []
-        elif current:
+            continue
+        local = [hit for hit in local if not _of_market(plain, start, hit)]
+        if current:
             distance *= 0.7
             damp = 0.5 if _HYPOTHETICAL.search(plain, start, end) else 1.0
             for hit in local:
@@ -269,33 +272,30 @@ def _share(plain: str, hits: Sequence[Term], named: Sequence[Span], scale: float
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
                 continue
             # 甲获乙增持 is said of 甲, or of nobody here.
-            if nearest.role == "counterparty" and _AGENT_LEFT.search(plain, max(0, nearest.start - 3), nearest.start):
+            if nearest.role == "counterparty" and roles.agent(plain[max(0, nearest.start - 3) : nearest.start]):
                 if before == 1:
                     continue
                 nearest = acting[before - 2]
-            targets = {nearest.symbol}
+            targets = [nearest]
             for span in (acting[k] for k in range(before - 2, -1, -1)):
-                if _JOINED.fullmatch(plain, span.end, nearest.start) is None:
+                if _JOINED.fullmatch(plain, span.end, targets[-1].start) is None:
                     break
-                targets.add(span.symbol)
-                nearest = span
+                targets.append(span)
         else:
-            nearest = (acting or named)[0]
-            targets = {nearest.symbol}
+            targets = [(acting or named)[0]]
             for span in acting[1:]:
-                if _JOINED.fullmatch(plain, nearest.end, span.start) is None:
+                if _JOINED.fullmatch(plain, targets[-1].end, span.start) is None:
                     break
-                targets.add(span.symbol)
-                nearest = span
-        for symbol in sorted(targets):
-            turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, nearest.surface)
+                targets.append(span)
+        for symbol, surface in sorted({span.symbol: span.surface for span in targets}.items()):
+            turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
             sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
     return symbols
 
 
 def _to_the_dollar(symbol: str, surface: str) -> bool:
     """Return whether a name is that of a pair which falls when the currency of its symbol rises: 美元兑日元 of ``JPY=X``."""
-    return bool(_PER_DOLLAR.fullmatch(symbol) and _DOLLAR_FIRST.match(surface))
+    return moves.per_dollar(symbol) and moves.dollar_first(surface)
 
 
 def _of_market(plain: str, start: int, hit: Term) -> bool:

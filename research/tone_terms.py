@@ -19,7 +19,9 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 #: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
-_EASES = re.compile(r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束|终结|暂缓|放缓|止住|收窄|趋缓|减亏)")
+_EASES = re.compile(
+    r"(?:势头?|潮|幅)?[^,。;、]{0,20}?(?:有望|或|将|逐步|同比|明显|大幅)*(结束(?=\W|$)|终结(?=\W|$)|暂缓|放缓|止住|收窄|趋缓|减亏)"
+)
 #: a rise that ends: 连涨终结
 _STOPS = re.compile(r"(?:势头?|市)?(?:或|恐|将|已)*(终结|结束|止步|戛然而止)")
 _RISES = re.compile("[涨升阳牛]")
@@ -31,14 +33,14 @@ _BURDENS = frozenset(
     ]
 )  # fmt: skip
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
-_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:]{0,40}\Z")
+_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z")
 #: work that is not done together: 与某公司未开展业务合作
 _NONE_DONE = re.compile(r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:开展|进行|签署|达成|涉及|产生)[^,。;]{0,12}\Z")
 _DONE = frozenset({"合作", "订单", "签约", "签署", "合同", "中标", "供货"})
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
 _RESULT = re.compile(
-    r"(?P<what>净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d[\d.]*)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
-    r"[,(](?:分析师|市场|此前|华尔街)*(?:平均|普遍|一致)?(?:预期|预估|预计|预测)(?:值|为)*\s?(?P<thought>\d[\d.]*)(?P<same>万亿|亿|万)?"
+    r"(?:净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
+    r"[,(](?:分析师|市场|此前|华尔街)*(?:平均|普遍|一致)?(?:预期|预估|预计|预测)(?:值|为)*\s?(?P<thought>\d+(?:,\d{3})*(?:\.\d+)?)(?P<same>万亿|亿|万)?"
 )
 _FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
 _STRONG = re.compile(
@@ -105,7 +107,7 @@ def _against_expected(plain: str) -> list[Term]:
     """Return the results that beat or missed what the text says was expected of them; figures of two units are not compared."""
     found = []
     for match in _RESULT.finditer(plain) if "预" in plain else ():
-        came, thought = (float(match[name].rstrip(".")) for name in ("came", "thought"))
+        came, thought = (float(match[name].replace(",", "")) for name in ("came", "thought"))
         if match["unit"] == match["same"] and 0.2 * thought < came < 5 * thought and came != thought:
             score = 0.7 if came > thought else -0.7
             found.append(Term(match.start(), match.end(), score, f"{match['came']}{'>' if score > 0 else '<'}{match['thought']}"))

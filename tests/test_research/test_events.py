@@ -262,6 +262,12 @@ def test_taxonomy_covers_every_group():
     unspecified = {f"{group}.unspecified" for group in set(EVENT_GROUPS) - {"price_move"}}
     assert unspecified <= wordless <= unspecified | given_way_to
     assert all(kind.otherwise.split(".")[0] == kind.name.split(".")[0] for kind in kinds if kind.otherwise)
+    gives_way = {kind.name: kind.otherwise for kind in kinds}
+    for name in known:  # a chain that came back to itself would be followed for ever
+        chain = [name]
+        while (then := gives_way[chain[-1]]) is not None:
+            assert then not in chain, chain
+            chain.append(then)
     assert all(set(kind.unless) <= known for kind in kinds)
 
 

@@ -176,6 +176,11 @@ def test_a_line_without_a_text_is_refused():
         ("凌云科技三季度净利润12.4亿元,市场预期10.9亿元", {"A": 1}),
         ("凌云科技三季度营收9.8亿元,分析师预计为11亿元", {"A": -1}),
         ("凌云科技三季度净利润12.4亿元,市场预期900万元", {"A": 0}),
+        ("凌云科技每股收益1,204.5元,市场预期1,190元", {"A": 1}),
+        ("凌云科技净利润1.2.3亿元,市场预期0.9亿元", {"A": 0}),
+        # what ends or is lifted is the thing itself, not what follows it
+        ("凌云科技因亏损结束运营", {"A": -1}),
+        ("凌云科技取消订单并面临诉讼", {"A": -1}),
         # names written together share what follows
         ("凌云科技远山电子大涨", {"A": 1, "B": 1}),
         ("南向资金加仓凌云科技、远山电子及创新控股", {"A": 1, "B": 1, "C": 1}),
@@ -213,6 +218,7 @@ def test_the_buyer_has_no_tone_of_its_own():
         ("美元/日元延续涨势", "美元/日元", -1),
         ("日元跌1.2%", "日元", -1),
         ("日元兑美元走强", "日元兑美元", 1),
+        ("USD/JPY rose", "USD/JPY", -1),
     ],
 )
 def test_a_currency_rises_when_its_dollar_pair_falls(text, surface, expected):
