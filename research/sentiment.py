@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,8 +26,9 @@ from research import cleaning, events, moves, roles
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
-from research.sentences import Sentence, clauses, read, within
+from research.sentences import Sentence, clauses, index_at, read, within
 from research.tone_lines import check, target_of
+from research.tone_results import results
 from research.tone_terms import Term, terms
 
 __all__ = ["TONES_SCHEMA", "score_lines", "tones"]
@@ -51,7 +52,7 @@ _MARKET = re.compile(
 )
 #: a group of shares called after one company
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
-_JOINED = re.compile(r"[、和与及/\s,]?|以及|[(][^()]*[)]、?| and ")
+_JOINED = re.compile(r"[、和与及/&\s,]?|以及|[(][^()]*[)]、?| and ")
 _CAUSE = re.compile(r"随着?|因|受|由于")
 #: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
 _BOUGHT_LEFT = re.compile(
@@ -59,10 +60,16 @@ _BOUGHT_LEFT = re.compile(
 )
 _OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
+#: a headline that only says what follows: 某公司公告, 某公司发布2018年年报
+_ANNOUNCES = re.compile(
+    r"[^,。;:!?()、\s]{2,8}:?(?:今日|晚间|午间|盘后|早间)?(?:发布|披露|公布|刊登)?[^,。;:!?、增减盈亏升降]{0,12}?(?:公告|[年季中]报|快报|预告|财报|简报|报告|业绩)(?:出炉|发布)?"
+)
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
 #: what a bid says of who is to be bought
 _BID = 0.7
+#: events that the results themselves tell
+_COMPARED = frozenset({"earnings.growth", "earnings.decline"})
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
 #: a smaller tone is called neutral
@@ -176,34 +183,64 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新) or a stated move says nothing more.
-    covered = sorted([(m.start, m.end) for m in stated] + [(s.start, s.end) for s in spans])
+    earned = results(plain)
+    covered = sorted([(one.start, one.end) for group in (stated, earned, spans) for one in group])
     hits = terms(plain, covered)
+    only = _only(spans, len(document["headline"]))
+    line = _line(document["headline"], parts)
     for move in stated:
         if move.symbol is not None:
             share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
-            weight = share * (_HEADLINE_WEIGHT if move.start <= len(document["headline"]) else 1.0)
+            weight = share * (_HEADLINE_WEIGHT if move.start <= line else 1.0)
             value = -move.value if _to_the_dollar(move.symbol, move.subject) else move.value
             sums[move.symbol].add(math.copysign(min(1.0, 0.5 + 5 * abs(value)), value) if value else 0.0, weight, f"{move.value:+.2%}")
-    _weigh_events(plain, spans, parts, document, sums)
+    earners: set[str] = set()
+    for result in earned:
+        told = parts[index_at(parts, result.start)]
+        owner = _earner(within(spans, told.start, told.end), result.start, only)
+        if owner is not None:
+            earners.add(owner)
+            sums[owner].add(result.score, _HEADLINE_WEIGHT if result.start < line else 1.0, result.why)
+    _weigh_events(plain, spans, parts, document, line, earners, sums)
     for span in spans:
         left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
         if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
-            sums[span.symbol].add(_BID, _HEADLINE_WEIGHT if span.start < len(document["headline"]) else 1.0, "bid")
+            sums[span.symbol].add(_BID, _HEADLINE_WEIGHT if span.start < line else 1.0, "bid")
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
-        if inside:
-            _weigh(plain, sentence, inside, within(hits, sentence.start, sentence.end), sums)
+        if inside or only is not None:
+            _weigh(plain, sentence, inside, within(hits, sentence.start, sentence.end), line, only, sums)
     for symbol, total in sums.items():
         # An agency or broker that is only quoted has no tone of its own.
         yield _row(document["doc_id"], symbol, total if symbol in quoted else _Sum())
 
 
-def _weigh_events(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], document: Mapping[str, Any], sums: dict[str, _Sum]) -> None:
-    line = len(document["headline"])
-    topic = next((s.symbol for s in spans if s.start < line and s.role != "source"), None)
+def _earner(inside: Sequence[Span], at: int, only: str | None) -> str | None:
+    """Return whose result is told at a place: of the last one named before it in its sentence, in a bare one of the text's only company."""
+    before = [span.symbol for span in inside if span.end <= at and span.role not in ("source", "counterparty")]
+    return before[-1] if before else only if not inside else None
+
+
+def _only(spans: Sequence[Span], headline: int) -> str | None:
+    """Return the one instrument a text is about, named in its headline: a sentence that names nobody is said of it."""
+    acting = [span for span in spans if span.role not in ("source", "counterparty")]
+    return acting[0].symbol if acting and acting[0].start < headline and all(span.symbol == acting[0].symbol for span in acting) else None
+
+
+def _line(headline: str, parts: Sequence[Sentence]) -> int:
+    """Return how far what weighs double reaches: the headline, and the first sentence under one that only says what follows."""
+    lead = next((part.end for part in parts if not part.headline), 0)
+    return max(len(headline), lead if _ANNOUNCES.fullmatch(headline) else 0)
+
+
+def _weigh_events(
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], document: Mapping[str, Any], line: int,
+    earners: Set[str], sums: dict[str, _Sum],
+) -> None:  # fmt: skip
+    topic = next((s.symbol for s in spans if s.start < len(document["headline"]) and s.role != "source"), None)
     best: dict[tuple[str, str], tuple[float, float]] = {}
     for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"], _tells):
-        if event.symbol in sums:
+        if event.symbol in sums and not (event.symbol in earners and event.name in _COMPARED):
             weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
             key = (event.symbol or "", event.name)
             best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
@@ -228,14 +265,16 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
     return doc_id, symbol, round(tone, 6), round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
 
 
-def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], sums: dict[str, _Sum]) -> None:
+def _weigh(
+    plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], line: int, only: str | None, sums: dict[str, _Sum]
+) -> None:
     if not hits:
         return
-    scale = _HEADLINE_WEIGHT if sentence.headline else 1.0
+    scale = _HEADLINE_WEIGHT if sentence.start < line else 1.0
     pieces = _pieces(plain, sentence)
-    current: list[str] = []
+    current: list[str] = [only] if only is not None and not inside else []
     opening: list[Term] = []
-    distance = 1.0
+    distance = 0.7 if current else 1.0
     for start, end in pieces:
         named, local = within(inside, start, end), within(hits, start, end)
         if named:
@@ -248,7 +287,7 @@ def _weigh(plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequenc
             continue
         local = [hit for hit in local if not _of_market(plain, start, hit)]
         if current:
-            distance *= 0.7
+            distance *= 0.7 if only is None or sentence.headline else 0.9
             damp = 0.5 if _HYPOTHETICAL.search(plain, start, end) else 1.0
             for hit in local:
                 for symbol in current:

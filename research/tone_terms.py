@@ -35,8 +35,12 @@ _BURDENS = frozenset(
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
 _LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z")
 #: work that is not done together: 与某公司未开展业务合作
-_NONE_DONE = re.compile(r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:开展|进行|签署|达成|涉及|产生)[^,。;]{0,12}\Z")
-_DONE = frozenset({"合作", "订单", "签约", "签署", "合同", "中标", "供货"})
+_NONE_DONE = re.compile(
+    r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:(?:开展|进行|签署|签订|达成|涉及|产生)[^,。;]{0,12}|(?:接到|收到|获得|取得)[^,。;]{0,24})\Z"
+)
+_DONE = frozenset({"合作", "订单", "签约", "签署", "签订", "购销合同", "合同", "中标", "供货"})
+#: what has not come to be: 未出现大幅增长, 不存在违约
+_NONE_SEEN = re.compile(r"(?:(?:未|没有)(?:出现|发生|见(?!过))|不存在|并无|暂无)[^,。;]{0,10}\Z")
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
 _RESULT = re.compile(
     r"(?:净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
@@ -129,6 +133,8 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
     if weight > 0 and _RISES.search(term):
         ends = _STOPS.match(plain, end)
+    if not negation and not ends and _NONE_SEEN.search(plain, max(0, start - 16), start):
+        return Term(start, end, max(0.0, -0.5 * weight), f"无·{term}")
     if negation or ends:
         weight *= -0.5
         why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]

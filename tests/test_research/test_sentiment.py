@@ -235,3 +235,44 @@ def test_a_currency_rises_when_its_dollar_pair_falls(text, surface, expected):
         orient="row",
     )  # fmt: skip
     assert sign(sentiment.tones(DOCUMENTS.frame([row]), spans).to_dicts()[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("headline", "body", "expected"),
+    [
+        # a bare sentence is said of the only company of the text, and what the profit did decides
+        ("凌云科技发布半年报", "凌云科技发布半年报。公司营业收入18亿元,同比增长6%;净利润1.7亿元,同比下降22%。", {"A": -1}),
+        ("凌云科技发布半年报", "凌云科技发布半年报。营业收入18亿元,同比下降6%;净利润1.7亿元,同比增长42%。", {"A": 1}),
+        ("凌云科技公告", "凌云科技公告,公司一款注射液通过一致性评价。", {"A": 1}),
+        ("凌云科技公告", "凌云科技公告,一季度净利润640万元,上年同期亏损2100万元。", {"A": 1}),
+        ("凌云科技公告", "凌云科技公告,公司未收到来自海外客户金额达三亿元的订单。", {"A": 0}),
+        ("凌云科技公告", "凌云科技公告,公司订单量平稳,未出现大幅度的增加。敬请注意投资风险。", {"A": 1}),
+        # of two companies none takes a bare sentence, each its own result
+        ("凌云科技与远山电子发布半年报", "凌云科技净利润同比增长12%,远山电子净利润同比下降8%。净利润同比下降90%。", {"A": 1, "B": -1}),
+        # nor does one that the headline does not name
+        ("三城暴雨", "远山电子的厂区设有救助点。公司已遭处罚。", {"B": 0}),
+    ],
+)
+def test_announcements(headline, body, expected):
+    assert {symbol: sign(row) for symbol, row in toned(headline, body).items()} == expected
+
+
+def test_a_headline_that_only_announces_hands_its_weight_on():
+    says, announces = (
+        toned(headline, "凌云科技公告,公司获批新药。")["A"] for headline in ("凌云科技昨日召开例会,讨论议程", "凌云科技公告")
+    )
+    assert announces["sentiment"] > says["sentiment"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("凌云科技业绩增长", 1),
+        ("凌云科技不存在违约风险", 1),
+        ("凌云科技未出现业绩增长", 0),
+        ("凌云科技称从未见过亏损如此之大", -1),
+        ("凌云科技未与远山电子签订合同", 0),
+    ],
+)
+def test_what_has_not_come_to_be(text, expected):
+    assert sign(toned(text)["A"]) == expected
