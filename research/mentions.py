@@ -35,6 +35,7 @@ def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) 
     (less by a third towards its end), f = its spans as a share of the most frequent instrument's, p = first offset over
     length. In the headline every class weighs the same, but behind a company that stands there too nothing else outweighs it;
     below the headline a company outweighs an index or a commodity, unless the headline speaks of a whole market (A股, 股市) alone.
+    A source is at most three quarters as relevant as the most relevant instrument that is none.
     """
     documents = DOCUMENTS.validate(documents)
     length = pl.col("headline").str.len_chars()
@@ -69,7 +70,7 @@ def mentions(documents: pl.DataFrame, spans: pl.DataFrame, tones: pl.DataFrame) 
         .otherwise(pl.lit("passing"))
     )
     found = grouped.with_columns(role=role).join(texts, on="doc_id", how="inner", maintain_order="left")
-    rated = found.with_columns(relevance=_relevance(), annotator=pl.lit(ANNOTATOR))
+    rated = found.with_columns(relevance=_relevance(), annotator=pl.lit(ANNOTATOR)).with_columns(relevance=_quoted_behind())
     toned = rated.join(
         tones.select("doc_id", "symbol", "sentiment", "confidence"), on=["doc_id", "symbol"], how="left", maintain_order="left"
     )
@@ -96,6 +97,12 @@ def _relevance() -> pl.Expr:
     )
     role = pl.col("role").replace_strict(_ROLE_WEIGHT, return_dtype=pl.Float64)
     return (role * weight * (0.45 * headline + 0.3 * share + 0.25 * (1 - position))).clip(0, 1)
+
+
+def _quoted_behind() -> pl.Expr:
+    quoted = pl.col("role") == "source"
+    most = pl.col("relevance").filter(~quoted).max().over("doc_id")
+    return pl.when(quoted).then(pl.min_horizontal("relevance", _BEHIND * most)).otherwise("relevance")
 
 
 def _class() -> pl.Expr:

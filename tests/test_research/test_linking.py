@@ -521,6 +521,15 @@ def test_the_company_in_the_headline_ranks_first(linker: linking.Linker) -> None
     assert table["symbol"].to_list()[-1] == "GS"
 
 
+def test_who_is_only_quoted_never_ranks_first(linker: linking.Linker) -> None:
+    documents = DOCUMENTS.frame([document("东北证券研报:维持买入评级", "东北证券分析师认为,需求回暖,宁德时代仍被低估。")])
+    table = linking.mentions(documents, linker.spans(documents), NO_TONES)
+    relevance = dict(table.select("symbol", "relevance").rows())
+    assert relevance["000686.SZ"] == pytest.approx(0.75 * relevance["300750.SZ"])
+    alone = DOCUMENTS.frame([document("东北证券研报:维持买入评级", "东北证券分析师认为,需求回暖。")])
+    assert linking.mentions(alone, linker.spans(alone), NO_TONES)["relevance"].to_list() == [pytest.approx(0.2)]
+
+
 # ------------------------------------------------------------------ speed and gold
 def test_speed(linker: linking.Linker) -> None:
     paragraph = "英伟达收涨3.2%,道指跌0.4%。公司表示,随着订单增加,全年营收将继续增长;分析人士指出,行业景气度仍在上行,但成本压力不容忽视。"
@@ -638,6 +647,12 @@ def test_what_only_prices_tell(linker: linking.Linker, text: str, expected: list
         ("东北证券、某某集团被处以罚款", "000686.SZ", "subject"),
         ("中国中铁(00390.HK)获中国平安增持120万股", "2318.HK", "counterparty"),
         ("中国平安增持中国中铁", "601318.SS", "subject"),
+        ("东北证券发布2020年年报,营收微增", "000686.SZ", "subject"),
+        ("东北证券发布2020年4月财务数据简报", "000686.SZ", "subject"),
+        ("东北证券发布中国中铁2020年年报点评", "000686.SZ", "source"),
+        ("东北证券发布银行业半年报前瞻", "000686.SZ", "source"),
+        ("中国中铁在港交所公告,中标三项工程", "0388.HK", "source"),
+        ("港交所公告,推出新期权", "0388.HK", "subject"),
     ],
 )
 def test_who_acts_in_a_headline(linker: linking.Linker, text: str, symbol: str, expected: str) -> None:
