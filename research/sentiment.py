@@ -279,7 +279,7 @@ def _weigh(
         named, local = within(inside, start, end), within(hits, start, end)
         if named:
             distance = 1.0
-            current = _share(plain, local, named, scale, sums)
+            current = _share(plain, local, named, current, scale, sums)
             for hit in opening:
                 for symbol in current:
                     sums[symbol].add(hit.score, 0.4 * scale, hit.why)
@@ -296,8 +296,13 @@ def _weigh(
             opening = local
 
 
-def _share(plain: str, hits: Sequence[Term], named: Sequence[Span], scale: float, sums: dict[str, _Sum]) -> list[str]:
-    """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one."""
+def _share(
+    plain: str, hits: Sequence[Term], named: Sequence[Span], carried: Sequence[str], scale: float, sums: dict[str, _Sum]
+) -> list[str]:
+    """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one.
+
+    What is done with another (甲:中标乙某项目) is said of the one ``carried`` from the clause before.
+    """
     acting = [s for s in named if s.role != "source"]
     symbols = sorted({s.symbol for s in acting or named})
     for place, hit in enumerate(hits):
@@ -320,6 +325,10 @@ def _share(plain: str, hits: Sequence[Term], named: Sequence[Span], scale: float
                 if _JOINED.fullmatch(plain, span.end, targets[-1].start) is None:
                     break
                 targets.append(span)
+        elif carried and (acting or named)[0].role == "counterparty":
+            for symbol in carried:
+                sums[symbol].add(hit.score, scale, hit.why)
+            continue
         else:
             targets = [(acting or named)[0]]
             for span in acting[1:]:

@@ -621,6 +621,12 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
         ("金交所黄金T+D收跌3%", []),
         ("印度NIFTY私人银行指数涨1%", []),
         ("青浦发放消费券", []),
+        ("太平鸟收到各类政府补助共800万元", [("太平鸟", "603877.SS")]),
+        ("太平鸟飞过树梢", []),
+        ("白云机场:九月旅客吞吐量大增", [("白云机场", "600004.SS")]),
+        ("白云机场:航站楼明日启用", []),
+        ("四连板大智慧公告,股东减持", [("大智慧", "601519.SS")]),
+        ("疏港铁路年内通车", []),
         ("美股盘初,纳指跌1%,半导体指数跌2%", [("纳指", "^IXIC"), ("半导体指数", "^SOX")]),
         ("A股震荡,半导体指数跌2%", []),
         ("彭博美元指数涨0.2%", []),
@@ -653,6 +659,7 @@ def test_what_only_prices_tell(linker: linking.Linker, text: str, expected: list
         ("东北证券发布银行业半年报前瞻", "000686.SZ", "source"),
         ("中国中铁在港交所公告,中标三项工程", "0388.HK", "source"),
         ("港交所公告,推出新期权", "0388.HK", "subject"),
+        ("中国中铁:中标中国移动机房项目", "600941.SS", "counterparty"),
     ],
 )
 def test_who_acts_in_a_headline(linker: linking.Linker, text: str, symbol: str, expected: str) -> None:

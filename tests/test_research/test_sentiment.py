@@ -16,7 +16,7 @@ AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
 NAMES = {"凌云科技": "A", "远山电子": "B", "创新控股": "C", "Zephyr": "Z", "Bolt": "Y"}
 
 
-def toned(headline, body="", language="zh-Hans", source=()):
+def toned(headline, body="", language="zh-Hans", source=(), counterparty=()):
     doc_id = content_id(headline, body)
     row = {
         "doc_id": doc_id, "kind": "news", "source": "wire", "language": language, "headline": headline, "body": body, "published_at": AT,
@@ -24,7 +24,15 @@ def toned(headline, body="", language="zh-Hans", source=()):
     }  # fmt: skip
     text = headline + "\n" + body
     spans = [
-        (doc_id, NAMES[m.group()], m.group(), m.start(), m.end(), m.start() < len(headline), "source" if m.group() in source else "subject")
+        (
+            doc_id,
+            NAMES[m.group()],
+            m.group(),
+            m.start(),
+            m.end(),
+            m.start() < len(headline),
+            "source" if m.group() in source else "counterparty" if m.group() in counterparty else "subject",
+        )
         for m in re.finditer("|".join(NAMES), text)
     ]
     schema = {
@@ -276,3 +284,8 @@ def test_a_headline_that_only_announces_hands_its_weight_on():
 )
 def test_what_has_not_come_to_be(text, expected):
     assert sign(toned(text)["A"]) == expected
+
+
+def test_what_is_done_with_another_is_said_of_who_does_it():
+    tones = toned("凌云科技:中标远山电子机房工程", counterparty=("远山电子",))
+    assert (sign(tones["A"]), sign(tones["B"])) == (1, 0)
