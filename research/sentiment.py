@@ -70,6 +70,12 @@ _SCALE = 1.1
 _BID = 0.7
 #: events that the results themselves tell
 _COMPARED = frozenset({"earnings.growth", "earnings.decline"})
+#: a suit is bad for who is sued: 甲起诉乙
+_SUES_RIGHT = re.compile(
+    r"(?:集团|公司|股份)?(?:今日|已|拟|将|正式|再次|再度|向[^,。;]{1,12}法院)*(?:起诉(?!书)|状告|控告|诉(?=[一-龥]{2,12}(?:侵权|案))|对[^,。;]{1,16}提起(?:诉讼|仲裁))"
+)
+_SUED_LEFT = re.compile(r"[对将把向]$")
+_SUIT = re.compile(r"诉|状告|控告|仲裁|侵犯|侵权|litigation_settlement\.sue")
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
 #: a smaller tone is called neutral
@@ -84,8 +90,11 @@ class _Sum:
     weight: float = 0.0
     absolute: float = 0.0
     reasons: dict[str, float] | None = None
+    suing: bool = False
 
     def add(self, score: float, weight: float, why: str) -> None:
+        if self.suing and _SUIT.search(why):
+            return
         self.score += score * weight
         self.weight += weight
         self.absolute += abs(score) * weight
@@ -179,7 +188,8 @@ def _named(plain: str, names: Iterable[str]) -> list[Span]:
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
     plain, parts = read(document["headline"], document["body"])
-    sums: dict[str, _Sum] = {symbol: _Sum() for symbol in sorted({s.symbol for s in spans})}
+    suing = _suing(plain, spans)
+    sums: dict[str, _Sum] = {symbol: _Sum(suing=symbol in suing) for symbol in sorted({s.symbol for s in spans})}
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新) or a stated move says nothing more.
@@ -225,6 +235,15 @@ def _only(spans: Sequence[Span], headline: int) -> str | None:
     """Return the one instrument a text is about, named in its headline: a sentence that names nobody is said of it."""
     acting = [span for span in spans if span.role not in ("source", "counterparty")]
     return acting[0].symbol if acting and acting[0].start < headline and all(span.symbol == acting[0].symbol for span in acting) else None
+
+
+def _suing(plain: str, spans: Sequence[Span]) -> frozenset[str]:
+    """Return who sues another."""
+    return frozenset(
+        span.symbol
+        for span in spans
+        if _SUES_RIGHT.match(plain, span.end) and not _SUED_LEFT.search(plain, max(0, span.start - 1), span.start)
+    )
 
 
 def _line(headline: str, parts: Sequence[Sentence]) -> int:
@@ -320,6 +339,10 @@ def _share(
                 if before == 1:
                     continue
                 nearest = acting[before - 2]
+            if sums[nearest.symbol].suing and _SUIT.search(hit.why):
+                # 甲起诉乙, 乙遭甲起诉
+                sued = before - 2 if plain[nearest.start - 1 : nearest.start] in ("被", "遭", "由") else before
+                nearest = acting[sued] if 0 <= sued < len(acting) else nearest
             targets = [nearest]
             for span in (acting[k] for k in range(before - 2, -1, -1)):
                 if _JOINED.fullmatch(plain, span.end, targets[-1].start) is None:

@@ -4,7 +4,8 @@ In 「营业收入52亿元,同比增长3%;净利润1.3亿元,同比下降19%」 
 
 1. Where the change of a profit or a loss is told behind its name, it is one term: more profit is good, more loss bad, and a change of a
    quarter or more weighs most.
-2. A profit beside a loss of the year before is a return to profit, a loss beside a profit the opposite.
+2. A profit beside a loss of the year before is a return to profit, a loss beside a profit the opposite; two profits are compared, the
+   higher end of a forecast with what was.
 3. What revenue did in a sentence that also tells the profit is worth little.
 
 Chinese only; figures of English results are read by :mod:`research.tone_figures`.
@@ -46,12 +47,13 @@ _CHANGE = re.compile(
     rf"(?:约|近|逾|超过?|达|幅度?为?|[了至为]){{0,2}}(?P<size>{_NUMBER})?(?P<unit>%|倍|个?百分点)?"
 )
 _TURN = re.compile(
-    rf"{_PROFIT}{_TOLD}(?P<amount>{_AMOUNTS})(?:\([^()]{{0,30}}\))?[,(]?(?:而|较|相比|对比|比)*{_BEFORE}(?:则|净|录得|为|系|的){{0,3}}(?P<then>亏损|盈利|净?亏|净?赚|净利润?|溢利)(?!同比)"
+    rf"{_PROFIT}{_TOLD}(?P<amount>{_AMOUNTS})(?:\([^()]{{0,30}}\))?[,(]?(?:而|较|相比|对比|比)*{_BEFORE}(?:则|净|录得|为|系|的){{0,3}}(?P<then>亏损|盈利|净?亏|净?赚|净利润?|溢利)(?:总额|额)?(?:约|为|系)?(?P<past>{_AMOUNT})?(?!同比)"
 )
 _LOSSES, _FALLING = re.compile("亏"), re.compile("[降减跌缩窄]|下滑")
 _REVENUE = re.compile(
     rf"(?:营业总?收入|营收|收入|销售额|收益){_TOLD}(?:{_AMOUNTS})?,?{_COMPARED}(?:增长|增加|上升|提升|增|升|下降|减少|下滑|降低|减|降)(?:{_NUMBER}(?:%|倍))?"
 )
+_UNITS = {"万": 1e4, "亿": 1e8, "万亿": 1e12, "亿万": 1e12, "万万": 1e8, "亿亿": 1e16}
 _FLAT, _PER, _MOST, _UNSAID = 0.4, 2.0, 0.9, 0.6
 _REVENUE_BESIDE, _TURNED = 0.15, 0.8
 
@@ -82,9 +84,20 @@ def results(plain: str) -> list[Result]:
 def _turned(match: re.Match[str]) -> Result:
     now = match["amount"].startswith("-") or _LOSSES.search(match["kind"]) is not None
     then = _LOSSES.search(match["then"]) is not None
-    # a loss beside a loss, a profit beside a profit: which is larger is told elsewhere, or not at all
     score = 0.0 if now == then else -_TURNED if now else _TURNED
+    if now == then and match["past"]:
+        here, past = max(_yuan(amount) for amount in re.findall(_AMOUNT, match["amount"])), _yuan(match["past"])
+        if past and here != past:
+            worth = min(_MOST, _FLAT + _PER * abs(here / past - 1))
+            score = worth if (here > past) is not now else -worth
     return Result(match.start(), match.end(), score, f"{match['kind']}·{match['then']}")
+
+
+def _yuan(amount: str) -> float:
+    """Return the size of an amount as it is written; one without a unit is taken in yuan."""
+    number = re.search(_NUMBER, amount)
+    unit = re.search(r"[万亿]{1,2}", amount)
+    return (float(number.group().replace(",", "")) if number else 0.0) * (_UNITS[unit.group()] if unit else 1.0)
 
 
 def _changed(match: re.Match[str]) -> Result:

@@ -29,11 +29,23 @@ _RISES = re.compile("[涨升阳牛]")
 _BURDENS = frozenset(
     [
         "罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈",
-        "担忧", "忧虑", "疑虑", "恐慌",
+        "担忧", "忧虑", "疑虑", "恐慌", "减持", "平仓", "平仓风险", "质押", "风险警示", "退市风险警示", "其他风险警示", "风险", "冻结",
     ]
 )  # fmt: skip
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
-_LIFTED = re.compile(r"(?:豁免|免除|撤销|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z")
+_LIFTED = re.compile(
+    r"(?:豁免|免除|撤销|驳回|免于|解除|取消|终止|放弃|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z"
+)
+#: the same behind it: 平仓风险已经消除
+_LIFTS = re.compile(r"(?:股份|风险|计划|的|已经?|现已|均|完全|全部|得到|予以|获得?|有效){0,4}(?P<how>解除|消除|化解|撤销|终止|取消|释放)")
+#: what lifts a burden is no bad word itself
+_LIFTING = frozenset({"终止", "取消", "放弃", "撤销", "撤回"})
+_BURDEN_BEHIND = re.compile(rf"[^,。;:]{{0,30}}?(?:{'|'.join(sorted(_BURDENS))})")
+#: what is said to be untrue, or to have no effect: 报道称评级被下调不符事实, 加征关税对公司影响甚微
+_UNTRUE = re.compile(r"[^。;]{0,30}?(?:不符(?:合)?事实|不属实|不实|纯属谣言|系谣言|为谣言|子虚乌有|并非事实)")
+_NO_EFFECT = re.compile(
+    r"[^。;]{0,30}?(?:(?:不|未|没有|无)(?:会|对[^,。;]{1,12})?(?:构成|产生|造成|有)?(?:任何|重大|实质性?|直接|不利)*(?:影响|伤害)|影响(?:甚微|有限|较小|不大|很小|极小|轻微))"
+)
 #: work that is not done together: 与某公司未开展业务合作
 _NONE_DONE = re.compile(
     r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:(?:开展|进行|签署|签订|达成|涉及|产生)[^,。;]{0,12}|(?:接到|收到|获得|取得)[^,。;]{0,24})\Z"
@@ -118,6 +130,14 @@ def _against_expected(plain: str) -> list[Term]:
     return found
 
 
+def _void(plain: str, end: int) -> bool:
+    """Return whether what is told up to a place is said to be untrue or without effect."""
+    near = plain[end : end + 40]
+    if "影响" in near or "伤害" in near:
+        return _NO_EFFECT.match(near) is not None
+    return ("实" in near or "谣" in near or "虚" in near) and _UNTRUE.match(near) is not None
+
+
 def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     before = plain[max(0, start - 16) : start] if term.isascii() else plain[max(0, start - 4) : start]
     why = term
@@ -141,6 +161,11 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
         weight *= -0.5
         why = f"{lifted.group()[:2]}·{term}"
+    elif term in _BURDENS and (lifts := _LIFTS.match(plain, end)):
+        weight *= -0.5
+        why = f"{term}·{lifts['how']}"
+    elif weight < 0 and ((term in _LIFTING and _BURDEN_BEHIND.match(plain, end)) or _void(plain, end)):
+        return Term(start, end, 0.0, f"无·{term}")
     elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
         weight = -weight
     return Term(start, end, max(-1.0, min(1.0, weight)), why)

@@ -289,3 +289,28 @@ def test_what_has_not_come_to_be(text, expected):
 def test_what_is_done_with_another_is_said_of_who_does_it():
     tones = toned("凌云科技:中标远山电子机房工程", counterparty=("远山电子",))
     assert (sign(tones["A"]), sign(tones["B"])) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("凌云科技:实控人终止减持计划", {"A": 1}),
+        ("凌云科技:终止收购", {"A": -1}),
+        ("凌云科技:控股股东的平仓风险已消除", {"A": 1}),
+        ("凌云科技:控股股东的平仓风险未消除", {"A": -1}),
+        ("凌云科技:申请撤销退市风险警示", {"A": 1}),
+        ("凌云科技:加征关税对公司影响甚微", {"A": 0}),
+        ("凌云科技:加征关税对公司影响较大", {"A": -1}),
+        ("凌云科技:业务重组通过反垄断审查", {"A": 1}),
+        ("凌云科技遭反垄断调查", {"A": -1}),
+        ("凌云科技半年报减亏三成", {"A": 1}),
+        # who sues, and who is sued
+        ("凌云科技起诉远山电子侵权", {"A": 0, "B": -1}),
+        ("凌云科技遭远山电子起诉", {"A": -1, "B": 0}),
+        ("凌云科技被起诉", {"A": -1}),
+        ("凌云科技对远山电子提起诉讼", {"A": 0}),
+    ],
+)
+def test_what_is_lifted_void_or_fought(text, expected):
+    got = {symbol: sign(row) for symbol, row in toned(text).items()}
+    assert {symbol: got[symbol] for symbol in expected} == expected
