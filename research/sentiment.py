@@ -75,6 +75,11 @@ _SUES_RIGHT = re.compile(
     r"(?:集团|公司|股份)?(?:今日|已|拟|将|正式|再次|再度|向[^,。;]{1,12}法院)*(?:起诉(?!书)|状告|控告|诉(?=[一-龥]{2,12}(?:侵权|案))|对[^,。;]{1,16}提起(?:诉讼|仲裁))"
 )
 _SUED_LEFT = re.compile(r"[对将把向]$")
+#: holders trade shares of another: 甲:股东乙减持, 甲股东乙拟清仓, 乙减持甲
+_TRADES = frozenset({"减持", "增持", "清仓", "清仓减持", "清仓式减持"})
+_HOLDER = re.compile(r":?(?:[^,。;:]{0,10}股东)?")
+_COLON_BEFORE = re.compile(r":[^,。;:]{0,12}$")
+_BESIDE, _FAR = 3, 14
 _SUIT = re.compile(r"诉|状告|控告|仲裁|侵犯|侵权|litigation_settlement\.sue")
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
@@ -339,6 +344,13 @@ def _share(
                 if before == 1:
                     continue
                 nearest = acting[before - 2]
+            if hit.why in _TRADES:
+                beside = next((span for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
+                held = [beside.symbol] if beside else _held(plain, acting[:before], carried)
+                for symbol in held:
+                    sums[symbol].add(hit.score, scale, hit.why)
+                if held:
+                    continue
             if sums[nearest.symbol].suing and _SUIT.search(hit.why):
                 # 甲起诉乙, 乙遭甲起诉
                 sued = before - 2 if plain[nearest.start - 1 : nearest.start] in ("被", "遭", "由") else before
@@ -362,6 +374,14 @@ def _share(
             turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
             sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
     return symbols
+
+
+def _held(plain: str, before: Sequence[Span], carried: Sequence[str]) -> Sequence[str]:
+    """Return whose shares the last one named trades: 甲股东乙减持, 甲:乙拟减持; nobody's where it is told of itself."""
+    holder = before[-1]
+    if len(before) > 1:
+        return [before[-2].symbol] if _HOLDER.fullmatch(plain, before[-2].end, holder.start) else []
+    return carried if _COLON_BEFORE.search(plain, max(0, holder.start - _FAR), holder.start) else []
 
 
 def _to_the_dollar(symbol: str, surface: str) -> bool:

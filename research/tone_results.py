@@ -42,17 +42,19 @@ _COMPARED = (
     r"(?:将|预计|大幅|显著|小幅|明显|略有?|微|继续|均|法定披露数据|重述后|重组后|相比){0,3}"
 )
 _CHANGE = re.compile(
-    rf"{_PROFIT}{_TOLD}(?:{_AMOUNTS})?(?:\([^()]{{0,30}}\))?,?{_COMPARED}(?:变动(?:幅度)?[为:]?)?"
+    rf"{_PROFIT}{_TOLD}(?:{_AMOUNTS})?(?:\([^()]{{0,30}}\))?(?:,?(?P<compared>{_COMPARED})(?:变动(?:幅度)?[为:]?)?|(?:预计?|大幅|小幅|略|微))?"
     rf"(?P<way>增长|增加|上升|提升|扩大|大增|倍增|暴增|激增|飙升|上涨|增亏|增|升|翻|下降|减少|下滑|下跌|降低|收窄|缩小|大降|骤降|锐减|大减|大跌|暴跌|减亏|减|降|跌)"
-    rf"(?:约|近|逾|超过?|达|幅度?为?|[了至为]){{0,2}}(?P<size>{_NUMBER})?(?P<unit>%|倍|个?百分点)?"
+    rf"(?:约|近|逾|超过?|达|幅度?为?|[了至为]){{0,2}}(?:(?P<tenths>[一二两三四五六七八九1-9])成|(?P<size>{_NUMBER})?(?P<unit>%|倍|个?百分点)?)"
 )
 _TURN = re.compile(
     rf"{_PROFIT}{_TOLD}(?P<amount>{_AMOUNTS})(?:\([^()]{{0,30}}\))?[,(]?(?:而|较|相比|对比|比)*{_BEFORE}(?:则|净|录得|为|系|的){{0,3}}(?P<then>亏损|盈利|净?亏|净?赚|净利润?|溢利)(?:总额|额)?(?:约|为|系)?(?P<past>{_AMOUNT})?(?!同比)"
 )
 _LOSSES, _FALLING = re.compile("亏"), re.compile("[降减跌缩窄]|下滑")
+_WAY = r"(?:增长|增加|上升|提升|增|升|下降|减少|下滑|降低|减|降)"
 _REVENUE = re.compile(
-    rf"(?:营业总?收入|营收|收入|销售额|收益){_TOLD}(?:{_AMOUNTS})?,?{_COMPARED}(?:增长|增加|上升|提升|增|升|下降|减少|下滑|降低|减|降)(?:{_NUMBER}(?:%|倍))?"
+    rf"(?:营业总?收入|营收|收入|销售额|收益){_TOLD}(?:{_AMOUNTS})?(?:,?{_COMPARED}{_WAY}(?:{_NUMBER}(?:%|倍))?|{_WAY}[近逾超约]?(?:{_NUMBER}%|[一二两三四五六七八九]成))"
 )
+_TENTHS = {char: digit for digits in ("一二三四五六七八九", "123456789") for digit, char in enumerate(digits, 1)} | {"两": 2}
 _UNITS = {"万": 1e4, "亿": 1e8, "万亿": 1e12, "亿万": 1e12, "万万": 1e8, "亿亿": 1e16}
 _FLAT, _PER, _MOST, _UNSAID = 0.4, 2.0, 0.9, 0.6
 _REVENUE_BESIDE, _TURNED = 0.15, 0.8
@@ -70,7 +72,8 @@ def results(plain: str) -> list[Result]:
         return []
     found = [_turned(match) for match in _TURN.finditer(plain)]
     for match in _CHANGE.finditer(plain):
-        if all(match.end() <= one.start or match.start() >= one.end for one in found):
+        told = match["compared"] or match["tenths"] or match["unit"] in ("%", "倍")
+        if told and all(match.end() <= one.start or match.start() >= one.end for one in found):
             found.append(_changed(match))
     beside = [
         Result(match.start(), match.end(), -_REVENUE_BESIDE if _FALLING.search(match.group()) else _REVENUE_BESIDE, match.group()[-8:])
@@ -101,11 +104,11 @@ def _yuan(amount: str) -> float:
 
 
 def _changed(match: re.Match[str]) -> Result:
-    size = (
-        float(match["size"].replace(",", "")) / (1 if match["unit"] == "倍" else 100)
-        if match["size"] and match["unit"] in ("%", "倍")
-        else None
-    )
+    size = None
+    if match["tenths"]:
+        size = _TENTHS[match["tenths"]] / 10
+    elif match["size"] and match["unit"] in ("%", "倍"):
+        size = float(match["size"].replace(",", "")) / (1 if match["unit"] == "倍" else 100)
     worth = _UNSAID if size is None else min(_MOST, _FLAT + _PER * size)
     more = match["way"] == "增亏" or not _FALLING.search(match["way"])
     loss = _LOSSES.search(match["kind"] + match["way"]) is not None

@@ -23,6 +23,12 @@ from research.tone_results import results
         ("净利率同比下降2.1个百分点", []),
         ("净利润增速放缓", []),
         ("毛利同比增长12%", []),
+        # without 同比 a size must follow
+        ("中报净利下滑6.3%", [-1]),
+        ("净利预增三成", [1]),
+        ("净利润增近两成,营收降5%", [1, -1]),
+        ("净利润增长", []),
+        ("盈利能力提升5%", []),
         # back to profit, and out of it
         ("一季度净利润640万元,上年同期亏损2100万元", [1]),
         ("净亏损3300万元,而去年同期盈利1800万元", [-1]),
@@ -47,8 +53,9 @@ def test_signs(text: str, signs: list[int]) -> None:
 def test_profit_outweighs_revenue_and_size_counts() -> None:
     revenue, profit = results("营业收入18亿元,同比增长6%;净利润1.7亿元,同比下降22%")
     assert (revenue.score, profit.score) == (0.15, pytest.approx(-(0.4 + 2 * 0.22)))
-    (small,), (large,), (fold,), (unsaid,) = (results(f"净利润同比增长{size}") for size in ("2%", "40%", "1.2倍", ""))
-    assert (small.score, large.score, fold.score, unsaid.score) == (pytest.approx(0.44), 0.9, 0.9, 0.6)
+    (small,), (large,), (fold,), (tenths,), (unsaid,) = (results(f"净利润同比增长{size}") for size in ("2%", "40%", "1.2倍", "近两成", ""))
+    assert (small.score, tenths.score) == (pytest.approx(0.44), pytest.approx(0.8))
+    assert (large.score, fold.score, unsaid.score) == (0.9, 0.9, 0.6)
 
 
 @given(
