@@ -100,7 +100,7 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
 
     ``behind_name`` tells that a company's name ends where it starts: 台股 of 台积电台股 is a listing, no index.
     """
-    surface, left, right = text[start:end], text[max(0, start - 8) : start], text[end : end + 20]
+    surface, left, right = text[start:end], text[max(0, start - 8) : start], text[end : end + 32]
     if what.asset_class in ("index", "commodity") and _FUND_RIGHT.match(right):
         return True
     if symbol in RATES:
@@ -149,6 +149,8 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
         return False
     if text[start:end] == "半导体指数":  # Philadelphia's where the text is about New York
         return roles.move_cue(left, right) and listings.abroad(text, start, end)
+    if what.asset_class == "crypto" and text[start:end].isascii() and not _CHINESE.search(left[-2:] + right[:2]):
+        return bool(_FIGURE_RIGHT.match(right))  # Optimism rose
     if what.asset_class != "equity":
         return roles.move_cue(left, right) or (what.asset_class == "commodity" and bool(_TRADED_LEFT.search(left)))
     came = text[start:end]
@@ -157,7 +159,8 @@ def settled(what: Instrument, text: str, start: int, end: int, *, official: bool
         return bool(own or _SHARE_RIGHT.match(right)) or roles.notice(text, start, end)
     # Latin letters amid Chinese are no ordinary word
     amid = came.isascii() and not left.endswith("(") and bool(_CHINESE.search(left[-2:] + right[:2]))
-    if amid and ((ticker and len(came) > 3) or (official and len(came) > 4 and came[0].isupper() and what.mic in listings.NEW_YORK)):
+    firm = official and came[0].isupper() and ((len(came) > 4 and what.mic in listings.NEW_YORK) or (len(came) > 3 and what.mic == "XHKG"))
+    if amid and ((ticker and len(came) > 3) or firm):
         return True
     if official and came[0].isupper() and _FIGURE_RIGHT.match(right):
         return True

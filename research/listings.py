@@ -60,6 +60,12 @@ _SECTOR = re.compile(
     r"^(?:指数)?(?:的)?(?:房地产|地产|金融|银行|能源|科技|信息技术|医疗|医药|保健|消费|可选消费|必需消费|工业|原材料|材料|公用事业|通信|电信|软件|"
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
 )
+_SECTOR_EN = re.compile(
+    r"(?:\s[Ii]ndex)?\s(?:of\s[a-z]+\s(?:stocks|companies|shares)|"
+    r"(?:[Ii]ndustrials?|[Ee]nergy|[Ff]inancials?|(?:[Ii]nformation\s)?[Tt]ech(?:nology)?|[Hh]ealth[\s-]?[Cc]are|[Mm]aterials|[Uu]tilities|"
+    r"[Cc]onsumer\s(?:[Ss]taples|[Dd]iscretionary)|[Cc]ommunications?\s[Ss]ervices|[Rr]eal\s[Ee]state|[Bb]anks?|[Ss]oftware|[Ss]emiconductors?|"
+    r"[Rr]etail(?:ing)?|[Aa]irlines?|[Hh]omebuild(?:ing|ers?))\s(?:[Ii]ndex|[Ss]ector|[Ss]ub-?[Ii]ndex|[Gg]auge|[Gg]roup)\b)"
+)
 _SUBINDEX = re.compile(r"^[一-鿿]{1,16}?(?:[子分]|分[类项])指数|^[一-鿿]{0,6}银行(?:股)?指数")
 #: rules of a board, not its index: 创业板涨跌幅限制, 创业板跌停家数
 _BOARD_RULES = re.compile(r"^(?:涨跌幅|[涨跌]停)")
@@ -207,12 +213,16 @@ def other_index(surface: str, right: str, left: str = "") -> bool:
     (True, False)
     >>> other_index("欧股", "跌幅扩大", "Stellantis"), other_index("道琼斯", ")", "(")
     (True, True)
+    >>> other_index("S&P 500", " energy index fell"), other_index("S&P 500", " index fell")
+    (True, False)
     """
     if surface.endswith("股") and re.search(r"[一-鿿A-Za-z]$", left) and re.match(r"股价|[涨跌]幅", right):
         return True
     if surface in ("道琼斯", "Dow Jones") and (
         (left.endswith("(") and right.startswith(")")) or left.endswith("据") or re.match("报道|通讯|援引", right)
     ):
+        return True
+    if surface.isascii() and _SECTOR_EN.match(right):
         return True
     return bool(_SECTOR.match(right) or _SUBINDEX.match(right) or (surface == "创业板" and _BOARD_RULES.match(right)))
 

@@ -114,7 +114,9 @@ _MOVE_RIGHT = re.compile(
     r"^\([^()]{0,10}[+\-]\d|^从[^,。]{0,10}\d[^,。]{0,12}?(?:走|升|跌|贬|涨|回|滑)|"
     rf"^{_ASIDE}{_LEAD}{_MOVE}|^\s?(?:shares?|stock|futures|prices?|index|composite)?\s?(?:rose|fell|jump|surg|leap|rebound|recover|crash|eased|dipp|popp|plummet"
     rf"|slump|plung|gain(?:ed|s|\s\d)|drop|slid|climb|tumbl|advanc|declin|soar|sank|rall|slip|lost\s\.?\d|added\s\.?\d|shed\s\.?\d|edged|ended|closed|finished|"
-    rf"was\s(?:up|down)|were\s(?:up|down)|is\s(?:up|down))",
+    rf"(?:was|were|is)\s(?:up|down|steady|flat|little\schanged|unchanged)\b|inched|ticked|nudged|crept|steadied|weaken|strengthen|increased\s\d|"
+    rf"(?:fall|ris|dropp|gain|slid|slump|climb|jump|surg|plung|tumbl|soar|slipp)ing\s(?:[a-z]+\s){{0,2}}\d|traded\s(?:at|near|around|above|below)\s|"
+    rf"bought\s[$€£¥\d]|hovered|held\s(?:steady|near|above|below))",
     re.IGNORECASE,
 )
 _MOVE_LEFT = re.compile(

@@ -603,6 +603,38 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
 
 
 @pytest.mark.parametrize(
+    ("text", "day", "symbols"),
+    [
+        (
+            "The yen fell to 141 per dollar, the offshore yuan was little changed and sterling slipped.",
+            date(2025, 6, 3),
+            ["JPY=X", "CNH=X", "GBPUSD=X"],
+        ),
+        ("The ticket costs 5,000 yen, or 300 yuan.", date(2025, 6, 3), []),
+        ("The euro bought $1.08. Euro members meet.", date(2025, 6, 3), ["EURUSD=X"]),
+        ("The Australian dollar rose.", date(2025, 6, 3), ["AUDUSD=X"]),
+        ("Oil slid 2.2% and palladium inched up. Oil workers went home.", date(2025, 6, 3), ["CL=F", "PA=F"]),
+        ("Yields on 10-year Treasuries fell, those on two-year Treasuries rose.", date(2025, 6, 3), ["^TNX", "2YY=F"]),
+        ("Futures on the Nasdaq 100 rose.", date(2025, 6, 3), ["NQ=F"]),
+        ("The S&P 500 energy index fell, and the S&P 500 software index rose.", date(2025, 6, 3), ["^SP500-10"]),
+        ("An S&P 500 index of industrial stocks rose.", date(2025, 6, 3), []),
+        ("Keep calm, and Optimism rose among voters.", date(2025, 6, 3), []),
+        ("Shares of Keep fell.", date(2024, 1, 10), []),
+        ("健身平台Keep股价大跌", date(2024, 1, 10), ["3650.HK"]),
+        ("It leads the MSCI China Index.", date(2025, 6, 3), ["MSCI"]),
+        ("Chief Executive Dai Wei resigned.", date(2025, 6, 3), []),
+        ("Foxconn Technology Group hired staff.", date(2025, 6, 3), ["2317.TW"]),
+        ("WeWork rents desks.", date(2019, 5, 1), []),
+        ("WeWork rents desks.", date(2022, 5, 3), ["WE"]),
+        ("Software maker salesforce.com hired staff.", date(2025, 6, 3), ["CRM"]),
+        ("Philips Hue lamps are on sale.", date(2025, 6, 3), []),
+    ],
+)
+def test_names_in_english(linker: linking.Linker, text: str, day: date, symbols: list[str]) -> None:
+    assert [s for _, s in found(linker, text, language="en", day=day)] == symbols
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("日元急贬,当局称随时出手", [("日元", "JPY=X")]),
