@@ -61,7 +61,7 @@ _SECTOR = re.compile(
     r"半导体|汽车|IT|生物科技|互联网|保险|券商|证券|黄金|金属|零售|运输|航空|住宅|建筑)(?:服务|设备|保健|用品|行业|业|类|股|股票|生产商)*(?:分类|分项)?(?:指数|板块)"
 )
 _SECTOR_EN = re.compile(
-    r"(?:\s[Ii]ndex)?\s(?:of\s[a-z]+\s(?:stocks|companies|shares)|"
+    r"(?:\s[Ii]ndex)?\s(?:of\s(?!(?:small|big|larg|major|leading|lead|top|mid|blue)[a-z]*\s)[a-z]+\s(?:stocks|companies|shares)|"
     r"(?:[Ii]ndustrials?|[Ee]nergy|[Ff]inancials?|(?:[Ii]nformation\s)?[Tt]ech(?:nology)?|[Hh]ealth[\s-]?[Cc]are|[Mm]aterials|[Uu]tilities|"
     r"[Cc]onsumer\s(?:[Ss]taples|[Dd]iscretionary)|[Cc]ommunications?\s[Ss]ervices|[Rr]eal\s[Ee]state|[Bb]anks?|[Ss]oftware|[Ss]emiconductors?|"
     r"[Rr]etail(?:ing)?|[Aa]irlines?|[Hh]omebuild(?:ing|ers?))\s(?:[Ii]ndex|[Ss]ector|[Ss]ub-?[Ii]ndex|[Gg]auge|[Gg]roup)\b)"
@@ -213,7 +213,7 @@ def other_index(surface: str, right: str, left: str = "") -> bool:
     (True, False)
     >>> other_index("欧股", "跌幅扩大", "Stellantis"), other_index("道琼斯", ")", "(")
     (True, True)
-    >>> other_index("S&P 500", " energy index fell"), other_index("S&P 500", " index fell")
+    >>> other_index("S&P 500", " energy index fell"), other_index("Russell 2000", " index of smaller stocks")
     (True, False)
     """
     if surface.endswith("股") and re.search(r"[一-鿿A-Za-z]$", left) and re.match(r"股价|[涨跌]幅", right):

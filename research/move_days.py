@@ -74,10 +74,18 @@ _ANOTHER_WEEK = re.compile(
 ASIDE_EN = re.compile(r",\s(?:which|who|whose|that)\s[^,]*,|\([^()]*\)")
 _BOUND = re.compile(r"\b(?:until|since|before|through|by|from|next|to|due|than)\s(?:late\s|early\s|the\s)?\Z", re.IGNORECASE)
 _BEHIND = re.compile(
-    r"[\d.]*(?:%|\sper\s?cent)(?:\s(?:to|at)\s[^\s]+(?:\s(?:cents|pence|euros|an?\s\w+))?)?(?:\s(?:lower|higher|in\s(?:early|late|morning|afternoon|midday|extended|premarket|after-hours)?\s?trading))?"
+    r"[\d.]*(?:%|\sper\s?cent)(?:\s(?:gain|rise|jump|rally|surge|advance|climb|rebound|bounce|drop|fall|decline|slide|plunge|slump|tumble|loss|rout))?"
+    r"(?:\s(?:to|at)\s[^\s]+(?:\s(?:cents|pence|euros|an?\s\w+))?)?(?:\s(?:lower|higher|in\s(?:early|late|morning|afternoon|midday|extended|premarket|after-hours)?\s?trading))?"
     r"(?:\sin\s(?:New\sYork|London|Hong\sKong|Tokyo))?,?(?:\son|\slate|\searly)?\s",
     re.IGNORECASE,
 )
+#: "rose 2% after falling 3%", "following a 9% decline": of some time before, unless earlier on the day
+_EN_BEFORE_THAT = re.compile(
+    r"\b(?:after|following|having|extending|adding\sto|on\stop\sof)\s(?:an?\s|the\s|its\s)?(?:[a-z]+ing\s)?"
+    r"(?:(?:more\sthan|nearly|almost|about|around)\s)?\Z",
+    re.IGNORECASE,
+)
+_EN_EARLIER = re.compile(r"[\d.]*(?:%|\sper\s?cent)[^,.;]{0,24}\bearlier\b", re.IGNORECASE)
 _LONG_PAST = timedelta(days=4)
 #: 上周三,也就是感恩节前一天: another word for the day before it
 _APPOSED = re.compile(r"[,(、]?(?:也就是|也即|即|正是|恰是)[^,。]{0,12}")
@@ -209,6 +217,8 @@ class NamedDays:
         behind = self._behind(sentence, at) if self._english else None
         if behind is not None:
             return Day(behind)
+        if self._english and _EN_BEFORE_THAT.search(self._plain, sentence.start, at) and not _EN_EARLIER.match(self._plain, at):
+            return Day(known=False)
         named = self._single(sentence, at)
         counted = [m for m in _COUNTED.finditer(self._plain, sentence.start, at)]
         if counted and named and _APPOSED.fullmatch(self._plain, sentence.start + named[-1].end, counted[-1].start()):

@@ -14,6 +14,7 @@ from research.sentences import Sentence
 __all__ = [
     "CUE",
     "EN_FILLER",
+    "EN_OF_FIGURES",
     "EN_REFUSED",
     "FILLER",
     "FRAME",
@@ -62,20 +63,28 @@ TRADED = re.compile(
 )
 #: words that move a currency only
 OF_CURRENCY = frozenset(["升值", "贬值"])
+#: English words that move figures of any kind; of a share they tell of a figure without its name
+EN_OF_FIGURES = frozenset(["increased", "decreased", "strengthened", "strengthening", "weakened", "weakening"])
 
 _EN_UP = _any(
     "rose rises rise rising risen gained gains gain gaining jumped jumps jump jumping surged surges surge surging climbed climbs climb "
     "climbing soared soars soar soaring rallied rallies rally rallying advanced advances advance added adds leapt leaps spiked spikes "
-    "popped pops skyrocketed skyrockets rocketed rebounded rebounds bounced roared galloped vaulted leaped recovered recouped up higher"
+    "popped pops skyrocketed skyrockets rocketed rebounded rebounds rebounding bounced roared galloped vaulted leaped recovered recouped "
+    "strengthened strengthening increased up higher"
 )
 _EN_DOWN = _any(
     "fell falls fall falling fallen dropped drops drop dropping slid slides slide sliding slipped slips slip slipping sank sinks sink "
     "sinking plunged plunges plunge plunging tumbled tumbles tumble tumbling declined declines decline declining lost loses lose losing "
     "shed sheds shedding slumped slumps slump slumping dipped dips dip eased eases crashed crashes plummeted plummets retreated retreats "
-    "cratered craters tanked nosedived skidded sagged swooned (?<=was\\s)off (?<=were\\s)off (?<=is\\s)off (?<=are\\s)off down lower"
+    "cratered craters tanked nosedived skidded sagged swooned weakened weakening decreased "
+    "(?<=was\\s)off (?<=were\\s)off (?<=is\\s)off (?<=are\\s)off (?<=[(])off down lower"
 )
 _EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
-CUE = re.compile(rf"{_UP}|{_DOWN}|[涨跌]停|封板|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN})\b", re.IGNORECASE)
+CUE = re.compile(
+    rf"{_UP}|{_DOWN}|[涨跌]停|封板|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN}|gainers|risers|winners|advancers|decliners|losers|fallers|laggards|loss(?:es)?|"
+    r"rebound|bounce|dip|retreat|rout|sell-?off)\b",
+    re.IGNORECASE,
+)
 PERCENT_SIGN = re.compile(r"%|个点|0[cC][mM]|[pP][eE][rR]\s?[cC][eE][nN][tT]|[一二两三四五六七八九]成")
 
 # ---------------------------------------------------------------- expressions
@@ -122,13 +131,32 @@ _EN = re.compile(
     rf"\s+(?P<values>{_EN_NUMBER}{PERCENT}(?:(?:,| and|, and) {_EN_NUMBER}{PERCENT})*)",
     re.IGNORECASE,
 )
-#: a 5% drop in (Apple shares)
+_EN_NOUNS = (
+    "gain|rise|jump|rally|surge|advance|climb|rebound|bounce|"
+    "drop|fall|decline|slide|plunge|slump|tumble|selloff|sell-off|loss|dip|retreat|rout"
+)
+#: behind "a 5% drop": nothing that says what of
+_EN_ALONE = (
+    r"(?=[,.;:)\"”]|\s?$|\s(?:on|this|last|so\sfar|since|yesterday|today|(?:Mon|Tues|Wednes|Thurs|Fri)day|while|and|but|was|were|to\sclose|"
+    r"after|as|amid|(?:in|during|for)\s(?:the\s(?:day|session|week|month|quarter|year|past|last|previous)|\w+\strading|London|Tokyo|New\sYork))\b)"
+)
+#: a 5% drop in (Apple shares); (Apple's) 5% drop on Friday; a gain of 5%
 _EN_NOUN = re.compile(
     rf"(?P<adverb>(?:{QUALIFIERS}\s)?)(?P<values>{_EN_NUMBER}{PERCENT})\s(?:intraday\s|one-day\s|daily\s)?"
-    r"(?P<verb>gain|rise|jump|rally|surge|advance|climb|rebound|drop|fall|decline|slide|plunge|slump|tumble|selloff|loss)\s(?:in|for)(?:\sthe)?\s",
+    rf"(?P<verb>{_EN_NOUNS})(?:(?P<into>\s(?:in|for)(?:\sthe)?\s(?!(?:day|session|week|month|quarter|year|past|last|previous)\b))|{_EN_ALONE})",
     re.IGNORECASE,
 )
-_EN_GAIN = re.compile(r"gain|rise|jump|rally|surge|advance|climb|rebound", re.IGNORECASE)
+_EN_NOUN_OF = re.compile(
+    rf"\b(?P<verb>{_EN_NOUNS})\sof\s(?P<adverb>(?:{QUALIFIERS}\s)?)(?P<values>{_EN_NUMBER}{PERCENT}){_EN_ALONE}", re.IGNORECASE
+)
+#: the gainers included A (2.2 percent), B (1.9 percent)
+_EN_HEAD = re.compile(
+    r"\b(?:(?P<up>gainers?|risers?|winners?|advancers?|gains)|(?:decliners?|losers?|fallers?|laggards?|losses))\b[^.;()]*?"
+    r"(?:\b(?:includ(?:ed|es?|ing)|were|are|was|is|like|such\sas)\b|:)",
+    re.IGNORECASE,
+)
+_EN_LISTED = re.compile(rf"[(](?:[A-Z.:\s]{{1,14}}[,;]\s)?(?P<values>{_EN_NUMBER}{PERCENT})[)]", re.IGNORECASE)
+_EN_GAIN = re.compile(r"gain|rise|jump|rally|surge|advance|climb|rebound|bounce", re.IGNORECASE)
 _EN_AFTER = re.compile(
     rf"\b(?:clos(?:ed?|es|ing)|settl(?:ed|ing)|end(?:ed|s)?|finish(?:ed|es)?|trad(?:ed?|ing|es)|was|were|is|are|opened|edged|inched|ticked|crept|moved)(?P<adverb>(?:\s+{QUALIFIERS})*)"
     rf"\s+(?P<values>{_EN_NUMBER}{PERCENT})\s+(?P<verb>higher|lower|up|down)\b",
@@ -172,11 +200,13 @@ FILLER = re.compile(
 EN_FILLER = re.compile(
     r"\b(?:"
     + _any(
-        r"shares? stocks? stock\s+price share\s+price prices? index futures adrs? ads inc corp ltd plc co group holdings on in the an? "
+        r"shares? stocks? stock\s+price share\s+price prices? index indexes indices averages benchmarks gauges futures adrs? ads "
+        r"inc corp ltd plc co group holdings on in the an? "
         r"early late premarket pre-market after-hours afterhours after hours trading trade session today monday tuesday wednesday thursday "
         r"friday yesterday overnight morning afternoon which that had has have were was is are also both all each respectively closed "
         r"crude oil bullion "
-        r"closing settled little\s+changed last recently of\s(?:smaller|small|large|big)[a-z\s-]{0,14}(?:stocks|companies|shares) "
+        r"closing settled little\s+changed steady flat unchanged "
+        r"last recently of\s(?:smaller|small|large|big)[a-z\s-]{0,14}(?:stocks|companies|shares) "
         r"ended finished traded opened composite average at\s+one\s+point briefly meanwhile initially sharply to as its listed "
         r"hong\s+kong us u\.s\. new\s+york this week month year tech-heavy blue-chip broader small-cap pan-european listed edged inched "
         r"ticked nudged crept earlier later then now before reversed paring erasing intraday midday third second straight day running"
@@ -199,8 +229,8 @@ OTHER_NOUN = re.compile(
 )
 FRAME = re.compile(r"(?:方面|来看|之下|其中|此外|与此同时|消息面上)$")
 JOINER = re.compile(
-    r"(?:股份|集团|控股|股价|指数|公司|[(][^()]*[)]|[A-Z]股|[\s\"”“》《])*"
-    r"(?:、(?:[^、,。;%\d]{1,14}、)*|[和与及]|以及|/|\s*(?:,\s*and|and|,|&)\s*)(?:[和与及]|\s)*"
+    r"(?:股份|集团|控股|股价|指数|公司|[(][^()]*[)]|[A-Z]股|(?:Inc|Corp|Co|Ltd|Plc|plc|PLC|AG|SA|SE|NV|Holdings?|Group)\b\.?|[\s\"”“》《])*"
+    r"(?:、(?:[^、,。;%\d]{1,14}、)*|[和与及]|以及|/|\s*(?:,\s*and|and|,|&)\s*)(?:[和与及]|\s)*(?:the\s)?"
 )
 
 # ---------------------------------------------------------------- what forbids reading a number as a move of a price
@@ -296,9 +326,15 @@ def expressions(plain: str, sentence: Sentence) -> list[Expression]:
             sign = 1.0 if _EN_RISES.fullmatch(match["verb"]) else -1.0
             words = qualifier(match["adverb"])
             found.append(Expression(match.start(), match.end(), _values(match, sign), words, match["verb"].lower(), True))
-    for match in _EN_NOUN.finditer(plain, sentence.start, sentence.end):
-        sign = 1.0 if _EN_GAIN.fullmatch(match["verb"]) else -1.0
-        found.append(Expression(match.start(), match.end(), _values(match, sign), qualifier(match["adverb"]), "in", True))
+    for pattern in (_EN_NOUN, _EN_NOUN_OF):
+        for match in pattern.finditer(plain, sentence.start, sentence.end):
+            sign = 1.0 if _EN_GAIN.fullmatch(match["verb"]) else -1.0
+            kind = "in" if match.groupdict().get("into") else "of"
+            found.append(Expression(match.start(), match.end(), _values(match, sign), qualifier(match["adverb"]), kind, True))
+    head = _EN_HEAD.search(plain, sentence.start, sentence.end) if "(" in plain[sentence.start : sentence.end] else None
+    if head:
+        for match in _EN_LISTED.finditer(plain, head.end(), sentence.end):
+            found.append(Expression(match.start(), match.end(), _values(match, 1.0 if head["up"] else -1.0), "exact", "listed", True))
     return _apart(found)
 
 

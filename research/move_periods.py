@@ -21,8 +21,10 @@ PERIODS = (
             rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
             rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|"
             r"同期|一年|[一-龥]{0,4}期间|(?<!公布)(?<!发布)财报后(?!收|一度|盘|[高低]开|次日)|年(?:间|来)|"
-            r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low)|since |"
-            r"(?:over|in|during|for) the (?:(?:past|last)(?! 24 hours)|same|first|previous|prior|month|quarter|year\b)|"
+            r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low|record (?:of )?\W?\d)|since |"
+            r"(?:over|in|during|for) the (?:(?:past|last)(?! 24 hours)|same|first|previous|prior|month|quarter|year\b"
+            r"|(?:final|second|third|fourth|opening|closing|latest|current|three|six|nine|12|twelve) (?:quarter|half|months?|weeks?|year))|"
+            r"\b(?:last|this|that) quarter\b|\blast year\b|"
             r"in (?:just |a )?(?:little |over |under |less than |more than )*"
             r"(?:a|one|two|three|four|five|six) (?:days?|weeks?|months?|years?)|"
             r"(?:below|above|from|over) (?:its|the|their) (?:ipo|offer(?:ing)?|issue|listing) price|\d+-(?:day|month|year)|"
@@ -71,7 +73,7 @@ DAYS = (
         "intraday",
         re.compile(
             r"盘中|一度|(?:午间|午盘|早盘|半日|中午|午前)收|早盘|午盘|午后|午前|起初|尾盘|盘初|最多|截至发稿|[高低]开(?![高低]走)|开盘|日内|"
-            r"intraday|early trading|as much as|at one point|briefly|midday|morning trad",
+            r"intraday|early trading|as much as|at one point|briefly|midday|morning trad|\b(?:this|in the) morning",
             re.IGNORECASE,
         ),
     ),

@@ -197,10 +197,12 @@ def _beside(expression: Expression, inside: Sequence[Span]) -> Expression:
 _NUMBER_BEHIND = re.compile(r"(?:\s\([A-Z.:\s]+\))?\s(?P<digits>\d+(?:\.\d+)?|\.\d+)(?:%|\sper\s?cent)")
 #: what a tail tells of another day: "... in extended trading after closing at $84", "having closed Monday at ..."
 _EN_EARLIER = re.compile(
-    r",?\s(?:after|having|from|before)\s(?:clos|end|finish)|%|;|\b(?:worst|best|biggest|largest|steepest|sharpest|lowest|highest|first|longest|record)\b|,\s(?:while|but|and)\s",
+    r",?\s(?:after|having|from|before)\s(?:clos|end|finish)|\s(?:after(?!\s(?:hours|the\s(?:bell|close)|market))|as(?!\sof|\smuch)|amid|because|despite)\s|%|;|\b(?:worst|best|biggest|largest|steepest|sharpest|lowest|highest|first|longest|(?<!from\sa\s)record)\b|,\s(?:while|but|and)\s",
     re.IGNORECASE,
 )
 _EN_TAIL = 60
+#: "in the fourth quarter, when its shares fell 5%"
+_EN_WHEN = re.compile(r"\s?when\s")
 #: ", which reports after the close,"
 _EN_ASIDE = re.compile(r",\s(?:which|who|whose)\s[^,]*,")
 #: "its stake in JPMorgan climbed 19%": what is held, not its price
@@ -315,6 +317,10 @@ def _basis(
         return "after_hours" if outside else last_day_word(local)
     opening = _BRACKETED.sub("", plain[sentence.start : max(clause[0], sentence.start)])
     opening = _EN_ASIDE.sub(" ", opening) if expression.english else opening
+    if expression.english and _EN_WHEN.match(plain, clause[0]):
+        named = next((name for name, pattern in sure if pattern.search(opening[-_EN_TAIL:])), None)
+        if named is not None:
+            return named
     period = next((name for name, pattern in sure if _governs(opening, pattern)), None)
     if cumulative.search(local):
         return period or vague

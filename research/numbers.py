@@ -29,12 +29,12 @@ PERCENT = r"\s?(?:%|个点(?![位子])|per\s?cent\b|pct\b)"
 QUALIFIERS = (
     r"(?:超过|超出|超|逾|突破|高于|多于|不低于|不少于|至少|接近|逼近|将近|近|大约|约|大概|左右|最多|多达|高达|至多|more than|as much as|"
     r"as many as|up to|over|above|at least|nearly|almost|close to|about|around|roughly|approximately|some|exceeding|another|a further|"
-    r"by|an?|the)"
+    r"just (?:over|under)|slightly (?:more|less) than|by|an?|the)"
 )
 
 _OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|以上|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
 _AT_MOST = re.compile(r"不(?:超过?|多于|高于|大于)")
-_NEAR = re.compile(r"近|逼近|nearly|almost|close to|just under", re.IGNORECASE)
+_NEAR = re.compile(r"近|逼近|nearly|almost|close to|just under|less than", re.IGNORECASE)
 _ABOUT = re.compile(r"约|大概|左右|上下|about|around|roughly|approximately|some\b", re.IGNORECASE)
 
 _SCALES = MappingProxyType(

@@ -21,7 +21,11 @@ __all__ = ["BATCH", "Named", "Sentence", "clauses", "index_at", "read", "sentenc
 BATCH = 512
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
-_END = re.compile(r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])|\.\s*$""")
+_END = re.compile(
+    r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])"""
+    # two sentences of a list whose blank got lost: "rose 0.3% in Singapore.The index fell"
+    r"|(?:(?<=[a-z]{3})|(?<=\d%))\.(?=(?!Com\b)[A-Z][a-z]+[\s'’])|\.\s*$"
+)
 #: text that goes on for longer than this without a stop (a list, a table) is read in parts, so that no text takes more than linear time
 _LONGEST = 1_000
 _PART = re.compile(r"(?s:.*)(?:[、\s]|,(?!\d))")
