@@ -113,9 +113,15 @@ def is_boilerplate(line: str) -> bool:
 
 
 def strip_boilerplate(text: str) -> str:
-    """Return ``text`` (one line a paragraph) without the lines that :func:`is_boilerplate` recognises."""
+    r"""Return ``text`` (one line a paragraph) without the lines that :func:`is_boilerplate` recognises and the list of links at its end.
+
+    >>> strip_boilerplate("A robot was shown.\nMore from our desk:\nApple unveils a watch\nWhy Snap fell")
+    'A robot was shown.'
+    """
     kept = [line for line in text.split("\n") if not is_boilerplate(line)]
-    return "\n".join(kept).strip()
+    heads = [i for i, line in enumerate(kept) if i and _TEASERS.match(line)]
+    end = next((i for i in heads if not any(_STOP.search(line) for line in kept[i + 1 :])), len(kept))
+    return "\n".join(kept[:end]).strip()
 
 
 def is_spam_line(line: str, script: str | None = None) -> bool:
@@ -244,9 +250,23 @@ _BOILERPLATE = tuple(
         r"^本文由[^。]{1,40}(?:发表|发布|转载|整理)(?:在|于|自)",
         r"^(?:本文|文章|原文|转载请注明)?(?:链接|地址|网址|出处)\s*[::]\s*\S*(?:/|\.)\S*$",
         r"^read more\s*[.…»]*$",
+        r"^(?:read (?:more|next)|also read|see also|related|don['’]t miss|more)\s?:\s\S.{5,160}[^.。\s]$",
+        r"^(?:to contact the (?:reporters?|editors?|authors?) |--\s?with assistance (?:from|by) |for more articles like this)",
+        r"^\((?:(?:reporting|writing) by|updates?) ",
+        r"^[a-z.]{1,6} quotes? by tradingview$",
         r"^(?:the post .{1,200} appeared first on .{1,80}|sign up (?:for|to) .{0,60}newsletter.{0,40}|continue reading)\s*[.…»]*$",
     )
 )
+
+
+#: what heads a list of links to other articles; a line of such a list is no sentence
+_TEASERS = re.compile(
+    r"(?:more(?: from [^.:]{1,40}| stories| news| coverage)?:|read (?:more|next|also)|see also|"
+    r"related(?: (?:stories|articles|coverage|reading))?|(?:[\w ]{1,20} )?top (?:deals|stories)|trending(?: right)?(?: now)?|"
+    r"recommended(?: for you)?|you (?:may|might) also like|most (?:read|popular)):?$",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[.。!][\"”’)]*$")
 
 
 @lru_cache(maxsize=1)

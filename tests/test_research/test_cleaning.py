@@ -92,6 +92,16 @@ def test_sentences_are_no_boilerplate(line: str) -> None:
     assert not is_boilerplate(line)
 
 
+def test_links_to_other_articles_are_no_part_of_one() -> None:
+    links = "Lab Top Deals:\nSony headphones at half price\nTrending Now:\nApple fails"
+    text = f"A lab built a boat.\nDon't miss: The best deal on an Apple laptop\nIt floats.\n{links}"
+    assert strip_boilerplate(text) == "A lab built a boat.\nIt floats."
+    kept = "More:\nThe boat is built of wood.\nIt floats."  # a heading of the article's own
+    assert strip_boilerplate("A lab built a boat.\n" + kept) == "A lab built a boat.\n" + kept
+    assert is_boilerplate("To contact the reporter on this story: Jo Doe in Paris at jdoe@example.net")
+    assert not is_boilerplate("Read more of them than he did: Jo Doe.")
+
+
 def test_strip_boilerplate_keeps_the_article() -> None:
     assert strip_boilerplate("第一段。\n本文来自样例社,欢迎下载APP查看更多\n第二段。") == "第一段。\n第二段。"
 
