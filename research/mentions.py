@@ -14,7 +14,7 @@ ANNOTATOR = "linker@2"
 _CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.75, "fx": 0.6, "rate": 0.6}
 #: what follows a company in the headline, or a share in an article on its market, weighs so much of its own
 _BEHIND = 0.75
-_MARKET = r"[AB港美日韩欧台]股|股市|沪指|两市|大盘|收[盘评]|三大(?:股指|指数)"
+_MARKET = r"[AB港美日韩欧台]股|股市|沪指|两市|大盘|收[盘评]|三大(?:股指|指数)|\b[Ss]tocks\b|\b[Mm]arkets\b|Wall Street"
 _ROLE_WEIGHT = {"subject": 1.0, "counterparty": 0.75, "passing": 0.6, "source": 0.2}
 
 

@@ -54,16 +54,33 @@ _SOURCE_RIGHT = re.compile(rf"^\)?{_ASIDE}{_UNIT}{_ASIDE}{_QUALIFIER}{_SPEAKS}|^
 _SOURCE_LEFT = re.compile(
     r"(?:据|根据|援引|引述|引用|参考|来自|来源[:/]?|出自|按照?|依据|截至|采访|券商|投行|(?<!辅导)(?<!保荐)(?<!承销)机构|数据商)\s*(?:《|“)?$"
     r"|(?:according to|analysts? (?:at|from)|strategists? (?:at|from)|economists? (?:at|from)"
-    r"|research (?:at|from)|data from|data by|compiled by|note from|report by|cited by|told)\s+$",
+    r"|research (?:at|from)|data from|data by|compiled by|note from|report by|cited by|told"
+    r"|according to an?|(?:specialists?|managers?|traders?|director|officer|desk) at)\s+$",
     re.IGNORECASE,
+)
+_LEGAL = r"(?:\s(?:&\sCo|Inc|Corp|Co|Group|Plc|plc|PLC|AG|SA|NV|LLC|Ltd)\b\.?)*"
+_DESK = (
+    r"(?:(?:senior|chief|equity|research|market|global|U\.?S\.?|credit|rates|currency|quant|quantitative|macro|technical|commodit(?:y|ies)|investment|"
+    r"fund|money|portfolio|policy|energy|oil|tech|technology|derivatives|economics|fixed-income|emerging-markets?|foreign-exchange)\s+)*"
 )
 _SOURCE_RIGHT_EN = re.compile(
-    r"^(?:['’]s)?\s+(?:(?:senior|chief|equity|research|market|global|U\.?S\.?|credit|rates|currency)\s+)*(?:analysts?"
-    r"|strategists?|economists?|said|says|wrote|writes|expects?|estimates?|forecasts?|"
-    r"raised its|cut its|raises|cuts|upgraded|downgraded|upgrades|downgrades|reiterated|reiterates"
-    r"|maintained|maintains|data|research|note|report|survey)\b",
+    rf"^{_LEGAL}(?:\s(?:Securities|Research|Capital\sMarkets|Asset\sManagement|Global\sResearch))?(?:['’]s?)?\s+{_DESK}(?:analysts?"
+    r"|strategists?|economists?|gurus?|traders|managers?|said|says|wrote|writes|expects?|estimates?|forecasts?|predict(?:s|ed)|recommend(?:s|ed)|"
+    r"warn(?:s|ed)\sthat|see(?:s|ing)?\s|raised its|cut its|raises|cuts|upgraded|downgraded|upgrades|downgrades|reiterated|reiterates"
+    r"|maintained|maintains|data|research|note|report|survey)\b"
+    # one of its people: Citi's Jane Doe said, JPMorgan's Doe sees
+    rf"|^{_LEGAL}['’]s?\s(?-i:[A-Z][a-z]+(?:\s[A-Z][\w'’-]+)?)\s(?:said|says|saw|sees|wrote|writes|told|expects?|argues|recommends|predicts?)\b",
     re.IGNORECASE,
 )
+#: what a house does itself: Goldman to use a test for hiring, Citigroup cuts jobs
+_OWN_AFFAIRS_EN = re.compile(
+    rf"^{_LEGAL}\s(?:(?:plans|agreed|agrees|is\sset|will|is)\s)?(?:to\s)?(?:use|using|hire|hires|hiring|hired|lay\soff|lays\soff|fire|fires|acquire[sd]?|buys?|sells?|"
+    r"launch(?:es|ed)?|settle[sd]?|appoint(?:s|ed)?|promote[sd]?|(?:cuts?|eliminates?)\s(?:[\d,]+\s)?(?:jobs|staff|bonuses|pay|costs)|plead(?:s|ed)?|pays?\s(?:a\s)?[$€£\d])\b"
+    rf"|^{_LEGAL}['’]?s?\s(?:profit|earnings|revenue|results|shares|stock|dividend|bonuses|layoffs|trading revenue|quarterly)\b"
+)
+#: figures of a firm's research arm: data from Adobe Analytics
+_DATA_LEFT = re.compile(r"\b(?:data|figures|report|survey) (?:from|by)\s+$", re.IGNORECASE)
+_ANALYTICS_RIGHT = re.compile(r"^\s(?:Analytics|Insights|Research)\b")
 #: a house that gives a view somewhere in the sentence, or whose man speaks: 花旗更谨慎,将目标下调, 瑞穗的Dan Dolev不同意
 _VIEW_RIGHT = re.compile(
     r"^[^。!?\n]{0,45}?(?:评级|目标|“(?:买入|增持|中性|卖出|减持|推荐|持有|优于大市|跑赢|跑输|与大市)|预[测期计]|认为|报告|研报|[短快点]评|调研|估算|看法"
@@ -227,11 +244,11 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
     left, right = text[max(0, start - BEFORE) : start], text[end : end + AFTER]
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
         return "source"
-    if _PLACE_LEFT.search(left) and _PLACE_RIGHT.match(right):
+    if (_PLACE_LEFT.search(left) and _PLACE_RIGHT.match(right)) or (_ANALYTICS_RIGHT.match(right) and _DATA_LEFT.search(left)):
         return "source"
     if quoter:
         own = _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right) or _OWN_DEAL_RIGHT.match(right)
-        if own or _TARGET_LEFT.search(left) or _PUNISHED_RIGHT.match(right):
+        if own or _TARGET_LEFT.search(left) or _PUNISHED_RIGHT.match(right) or _OWN_AFFAIRS_EN.match(right):
             return "subject"
         quoted = _SOURCE_RIGHT.match(right) or _SOURCE_RIGHT_EN.match(right) or _SOURCE_LEFT.search(left)
         if quoted or (views and _VIEW_RIGHT.match(right) and not _OWN_AFFAIRS.match(right)):

@@ -358,6 +358,25 @@ def test_english_sources(linker: linking.Linker) -> None:
 
 
 @pytest.mark.parametrize(
+    ("headline", "body", "symbol", "expected"),
+    [
+        ("JPMorgan's Doe Sees a Rally in Stocks", "Apple fell.", "JPM", "source"),
+        ("Markets", "Apple fell, Citigroup Inc. strategists including Jane Doe wrote.", "C", "source"),
+        ("Markets", "Morgan Stanley warned that a recession is near.", "MS", "source"),
+        ("Markets", "Gold may rise, according to a BlackRock Inc. money manager.", "BLK", "source"),
+        ("Markets", "It fell, said Jane Doe, head of credit specialists at Citigroup Inc.", "C", "source"),
+        ("Markets", "Data from Adobe Analytics show that shoppers spent more.", "ADBE", "source"),
+        ("Adobe Analytics gains customers", "Adobe sells software.", "ADBE", "subject"),
+        ("Goldman to use robots for hiring", "Goldman Sachs Group Inc plans to begin using robots.", "GS", "subject"),
+        ("Citigroup cuts 500 jobs", "Citigroup will do so soon.", "C", "subject"),
+        ("Morgan Stanley's quarterly profit rises", "Results were out on Monday.", "MS", "subject"),
+    ],
+)
+def test_english_houses_that_speak_or_act(linker: linking.Linker, headline: str, body: str, symbol: str, expected: str) -> None:
+    assert role(linker, headline, body, language="en")[symbol] == expected
+
+
+@pytest.mark.parametrize(
     ("name", "changed", "before", "since"),
     [
         ("VMware", date(2023, 11, 22), "VMW", "AVGO"),
