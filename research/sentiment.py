@@ -52,7 +52,13 @@ _MARKET = re.compile(
 )
 #: a group of shares called after one company
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
-_JOINED = re.compile(r"[、和与及/&\s,]?|以及|[(][^()]*[)]、?| and ")
+_JOINED = re.compile(
+    r"[、和与及/&\s,]?|以及|[(][^()]*[)]、?"
+    r"|(?:\s(?:Inc|Corp|Co|Ltd|Plc|plc|PLC|AG|SA|SE|NV|Holdings?|Group)\b\.?)*(?:\s[(][A-Z.:\s]{1,14}[)])?(?:,\s|,?\s(?:and|&)\s)(?:the\s)?"
+)
+#: the end of an English list of names
+_AND_LAST = re.compile(r"\s(?:and|&)\s")
+_AND_ANOTHER = re.compile(r"(?:\s(?:Inc|Corp|Co|Ltd|Plc|plc|PLC|AG|SA|SE|NV|Holdings?|Group)\b\.?)*,?\s(?:and|&)\s(?:the\s)?[A-Z]")
 _CAUSE = re.compile(r"随着?|因|受|由于")
 #: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
 _BOUGHT_LEFT = re.compile(
@@ -295,7 +301,7 @@ def _weigh(
     if not hits:
         return
     scale = _HEADLINE_WEIGHT if sentence.start < line else 1.0
-    pieces = _pieces(plain, sentence)
+    pieces = _pieces(plain, sentence, inside)
     current: list[str] = [only] if only is not None and not inside else []
     opening: list[Term] = []
     distance = 0.7 if current else 1.0
@@ -394,9 +400,12 @@ def _of_market(plain: str, start: int, hit: Term) -> bool:
     return bool(_PRICED.search(plain, hit.start, hit.end)) and any(m.end() == hit.start for m in _MARKET.finditer(plain, start, hit.start))
 
 
-def _pieces(plain: str, sentence: Sentence) -> list[tuple[int, int]]:
+def _pieces(plain: str, sentence: Sentence, inside: Sequence[Span]) -> list[tuple[int, int]]:
     pieces: list[tuple[int, int]] = []
+    lists = _lists(plain, sentence, inside)
     for start, end in clauses(plain, sentence.start, sentence.end):
+        if pieces and any(a < start <= b for a, b in lists):
+            start = pieces.pop()[0]  # a comma inside a list of names: Acme Inc., Globex and Initech fell
         first = start
         for match in _CONTRAST.finditer(plain, start, end):
             if match.start() > first:
@@ -404,3 +413,21 @@ def _pieces(plain: str, sentence: Sentence) -> list[tuple[int, int]]:
                 first = match.start()
         pieces.append((first, end))
     return pieces
+
+
+def _lists(plain: str, sentence: Sentence, inside: Sequence[Span]) -> list[tuple[int, int]]:
+    """Return where the English lists of names of a sentence begin and end: those with "and", those at its head (Acme, Globex fall)."""
+    found: list[tuple[int, int]] = []
+    if not inside or not plain[inside[0].start].isascii():
+        return found
+    first, sure = 0, False
+    for place in range(1, len(inside) + 1):
+        gap = plain[inside[place - 1].end : inside[place].start] if place < len(inside) else ""
+        if gap.isascii() and " " in gap and _JOINED.fullmatch(gap):
+            sure = sure or bool(_AND_LAST.search(gap))
+            continue
+        sure = sure or inside[first].start == sentence.start or bool(_AND_ANOTHER.match(plain, inside[place - 1].end))
+        if place - first > 1 and sure:
+            found.append((inside[first].start, inside[place - 1].end))
+        first, sure = place, False
+    return found

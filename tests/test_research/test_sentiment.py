@@ -13,7 +13,7 @@ from research.errors import DataError
 from research.schemas import DOCUMENTS, content_id
 
 AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
-NAMES = {"凌云科技": "A", "远山电子": "B", "创新控股": "C", "Zephyr": "Z", "Bolt": "Y"}
+NAMES = {"凌云科技": "A", "远山电子": "B", "创新控股": "C", "Zephyr": "Z", "Bolt": "Y", "Quill": "X"}
 
 
 def toned(headline, body="", language="zh-Hans", source=(), counterparty=()):
@@ -198,6 +198,24 @@ def test_a_line_without_a_text_is_refused():
 )
 def test_what_is_said_of_whom(text, expected):
     rows = toned(text)
+    assert {s: sign(rows[s]) for s in expected} == expected, {s: r["explanation"] for s, r in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Makers including Zephyr Corp., Bolt Inc. and Quill Ltd. tumbled.", {"X": -1, "Y": -1, "Z": -1}),
+        ("Makers including Zephyr Corp., Bolt Inc. and Umbra Co. tumbled.", {"Y": -1, "Z": -1}),
+        ("Zephyr, Bolt tumble", {"Y": -1, "Z": -1}),
+        ("Zephyr (ZPH), Bolt and Quill rallied.", {"X": 1, "Y": 1, "Z": 1}),
+        # no list
+        ("After a visit to Zephyr, Bolt tumbled.", {"Y": -1, "Z": 0}),
+        ("Zephyr and Bolt rallied, while Quill slumped.", {"X": -1, "Y": 1, "Z": 1}),
+        ("Zephyr met investors, and Bolt slumped.", {"Y": -1, "Z": 0}),
+    ],
+)
+def test_an_english_list_shares_what_is_said_of_it(text, expected):
+    rows = toned(text, language="en")
     assert {s: sign(rows[s]) for s in expected} == expected, {s: r["explanation"] for s, r in rows.items()}
 
 
