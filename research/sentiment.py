@@ -65,6 +65,13 @@ _BOUGHT_LEFT = re.compile(
     r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
 )
 _OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
+#: who loses what another takes: grabbed market share from rivals like Acme
+_SHARE_LOST_LEFT = re.compile(
+    r"\b(?:grabb|tak|took|won|winn|gain|stole|steal|captur)\w*\s(?:more\s|some\s)?(?:market\s)?share\sfrom\s(?:(?:its\s)?rivals?\s(?:like|such\sas|including)\s)?\Z"
+)
+#: "Gold hits a high as the conflict drags on": a price moves for what is said of others
+_REASON = re.compile(r"\s(?:as|amid|after|because)\s")
+_PRICE = re.compile(r"^\^|=F$|=X$|-USD$|DX-Y")
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 #: a headline that only says what follows: 某公司公告, 某公司发布2018年年报
 _ANNOUNCES = re.compile(
@@ -72,8 +79,8 @@ _ANNOUNCES = re.compile(
 )
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
-#: what a bid says of who is to be bought
-_BID = 0.7
+#: what a bid says of who is to be bought, and a lost share of the market of who had it
+_BID, _SHARE_LOST = 0.7, -0.5
 #: events that the results themselves tell
 _COMPARED = frozenset({"earnings.growth", "earnings.decline"})
 #: a suit is bad for who is sued: 甲起诉乙
@@ -227,6 +234,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
         left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
         if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
             sums[span.symbol].add(_BID, _HEADLINE_WEIGHT if span.start < line else 1.0, "bid")
+        if _SHARE_LOST_LEFT.search(plain, max(0, span.start - 72), span.start):
+            sums[span.symbol].add(_SHARE_LOST, _HEADLINE_WEIGHT if span.start < line else 1.0, "share lost")
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
         if inside or only is not None:
@@ -341,6 +350,8 @@ def _share(
             # A list ("A、B") shares what stands before or behind it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
             if _CAUSE.search(plain, nearest.end, hit.start) and _of_market(plain, nearest.end, hit):
+                continue
+            if _PRICE.search(nearest.symbol) and _REASON.search(plain, nearest.end, hit.start):
                 continue
             other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):

@@ -13,7 +13,7 @@ from research.errors import DataError
 from research.schemas import DOCUMENTS, content_id
 
 AT = datetime(2024, 5, 8, 12, 0, tzinfo=UTC)
-NAMES = {"凌云科技": "A", "远山电子": "B", "创新控股": "C", "Zephyr": "Z", "Bolt": "Y", "Quill": "X"}
+NAMES = {"凌云科技": "A", "远山电子": "B", "创新控股": "C", "Zephyr": "Z", "Bolt": "Y", "Quill": "X", "Tin": "HG=F"}
 
 
 def toned(headline, body="", language="zh-Hans", source=(), counterparty=()):
@@ -215,6 +215,30 @@ def test_what_is_said_of_whom(text, expected):
     ],
 )
 def test_an_english_list_shares_what_is_said_of_it(text, expected):
+    rows = toned(text, language="en")
+    assert {s: sign(rows[s]) for s in expected} == expected, {s: r["explanation"] for s, r in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # goods made cheaper are neither good nor bad for who sells them
+        ("Zephyr slashed prices of its lamps.", {"Z": 0}),
+        ("Zephyr slashed prices of its lamps as demand slumped.", {"Z": -1}),
+        ("The cost plunged thanks to Zephyr.", {"Z": 1}),
+        # words inside others
+        ("Zephyr won't ship lamps.", {"Z": 0}),
+        ("Zephyr won an order.", {"Z": 1}),
+        ("Zephyr's partners met as tensions rise.", {"Z": 0}),
+        # who takes a share of the market, and from whom
+        ("Quill grabbed market share from rivals like Bolt.", {"Y": -1}),
+        # a price moves for what is said of others
+        ("Tin hits a six-year high as the conflict drags on", {"HG=F": 1}),
+        ("Tin fell as a miner won an order", {"HG=F": -1}),
+        ("Zephyr fell as losses mounted", {"Z": -1}),
+    ],
+)
+def test_what_is_said_of_whom_in_english(text, expected):
     rows = toned(text, language="en")
     assert {s: sign(rows[s]) for s in expected} == expected, {s: r["explanation"] for s, r in rows.items()}
 
