@@ -167,6 +167,13 @@ def test_troubles_that_are_none(text):
         ("Zephyr raises dividend by 10%", "dividend.increase"),
         ("Zephyr launches new robot", "product_launch.launch"),
         ("Zephyr to lay off staff: it lays off 500", "layoffs_restructuring.layoff"),
+        ("Zephyr is rolling out a new robot", "product_launch.launch"),
+        ("Zephyr robot, the debut of which will be delayed", "product_launch.delay"),
+        ("Zephyr climbs on higher-than-forecast revenue", "earnings.beat"),
+        ("Zephyr slumps on disappointing quarterly results", "earnings.miss"),
+        ("A Zephyr car crashed into a parked van", "accident_operations.accident"),
+        ("Zephyr files for initial public offering", "share_offering_ipo.plan"),
+        ("Zephyr won the order", "contract_partnership.win"),
     ],
 )
 def test_types_in_english(text, kind):
@@ -182,12 +189,43 @@ def test_types_in_english(text, kind):
         "Zephyr excludes litigation costs from its ratio",
         "Central bank may lower its inflation forecast, Zephyr says",
         "Watchdog launches investigation, Zephyr silent",
+        "Zephyr climbs to its highest price since its initial public offering",
+        "Zephyr's talks won't begin until the deal is revised",
+        "Fitch downgrades the nation of Zephyr to junk",
+        "Zephyr says the debut of its jet is delayed",
+        "Zephyr expects revenue to increase 9 percent",
+        "Zephyr pulled its goods after the government blacklisted the Chinese supplier",
     ],
 )
 def test_words_of_other_things_in_english(text):
     found = pairs(extracted(text, language="en"))
-    wrong = ("analyst_rating", "accident", "litigation", "guidance", "product_launch")
+    wrong = (
+        "analyst_rating",
+        "accident",
+        "litigation",
+        "guidance.cut",
+        "product_launch.launch",
+        "share_offering",
+        "contract",
+        "earnings",
+        "regulation_investigation.penalty",
+    )
     assert not [kind for kind, _ in found if kind.startswith(wrong)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "told"),
+    [
+        ("The central bank cut interest rates more than expected", "central_bank.cut", True),
+        ("Economists expect the central bank to cut interest rates", "central_bank.cut", False),
+        ("The government put the supplier on an export blacklist", "fiscal_trade_policy.tariff", True),
+        ("The ECB is under pressure to deliver stimulus", "fiscal_trade_policy.stimulus", False),
+        ("The ban comes ahead of a general election", "geopolitics.election", False),
+        ("Voters head to the polls in a general election", "geopolitics.election", True),
+    ],
+)
+def test_what_markets_are_told_in_english(text, kind, told):
+    assert ((kind, None) in pairs(extracted(text, language="en"))) is told
 
 
 @pytest.mark.parametrize(
