@@ -46,6 +46,8 @@ _FIGURE_RIGHT = re.compile(
 )
 _CHINESE = re.compile(r"[一-鿿]")
 _ARM = re.compile(r"^(?:期货|基金|信托|理财)")
+#: a figure of speech: a Netflix for books, the Amazon of India
+_LIKE_LEFT, _LIKE_RIGHT = re.compile(r"(?:^|[\s“\"])(?:an?|the)\s$"), re.compile(r"^\s(?:for\s[a-z]|of\s[A-Za-z])")
 #: a firm of a province or town that bears a foreign house's name by chance: 湖南省星展投资有限公司
 _REGION_LEFT, _FIRM_RIGHT = re.compile(r"[省市县]$"), re.compile(r"^[一-鿿]{2,10}有限(?:责任)?公司")
 _FUND_RIGHT = re.compile(r"^(?:指数|主题|期货|现货)?(?:ETF|LOF|QDII)")
@@ -113,6 +115,8 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
         return bool((behind_name and surface.endswith("股")) or place or listings.other_index(surface, right, left[-3:]))
     if what.asset_class != "equity":
         return False
+    if surface.isascii() and _LIKE_LEFT.search(left) and _LIKE_RIGHT.match(right):
+        return True
     if what.mic in (*listings.MAINLAND, "XHKG") and (listings.bond(left[-3:], right) or roles.fund_product(right)):
         return True
     if (what.quoter == "medium" or surface in _PLATFORMS) and (_POST_RIGHT.match(right) or (surface == "微博" and _POST_LEFT.search(left))):

@@ -647,6 +647,8 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
         ("WeWork rents desks.", date(2022, 5, 3), ["WE"]),
         ("Software maker salesforce.com hired staff.", date(2025, 6, 3), ["CRM"]),
         ("Philips Hue lamps are on sale.", date(2025, 6, 3), []),
+        ("It is a Netflix for books, or the Amazon of India.", date(2025, 6, 3), []),
+        ("Amazon of the U.S. sells books, Netflix for $9 shows films.", date(2025, 6, 3), ["AMZN", "NFLX"]),
     ],
 )
 def test_names_in_english(linker: linking.Linker, text: str, day: date, symbols: list[str]) -> None:
