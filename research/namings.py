@@ -6,7 +6,7 @@ Used by :mod:`research.linking`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -17,6 +17,12 @@ __all__ = ["Naming", "renamed", "with_codes"]
 
 _OPENING = re.compile(r"\s?\(?$")
 _LEGAL_FORM = re.compile(r"(?:集团)?(?:股份有限公司|有限责任公司|有限公司|公司)?\s?\(?$")  # between a name and its code
+#: the words a ticker in brackets stands behind: Time Warner (T)
+_CAPITALS = re.compile(r"(?:[A-Z][\w&.'’-]*\s)*[A-Z][\w&.'’-]*\s\Z")
+#: what brackets hold besides
+_NO_TICKERS = frozenset(
+    ["A", "B", "C", "D", "E", "AI", "AR", "CEO", "CFO", "CPI", "ESG", "ETF", "EU", "EV", "GDP", "IPO", "IT", "PC", "TV", "UK", "US", "VR"]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ def with_codes(found: list[Naming], found_codes: Sequence[codes.Code], text: str
     beside: list[tuple[int, int]] = []
     settled: dict[tuple[Name, ...], str | None] = {}
     taken = {position for s in out for position in range(s.start, s.end)}
+    printed = _prints_tickers(found_codes, out, ends, text)
     for code in found_codes:
         index = ends.get(_OPENING.search(text, max(0, code.start - 2), code.start).start())  # type: ignore[union-attr]
         if index is None:
@@ -48,7 +55,7 @@ def with_codes(found: list[Naming], found_codes: Sequence[codes.Code], text: str
             out[index] = Naming(out[index].start, out[index].end, names, code.symbol)
             settled[names] = code.symbol if settled.get(names, code.symbol) == code.symbol else None
             beside.append((code.start, code.end))
-        elif code.sure and taken.isdisjoint(range(code.start, code.end)):
+        elif (code.sure or (printed and _behind_other(code, text))) and taken.isdisjoint(range(code.start, code.end)):
             name = Name(code.symbol, code.symbol, False, date.min, date.max, True)
             bare = text[code.start] == "("
             out.append(Naming(code.start + bare, code.end - (bare and text[code.end - 1] == ")"), (name,), code.symbol))
@@ -56,6 +63,20 @@ def with_codes(found: list[Naming], found_codes: Sequence[codes.Code], text: str
     free = [s for s in out if not any(start <= s.start and s.end <= end for start, end in beside)]
     free = [s if s.code else replace(s, usual=settled.get(s.names)) for s in free]
     return sorted(free, key=lambda s: s.start)
+
+
+def _prints_tickers(found_codes: Sequence[codes.Code], found: Sequence[Naming], ends: Mapping[int, int], text: str) -> bool:
+    """Return whether a text prints tickers in brackets: one stands behind a name it belongs to, as in Apple (AAPL)."""
+    bare = [(code, ends.get(code.start - 1)) for code in found_codes if not code.sure and text[max(0, code.start - 1)] == " "]
+    return any(index is not None and code.symbol in {n.symbol for n in found[index].names} for code, index in bare)
+
+
+def _behind_other(code: codes.Code, text: str) -> bool:
+    """Return whether a bare ticker in brackets stands behind another's name, which it is no short form of: Time Warner (T)."""
+    words = _CAPITALS.search(text, max(0, code.start - 40), code.start)
+    if words is None or code.symbol in _NO_TICKERS:
+        return False
+    return not "".join(word[0] for word in words.group().split()).endswith(code.symbol)
 
 
 def renamed(code: codes.Code, day: date, named: Set[str]) -> codes.Code:
