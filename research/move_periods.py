@@ -23,7 +23,8 @@ PERIODS = (
             r"同期|一年|[一-龥]{0,4}期间|(?<!公布)(?<!发布)财报后(?!收|一度|盘|[高低]开|次日)|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low|record (?:of )?\W?\d)|since |"
             r"(?:over|in|during|for) the (?:(?:past|last)(?! 24 hours)|same|first|previous|prior|month|quarter|year\b"
-            r"|(?:final|second|third|fourth|opening|closing|latest|current|three|six|nine|12|twelve) (?:quarter|half|months?|weeks?|year))|"
+            r"|(?:final|second|third|fourth|opening|closing|latest|current) (?:quarter|half|months?|weeks?|year)"
+            r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|\d{1,2}) (?:days|sessions|weeks|months|quarters|years))|"
             r"\b(?:last|this|that) quarter\b|\blast year\b|"
             r"in (?:just |a )?(?:little |over |under |less than |more than )*"
             r"(?:a|one|two|three|four|five|six) (?:days?|weeks?|months?|years?)|"
@@ -80,7 +81,7 @@ DAYS = (
     (
         "close",
         re.compile(
-            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?<!午前)(?:收盘(?!时[^,%\d]{2,}[,;])|收市|收[涨跌挫升高低报于])|最终(?=[涨跌收]|[上下][涨跌])|结算价|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|finished",
+            r"(?<!午间)(?<!午盘)(?<!早盘)(?<!半日)(?<!中午)(?<!午前)(?:收盘(?!时[^,%\d]{2,}[,;])|收市|收[涨跌挫升高低报于])|最终(?=[涨跌收]|[上下][涨跌])|结算价|报收|夜盘收|\bclos(?:ed?|es|ing)\b|\bended\b|\bending\sthe\s(?:day|session)\b|finished",
             re.IGNORECASE,
         ),
     ),

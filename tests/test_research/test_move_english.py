@@ -181,6 +181,9 @@ def test_moves(linker: Linker, text: str, expected: list[tuple[str, float]]) -> 
         ("Apple bought nothing in the fourth quarter, when the company's stock tumbled 12 percent.", "other"),
         ("Broadcom, whose chips go into phones, has fallen more than 7 percent since Monday's close.", "other"),
         ("Intel shares dropped 20 percent last year.", "other"),
+        ("Boeing lost 22.5% in dollar terms in the five days through Friday.", "other"),
+        ("Boeing lost 2.5% for the fifth day.", None),
+        ("MGM Resorts was down sharply this morning, ending the day with a decline of 1.5 percent.", "close"),
         ("Disney fell 2.2% after saying it added subscribers last year.", None),
     ],
 )
