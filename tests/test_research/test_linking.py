@@ -634,6 +634,8 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
         ("The Australian dollar rose.", date(2025, 6, 3), ["AUDUSD=X"]),
         ("Oil slid 2.2% and palladium inched up. Oil workers went home.", date(2025, 6, 3), ["CL=F", "PA=F"]),
         ("Yields on 10-year Treasuries fell, those on two-year Treasuries rose.", date(2025, 6, 3), ["^TNX", "2YY=F"]),
+        ("Olive oil rose 2%, Umbra Oil fell 3.1%.", date(2025, 6, 3), []),
+        ("Oil fell 3.1%. In Asia, oil rose 2%, and castor oil futures slid 2%.", date(2025, 6, 3), ["CL=F", "CL=F"]),
         ("Futures on the Nasdaq 100 rose.", date(2025, 6, 3), ["NQ=F"]),
         ("The S&P 500 energy index fell, and the S&P 500 software index rose.", date(2025, 6, 3), ["^SP500-10"]),
         ("An S&P 500 index of industrial stocks rose.", date(2025, 6, 3), []),
