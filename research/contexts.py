@@ -61,6 +61,10 @@ _OTHER_OIL_LEFT = re.compile(
     r"\b(?:[Pp]alm|[Ss]oy(?:bean|a)?|[Oo]live|[Ff]uel|[Hh]eating|[Cc]ooking|[Vv]egetable|[Ee]dible|[Ss]unflower|[Rr]apeseed|[Cc]anola|[Cc]orn|[Cc]oconut|"
     r"[Mm]entha|[Cc]astor|[Mm]ustard|[Gg]roundnut|[Pp]eanut|[Ss]esame|[Kk]ernel|[Hh]emp|[Gg]as|[Ff]ish|[Mm]otor|[Ee]ngine)\s\Z|\b(?!(?:Crude|Brent|Asian?|Global|World|Why|And|But|While|Spot)\b)[A-Z][\w&.'’-]*\s\Z"
 )
+#: who deals in it: oil majors, gold miners
+_TRADE_RIGHT = re.compile(
+    r"^\s(?:majors?|giants?|marketing|compan(?:y|ies)|firms?|producers?|explorers?|refiners?|drillers?|miners?|workers?|industry|sector|stocks|shares|fields?|rigs?)\b"
+)
 _GOLD_RIGHT = re.compile(r"^(?:销量|产量|柜台|金条|回收|门店|产品|业务|资源量)")
 _RUNS_ON = re.compile(r"[一-鿿A-Za-z\d](?<![的和与及是而])$")
 _BAND = re.compile(r"^-\d")
@@ -114,7 +118,8 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
         country = RATES[symbol]
         return country[0] not in surface and listings.other_rate(text[max(0, start - 24) : start], country)
     if what.asset_class == "commodity":
-        if surface.lower().startswith("oil") and _OTHER_OIL_LEFT.search(text, max(0, start - 24), start):
+        plants = surface.lower().startswith("oil") and _OTHER_OIL_LEFT.search(text, max(0, start - 24), start)
+        if plants or (surface.isascii() and _TRADE_RIGHT.match(right)):
             return True
         return bool(_PLANT_RIGHT.match(right) or (surface == "黄金" and _GOLD_RIGHT.match(right)))
     if what.asset_class == "index":

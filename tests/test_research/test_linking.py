@@ -636,6 +636,7 @@ def test_a_code_without_an_entry_counts_only_where_its_writing_shows_a_share(lin
         ("Yields on 10-year Treasuries fell, those on two-year Treasuries rose.", date(2025, 6, 3), ["^TNX", "2YY=F"]),
         ("Olive oil rose 2%, Umbra Oil fell 3.1%.", date(2025, 6, 3), []),
         ("Oil fell 3.1%. In Asia, oil rose 2%, and castor oil futures slid 2%.", date(2025, 6, 3), ["CL=F", "CL=F"]),
+        ("Oil majors and gold miners rose as crude prices gained.", date(2025, 6, 3), ["CL=F"]),
         ("Futures on the Nasdaq 100 rose.", date(2025, 6, 3), ["NQ=F"]),
         ("The S&P 500 energy index fell, and the S&P 500 software index rose.", date(2025, 6, 3), ["^SP500-10"]),
         ("An S&P 500 index of industrial stocks rose.", date(2025, 6, 3), []),
