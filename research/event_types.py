@@ -26,6 +26,8 @@ _MARK = "▮"
 _GAP = 18
 #: trust in a pair, where its type says nothing else, and in a sentence that only reads like its group
 _PAIR = 0.45
+#: factor on the trust in the words of a type that tell less
+_LESS = 0.75
 _CLAUSE = re.compile(r"[。;!?\n]|(?<!\d),|,(?!\d{3})")
 #: groups without an instrument as their subject
 _MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics"})
@@ -63,6 +65,11 @@ class EventType:
     pairs: tuple[Pair, ...] = ()
     within: re.Pattern[str] | None = None
     otherwise: str | None = None
+    less: re.Pattern[str] | None = None
+
+    def trust(self, plain: str, start: int) -> float:
+        """Return the trust in a word of the type that stands at ``start``."""
+        return self.level * _LESS if self.less is not None and self.less.match(plain, start) else self.level
 
 
 class Hit(NamedTuple):
@@ -129,7 +136,7 @@ def _type(name: str, entry: Mapping[str, Any]) -> EventType:
         float(entry["prior"]), float(entry["level"]), bool(entry.get("market", False)), bool(entry.get("plan", False)),
         tuple(entry.get("unless", ())), pattern("at"), bool(entry.get("ends", False)),
         tuple(_pair(*pair, level=float(entry.get("pair_level", _PAIR))) for pair in entry.get("pairs", ())),
-        pattern("within"), entry.get("otherwise"),
+        pattern("within"), entry.get("otherwise"), pattern("less"),
     )  # fmt: skip
 
 
@@ -206,7 +213,7 @@ def _hits_chinese(plain: str) -> list[Hit]:
             else:
                 here = _paired(plain, start, end, pair.near) and (pair.about is None or pair.about.search(plain, first, last))
             if here and not (kind.avoid is not None and kind.avoid.search(plain, first, last)):
-                found.append(Hit(kind, start, end, kind.level if pair is None else pair.level, loose=pair is not None))
+                found.append(Hit(kind, start, end, kind.trust(plain, start) if pair is None else pair.level, loose=pair is not None))
     return sorted(found, key=lambda hit: (hit.loose, hit.start, -hit.level, hit.kind.name))
 
 
@@ -244,7 +251,7 @@ def _hits_english(plain: str) -> list[Hit]:
                 continue
             window = plain[max(0, match.start() - _WINDOW) : match.end() + _WINDOW]
             if not (kind.english_avoid and kind.english_avoid.search(window)):
-                found[start, kind.name] = Hit(kind, match.start(), match.end(), kind.level)
+                found[start, kind.name] = Hit(kind, match.start(), match.end(), kind.trust(plain, start))
     return [found[key] for key in sorted(found)]
 
 

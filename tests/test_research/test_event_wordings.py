@@ -147,6 +147,14 @@ def groups(text):
         ("周度盘点:一线游资扎堆凌云科技", "fund_flow_positioning.inflow"),
         ("证券ETF上周份额大减", "fund_flow_positioning.outflow"),
         ("证券ETF上周份额大增", "fund_flow_positioning.inflow"),
+        # results: each verb belongs to the figure it stands behind, profit tells more than revenue
+        ("凌云科技一季度净盈利2.16亿元,同比减少11.8%", "earnings.decline"),
+        ("凌云科技前三季度营收31.2亿元,同比下滑4.5%;净利润4.12亿元,同比增长38.7%", "earnings.growth"),
+        ("凌云科技2024年营业收入902亿元,同比增长2.8%,净利润71.5亿元,同比下降16.3%", "earnings.decline"),
+        ("凌云科技中报:净利润2.41亿元,同比增长12%。公司预计全年订单平稳", "earnings.growth"),
+        ("凌云科技上半年实现净利润612.4万元,上年同期为亏损2805.1万元", "earnings.growth"),
+        ("凌云科技业绩快报:归属于上市公司股东的净利润-5.13亿元,较上年同期下降412.6%", "earnings.loss"),
+        ("凌云科技三季报:营业收入41.7亿元,同比增长6.2%,净利润亏损1.08亿元", "earnings.loss"),
     ],
 )
 def test_what_the_words_tell(text, kind):
@@ -213,6 +221,11 @@ def test_what_the_words_tell(text, kind):
         ("花旗预计巴西通胀升至5%", "analyst_rating"),
         ("“关税赢家”指数上涨,“降息输家”指数下跌", "fiscal_trade_policy"),
         ("“关税赢家”指数上涨,“降息输家”指数下跌", "central_bank"),
+        # forecasts, aims and last year's figures are no results
+        ("凌云科技预计上半年净利润亏损5100万元-6300万元,上年同期盈利1.2亿元", "earnings"),
+        ("凌云科技预计全年净利润3.1亿元,同比增长42%", "earnings"),
+        ("凌云科技全年净利预增88%", "earnings"),
+        ("凌云科技努力实现营收翻番", "earnings"),
     ],
 )
 def test_where_nothing_of_the_kind_happens(text, group):
@@ -263,6 +276,18 @@ def test_a_span_of_time_is_no_yardstick(text, kind):
 )
 def test_whose_it_is(text, kind, symbol):
     assert {who for what, who in pairs(extracted(text)) if what == kind} == {symbol}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("凌云科技公告,公司4月销售收入2.31亿元,环比增长8%,同比增长41%", "earnings.growth"),
+        ("凌云科技发布业绩快报,报告期内,公司净利润8210万元,较上年同期增长5.3%", "earnings.growth"),
+        ("凌云科技公告,本次火灾已造成1人受伤,本次事故涉及资产未投保", "accident_operations.accident"),
+    ],
+)
+def test_words_clauses_of_announcements_begin_with_name_nobody(line, kind):
+    assert (kind, OURS) in pairs(extracted(line, line + "。"))
 
 
 def test_guidance_above_and_results_below_expectations():
