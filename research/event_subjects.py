@@ -75,6 +75,10 @@ _SUPPLIES = re.compile(r"[^,。;]{0,30}?(?:供应|供货|供电|供气|提供|�
 _TO_WHOM = re.compile(r"(?:(?<!方)向|(?<![因成作认称])为|给|替)$")
 #: joins partners
 _WITH = re.compile(r"\s?[、与和同及]\s?")
+#: right in front of who holds the shares that are bought or sold: 股东X拟减持
+_HOLDER = re.compile(r"(?:股东|控制人|实控人|行动人)$")
+#: right in front of whom the company the text is about deals with: 公司拟与X签订, 公司全资子公司与江苏X
+_PARTNER = re.compile(r"公司(?:全资子公司|控股子公司|及[^,。;]{1,6}|拟|已|将|近日|日前|分别)*[与和同向][一-鿿]{0,2}$")
 #: ends the news before another one in the same headline
 _NEXT_NEWS = re.compile(r"(?<=[一-鿿])\s(?=[一-鿿A-Z])")
 #: right in front of whose order is won
@@ -143,6 +147,9 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
         own, named = ([s for s in all_of if not no_company(s.symbol) or _CONSTITUENTS.match(plain, s.end)] for all_of in (own, named))
         if (teller := _announcer(plain, scene, own, group)) is not None:
             return teller.symbol, 1.0
+        if topic and not no_company(topic):
+            partners = {s.symbol for s in own if s.symbol != topic and _PARTNER.search(plain, max(sentence.start, s.start - 18), s.start)}
+            own = [s for s in own if s.symbol not in partners]
     if group == "contract_partnership":
         own, named = ([s for s in all_of if not _supplied(plain, s)] for all_of in (own, named))
         own = own if own[1:] == [] else [own[0], *(s for s in own[1:] if not _follows(_WON_FROM, plain, s))]
@@ -163,7 +170,7 @@ def subject(plain: str, hit: Hit, scene: Scene, topic: str | None) -> tuple[str 
     if plain.startswith("认购", hit.start):  # who subscribes stands before it, who issues behind
         own = [s for s in own if hit.end <= s.start <= hit.end + _REACH] or own
     if group in _OF_SHARES and any(s.symbol for s in own):
-        own = [s for s in own if s.symbol]
+        own = [s for s in own if s.symbol and not _follows(_HOLDER, plain, s)]
         held = next((s for s in own if group in COMPANY and hit.end <= s.start <= hit.end + 1), None)  # 增持了X
         if held is not None:
             return held.symbol, 1.0

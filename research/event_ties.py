@@ -40,8 +40,8 @@ _COLUMN = {group: column for column, group in enumerate(GROUPS)}
 MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics", "commodity_supply_demand"})
 #: groups that befall states, authorities and persons as well
 _OF_ANYBODY = frozenset({"regulation_investigation", "litigation_settlement", "accident_operations", "default_credit"})
-#: groups that report on a period by their nature
-_PERIOD = frozenset({"earnings", "dividend", "macro_data"})
+#: groups and types that report on a period by their nature
+_PERIOD = frozenset({"earnings", "dividend", "macro_data", "other.business_update", "other.operating_figure"})
 _LONG = 1_200
 #: what is left of a kind that the headline denies: the body may tell it of somebody else
 _DENIED = 0.4
@@ -200,7 +200,7 @@ def _readings(
         kind, group = hit.kind, hit.kind.name.split(".")[0]
         index = index_at(parts, hit.start)
         sentence = parts[index]
-        place = modality.Place(hit.start, hit.end, kind.plan, group in _PERIOD, kind.market, kind.ends)
+        place = modality.Place(hit.start, hit.end, kind.plan, not _PERIOD.isdisjoint((group, kind.name)), kind.market, kind.ends)
         said = modality.judge(plain, sentence, place, year, english=english)
         if not said:
             if sentence.headline:

@@ -29,7 +29,7 @@ _RUMOUR = re.compile(r"^[^,。;]{0,10}(?:不属实|的?[”」]?传闻|系谣言
 _NOT_AFTER = re.compile(r"^[^,。;]{0,10}(?:无关|不成立|(?:计划|方案|事项|交易|谈判)[^,。;]{0,4}(?:取消|搁置|终止|告吹|叫停))")
 #: what only dates a comparison: 关税风暴以来最大, 疫情来首次; a span of time is none (创两月以来最大, 今年以来)
 _YARDSTICK = re.compile(r"^[^,。;:创刷为是达至的\d年月周日季今本有近]{0,4}(?:以来|来(?=[最首新]))")
-_NEVER_DONE = re.compile(r"并未|尚未|从未|未曾|未收到|未被|未签|未有|未发生|未进行|暂无|与[^,。;]{0,20}无关")
+_NEVER_DONE = re.compile(r"并未|尚[未需待]|从未|[未不]涉及|未(?:[与向对曾被签有]|收到|发生|进行)|暂无|与[^,。;]{0,20}无关")
 _NOT_ENGLISH = re.compile(
     r"\b(?:not(?! only)|never|without|cannot|no(?! (?:less|fewer|later|longer than)\b)|neither|nor|den(?:y|ies|ied|ying)|"
     r"rules? out|ruled out|"

@@ -147,6 +147,7 @@ def groups(text):
         ("周度盘点:一线游资扎堆凌云科技", "fund_flow_positioning.inflow"),
         ("证券ETF上周份额大减", "fund_flow_positioning.outflow"),
         ("证券ETF上周份额大增", "fund_flow_positioning.inflow"),
+        ("对冲基金空头平仓推高凌云科技", "fund_flow_positioning.inflow"),
         # results: each verb belongs to the figure it stands behind, profit tells more than revenue
         ("凌云科技一季度净盈利2.16亿元,同比减少11.8%", "earnings.decline"),
         ("凌云科技前三季度营收31.2亿元,同比下滑4.5%;净利润4.12亿元,同比增长38.7%", "earnings.growth"),
@@ -155,6 +156,50 @@ def groups(text):
         ("凌云科技上半年实现净利润612.4万元,上年同期为亏损2805.1万元", "earnings.growth"),
         ("凌云科技业绩快报:归属于上市公司股东的净利润-5.13亿元,较上年同期下降412.6%", "earnings.loss"),
         ("凌云科技三季报:营业收入41.7亿元,同比增长6.2%,净利润亏损1.08亿元", "earnings.loss"),
+        ("凌云科技4月份营收7.35亿元,净利润2.98亿元", "earnings.report"),
+        ("凌云科技1至4月期间累计原保险业务收入分别为602亿元、218亿元", "earnings.report"),
+        ("凌云科技预计前三季度盈利6120万元-7340万元", "guidance.outlook"),
+        ("凌云科技大幅下修业绩,预计全年由盈转亏", "guidance.cut"),
+        # an authority lets something pass
+        ("凌云科技:某胶囊通过仿制药质量和疗效一致性评价", "regulation_investigation.approve"),
+        ("凌云科技收到证监会复函,证监会对公司开展做市业务无异议", "regulation_investigation.approve"),
+        ("凌云科技非公开发行股票申请获证监会发审委审核通过", "regulation_investigation.approve"),
+        ("凌云科技子公司收到市生态环境局关于年产3万吨硅料项目环评报告书的批复", "regulation_investigation.approve"),
+        ("凌云科技收到药监局下发的《药物临床试验批件》", "regulation_investigation.approve"),
+        ("凌云科技某滴眼液获得药品批准文号", "regulation_investigation.approve"),
+        ("凌云科技:银保监会同意公司发行不超过50亿元资本债券", "regulation_investigation.approve"),
+        ("证监会发布《期货公司网络安全管理规范》行业标准", "regulation_investigation.rule"),
+        # shares, assets and whole companies change hands
+        ("凌云科技拟发行股份购买一家传感器公司64%股权", "mna.acquire"),
+        ("凌云科技将公开挂牌出让子公司,30%股权在产权交易所挂牌转让", "mna.divest"),
+        ("凌云科技控股股东周某签署股份转让协议,转让公司2150万股股份", "shareholder_reduction.transfer"),
+        ("凌云科技股东拟将所持公司5.2%股份协议转让给一家基金", "shareholder_reduction.transfer"),
+        ("凌云科技控股股东拟筹划股权转让事项", "mna.control"),
+        # money for plants, new companies and orders
+        ("凌云科技拟以自筹资金22-25亿元在合肥市投资建设封测基地", "capex_investment.plan"),
+        ("凌云科技拟出资8000万元设立全资子公司", "capex_investment.plan"),
+        ("凌云科技1-4月新签合同516亿元", "contract_partnership.win"),
+        ("凌云科技某注射液拟中选全国药品集中采购", "contract_partnership.win"),
+        ("凌云科技签署谅解备忘录,拟共建实验室", "contract_partnership.cooperate"),
+        ("凌云科技公告,公司股票将继续停牌", "other.listing_status"),
+        ("凌云科技推出2024年限制性股票激励计划", "other.incentive"),
+        # what a business sells in a month or year is of that time
+        ("凌云科技4月销量3.12万辆,同比下降5.6%", "other.business_update"),
+        ("凌云科技2023年电动车销量9.84万辆 同比增长77.1%", "other.business_update"),
+        ("凌云科技4月旅客吞吐量211万人次,同比上升18%", "other.business_update"),
+        # what houses advise and states decide
+        ("研报:建议关注算力租赁板块龙头", "analyst_rating.positive"),
+        ("某区《氢能产业扶持政策》和《行动方案》正式发布", "fiscal_trade_policy.industry"),
+        ("秘鲁央行面临降息的压力", "central_bank.outlook"),
+        ("凌云科技重组获证监会核准,尚需商务部同意", "regulation_investigation.approve"),
+        ("凌云科技在交易所互动平台称,将推出新款手机", "product_launch.launch"),
+        ("凌云科技实施新激励计划,上半年净利润同比增长21%", "earnings.growth"),
+        ("中金:风电板块配置价值凸显", "analyst_rating.positive"),
+        ("券商看好明年军工行情", "analyst_rating.positive"),
+        ("花旗:明年看跌白银", "analyst_rating.negative"),
+        ("工商变更信息显示,某传感器公司新增凌云科技为股东", "mna.acquire"),
+        ("国家邮政局印发《快递业绿色发展规划》", "fiscal_trade_policy.industry"),
+        ("凌云科技1-4月电动车销售5120辆 同比增长63%", "other.business_update"),
     ],
 )
 def test_what_the_words_tell(text, kind):
@@ -226,6 +271,62 @@ def test_what_the_words_tell(text, kind):
         ("凌云科技预计全年净利润3.1亿元,同比增长42%", "earnings"),
         ("凌云科技全年净利预增88%", "earnings"),
         ("凌云科技努力实现营收翻番", "earnings"),
+        ("新品受追捧程度超预期,凌云科技预计业绩较好", "earnings"),
+        # not yet, not by an authority, or refused
+        ("凌云科技预计明年每年新核准6个项目", "regulation_investigation"),
+        ("凌云科技:议案尚需证监会核准", "regulation_investigation"),
+        ("凌云科技:定增申请未获证监会审核通过", "regulation_investigation"),
+        ("凌云科技收到药监局不予批准的批复", "regulation_investigation"),
+        ("凌云科技多款药品开展一致性评价工作", "regulation_investigation"),
+        # other purchases, other transfers
+        ("凌云科技以自有资金购买理财产品", "mna"),
+        ("日本央行继续购买资产", "mna"),
+        ("凌云科技控股股东拟公开征集受让方,转让12%股份", "mna"),
+        ("凌云科技拟购买固定资产,更新厂房", "mna"),
+        ("公司治理要为股东创造价值,凌云科技董事长称", "mna"),
+        ("某提案在众议院获得通过,军工股上市申请升温", "regulation_investigation"),
+        ("凌云科技拟出资3亿元参与设立产业基金", "capex_investment"),
+        ("两国签署能源备忘录", "contract_partnership"),
+        ("凌云科技现阶段不具备投资价值,某券商称", "analyst_rating"),
+        ("凌云科技拟购买一批金融资产管理产品", "mna"),
+        ("高盛蝉联并购与收购交易顾问榜首", "mna"),
+        ("凌云科技控股股东签署股份转让协议,转让公司1200万股股份", "contract_partnership"),
+        ("凌云科技拟向控股股东收购股权,签署股权转让协议,涉及1200万股股份", "shareholder_reduction"),
+        ("两国签署缓债协议", "contract_partnership"),
+        ("凌云科技将从中选择合作方并采购", "contract_partnership"),
+        # what money is raised for, what is still to be built, what was put off
+        ("凌云科技募集资金5亿元,用于新建产线和偿还银行贷款", "default_credit"),
+        ("凌云科技:已归还募集资金至募集资金专户,全部到账", "default_credit"),
+        ("凌云科技硅片项目计划于明年下半年逐步投产", "accident_operations"),
+        ("凌云科技称经销商复工复产延期", "accident_operations"),
+        ("凌云科技拟以不超过3亿元进行证券投资", "capex_investment"),
+        ("凌云科技1200万股非公开发行限售股上市流通", "share_offering_ipo"),
+        # words in another sense
+        ("平台企业须跳出流量红海之争", "geopolitics"),
+        ("核电进入投资高速发展期,年投资额超900亿元", "default_credit"),
+        ("煤炭供应紧缩的状态已经结束", "central_bank"),
+        ("纪要:委员们将给出关于缩表的指引", "guidance"),
+        ("人口净流入的大城市增加保障房", "fund_flow_positioning"),
+        ("对冲基金空头平仓推高澳元", "default_credit"),
+        ("某法院成立破产审判庭,审理衍生诉讼案件", "litigation_settlement"),
+        ("国务院办公厅发布《小微企业信用信息应用实施方案》", "product_launch"),
+        ("保险交易所正式上线车险交易平台", "product_launch"),
+        ("凌云科技股权划转系贯彻落实《国务院关于划转国资的通知》", "fiscal_trade_policy"),
+        ("凌云科技提示投资者关注炒作风险", "analyst_rating"),
+        ("凌云科技限制性股票激励计划第一期解除限售", "other"),
+        ("凌云科技激励计划的业绩考核目标为明年营业收入不低于20亿元", "guidance"),
+        ("长江证券:预计明年国内卡车市场销量增长5%至8%", "guidance"),
+        ("凌云科技拟建厂房并购置生产设备", "mna"),
+        ("外长:将在与北约谈判中持强硬立场", "regulation_investigation"),
+        ("债务规模均超过国内生产总值60%的上限", "macro_data"),
+        ("为外贸市场交易主体提供结算服务,改变股权结构", "mna"),
+        ("凌云科技线上线下一体化服务获好评", "product_launch"),
+        ("凌云科技称未与远山电子签订任何芯片采购合同", "contract_partnership"),
+        ("凌云科技子公司与投资方签订《增资协议》", "contract_partnership"),
+        ("上月逾四十只基金清盘", "default_credit"),
+        ("如逾期不拆除将依法处理,凌云科技回应", "default_credit"),
+        ("交易员看跌期权需求上升,高盛称", "analyst_rating"),
+        ("乘联会:4月乘用车销量同比增长3.2%", "other"),
     ],
 )
 def test_where_nothing_of_the_kind_happens(text, group):
@@ -270,6 +371,13 @@ def test_a_span_of_time_is_no_yardstick(text, kind):
         # who sets the measure does nothing
         ("凌云科技发布新款芯片,性能碾压远山电子", "product_launch.launch", OURS),
         ("对标远山电子,凌云科技推出新款机器人", "product_launch.launch", OURS),
+        # who holds the shares only sells them
+        ("凌云科技公告,股东远山电子拟减持不超过2%股份", "shareholder_reduction.plan", OURS),
+        ("股东远山电子拟减持凌云科技股份", "shareholder_reduction.plan", OURS),
+        # whom the company deals with
+        ("凌云科技公告,公司与远山电子签订采购合同", "contract_partnership.win", OURS),
+        ("凌云科技公告,公司全资子公司拟与江苏远山电子签订2亿元供货合同", "contract_partnership.win", OURS),
+        ("凌云科技公告,公司向远山电子收购一家电池厂60%股权", "mna.acquire", OURS),
         # a house asks others
         ("中信证券调查:投资者削减能源敞口", "fund_flow_positioning.outflow", None),
     ],
@@ -284,10 +392,16 @@ def test_whose_it_is(text, kind, symbol):
         ("凌云科技公告,公司4月销售收入2.31亿元,环比增长8%,同比增长41%", "earnings.growth"),
         ("凌云科技发布业绩快报,报告期内,公司净利润8210万元,较上年同期增长5.3%", "earnings.growth"),
         ("凌云科技公告,本次火灾已造成1人受伤,本次事故涉及资产未投保", "accident_operations.accident"),
+        ("凌云科技公告,公司与北方红科技签署合作意向书", "contract_partnership.cooperate"),
+        ("凌云科技公告,公司正筹划发行股份购买一家控股集团80%股权", "mna.acquire"),
     ],
 )
 def test_words_clauses_of_announcements_begin_with_name_nobody(line, kind):
     assert (kind, OURS) in pairs(extracted(line, line + "。"))
+
+
+def test_a_firm_that_opens_the_headline_acts():
+    assert ("contract_partnership.cooperate", None) in pairs(extracted("北方红科技与某大学签署战略合作协议"))
 
 
 def test_guidance_above_and_results_below_expectations():
