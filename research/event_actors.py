@@ -78,7 +78,7 @@ _ORDINARY = re.compile(
     r"美国|中国|日本|韩国|欧洲|印度|香港|全球|国内|海外|行业|经济|政策|监管|央行|机构|资金|外资|股价|股市|美股|港股|[AB]股|板块|指数|金价|油价|价格|黄金|白银|美元|"
     r"这[一个些是家]|那么|一个|一家|两家|多家|我们|他们|自己|如何|为何|什么|怎么|不是|没有|可能|未来|当前|近期|最新|最近|年内|业绩|净利|营收|收入|利润|财报|"
     r"同比|环比|[较比][上去前]|上年|全年|[上下]半|第?[一二三四]季[度报]|前[一二三]季|[一二三四]是|预计|实现|录得|归属|归母|累计|合计|其[余他]|截至|报告期|本[次公期]|此次|每股|每1|涨幅|跌幅|增幅|降幅|毛利|营业|"
-    r"控股|参股|持股|全资|股东|实际|实控|董事|监事|交易|发行|募集|回购|减持|增持|收购|转让|签署|签订|获得|收到|中标|项目|合同|协议|销售|销量|订单|产能|金额|数量|比例|不[超低]|约[占为]|拟|用于|主要|"
+    r"控股|参股|持股|全资|股东|实际|实控|董事|监事|交易|发行|募集|回购|减持|增持|收购|转让|签署|签订|获得|收到|中标|项目|合同|协议|销售|销量|订单|产能|金额|数量|比例|不[超低]|约[占为]|拟|用于|主要|[深上北]交所|交易所|证监会|银保监|法院|[一-鿿]{2}转债|"
     r"需求|供应|库存|产量|产品|技术|企业|集团|银行|基金|股东|高管|员工|用户|消费|价值|风险|预期|增长|利率|通胀|降息|关税|大模|模型|人工|智能|还有|就是|只是|也是|而是|可以|已经|正在|一方|从而|以及|或者|因为|所以|包括|成为|开始|继续|表示|认为|宣布|发布|推出"
 )
 #: headlines of lists of news, and what parts the items of one; least length of a heading, and how far down the body it stands
@@ -191,12 +191,15 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
 
     Well-known companies without a listing count always, also those whose share is not yet or no longer listed on ``day``; other Latin
     names when they act in the headline or at least twice, other Chinese ones when the headline has them and clauses begin with them at
-    least twice. A name that stands mostly right behind an instrument's is its product (英伟达Blackwell) and does not count. The role
+    least twice. What an instrument's name begins with is that one (隆基 of 隆基绿能); a name that stands mostly right behind an
+    instrument's is its product (英伟达Blackwell): neither counts. The role
     ``company`` marks those whose name shows that they are one.
     """
     heard_of = _heard_of(plain, day)
     names = heard_of.names | _acting(plain, heard_of.latin, spans)
-    every = sorted(names | heard_of.repeated)
+    surfaces = {span.surface for span in spans} if heard_of.repeated else ()
+    short = {word for word in heard_of.repeated if any(surface.startswith(word) for surface in surfaces)}
+    every = sorted(names | (heard_of.repeated - short))
     if not every:
         return []
     taken = _covered(plain, spans, margin=1)

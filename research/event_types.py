@@ -26,7 +26,7 @@ _MARK = "▮"
 _GAP = 18
 #: trust in a pair, where its type says nothing else, and in a sentence that only reads like its group
 _PAIR = 0.45
-#: factor on the trust in the words of a type that tell less
+#: factor on the trust in words that tell less, where the text has others that tell more
 _LESS = 0.75
 _CLAUSE = re.compile(r"[。;!?\n]|(?<!\d),|,(?!\d{3})")
 #: groups without an instrument as their subject
@@ -66,10 +66,6 @@ class EventType:
     within: re.Pattern[str] | None = None
     otherwise: str | None = None
     less: re.Pattern[str] | None = None
-
-    def trust(self, plain: str, start: int) -> float:
-        """Return the trust in a word of the type that stands at ``start``."""
-        return self.level * _LESS if self.less is not None and self.less.match(plain, start) else self.level
 
 
 class Hit(NamedTuple):
@@ -191,8 +187,16 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
 
 @lru_cache(maxsize=BATCH)  # tone and events ask for the same
 def hits(plain: str, language: str) -> tuple[Hit, ...]:
-    """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns."""
-    return tuple(_hits_english(plain) if language == "en" else _hits_chinese(plain))
+    """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns.
+
+    Words that tell less are trusted less where the text has others of such types: a fall of revenue beside a rise of profit.
+    """
+    found = _hits_english(plain) if language == "en" else _hits_chinese(plain)
+    telling = [hit for hit in found if hit.kind.less is not None and not hit.loose]
+    less = {hit for hit in telling if hit.kind.less is not None and hit.kind.less.match(plain, hit.start)}
+    if not less or len(less) == len(telling):
+        return tuple(found)
+    return tuple(hit._replace(level=hit.level * _LESS) if hit in less else hit for hit in found)
 
 
 def _hits_chinese(plain: str) -> list[Hit]:
@@ -213,7 +217,7 @@ def _hits_chinese(plain: str) -> list[Hit]:
             else:
                 here = _paired(plain, start, end, pair.near) and (pair.about is None or pair.about.search(plain, first, last))
             if here and not (kind.avoid is not None and kind.avoid.search(plain, first, last)):
-                found.append(Hit(kind, start, end, kind.trust(plain, start) if pair is None else pair.level, loose=pair is not None))
+                found.append(Hit(kind, start, end, kind.level if pair is None else pair.level, loose=pair is not None))
     return sorted(found, key=lambda hit: (hit.loose, hit.start, -hit.level, hit.kind.name))
 
 
@@ -251,7 +255,7 @@ def _hits_english(plain: str) -> list[Hit]:
                 continue
             window = plain[max(0, match.start() - _WINDOW) : match.end() + _WINDOW]
             if not (kind.english_avoid and kind.english_avoid.search(window)):
-                found[start, kind.name] = Hit(kind, match.start(), match.end(), kind.trust(plain, start))
+                found[start, kind.name] = Hit(kind, match.start(), match.end(), kind.level)
     return [found[key] for key in sorted(found)]
 
 

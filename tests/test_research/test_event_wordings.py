@@ -154,6 +154,8 @@ def groups(text):
         ("凌云科技2024年营业收入902亿元,同比增长2.8%,净利润71.5亿元,同比下降16.3%", "earnings.decline"),
         ("凌云科技中报:净利润2.41亿元,同比增长12%。公司预计全年订单平稳", "earnings.growth"),
         ("凌云科技上半年实现净利润612.4万元,上年同期为亏损2805.1万元", "earnings.growth"),
+        ("凌云科技营收下滑2.1%,净利润增长30.5%,计提坏账2100万元", "earnings.growth"),
+        ("凌云科技2023年净利润为21,315.2万元至26,480.9万元,上年同期亏损11,905.7万元", "earnings.growth"),
         ("凌云科技业绩快报:归属于上市公司股东的净利润-5.13亿元,较上年同期下降412.6%", "earnings.loss"),
         ("凌云科技三季报:营业收入41.7亿元,同比增长6.2%,净利润亏损1.08亿元", "earnings.loss"),
         ("凌云科技4月份营收7.35亿元,净利润2.98亿元", "earnings.report"),
@@ -200,6 +202,14 @@ def groups(text):
         ("工商变更信息显示,某传感器公司新增凌云科技为股东", "mna.acquire"),
         ("国家邮政局印发《快递业绿色发展规划》", "fiscal_trade_policy.industry"),
         ("凌云科技1-4月电动车销售5120辆 同比增长63%", "other.business_update"),
+        # warned, told to take something off sale, closed for a time
+        ("凌云科技发布股票交易异常波动公告", "other.risk_notice"),
+        ("凌云科技公告,公司股价存在炒作风险", "other.risk_notice"),
+        ("监管部门责令凌云科技将两款应用下架", "regulation_investigation.penalty"),
+        ("凌云科技旗下影院暂停营业", "accident_operations.halt"),
+        ("海地首都发生骚乱", "geopolitics.conflict"),
+        ("智利外长结束对秘鲁的访问", "geopolitics.diplomacy"),
+        ("评级机构将凌云科技列入信用评级观察名单", "default_credit.rating_cut"),
     ],
 )
 def test_what_the_words_tell(text, kind):
@@ -293,6 +303,7 @@ def test_what_the_words_tell(text, kind):
         ("凌云科技控股股东签署股份转让协议,转让公司1200万股股份", "contract_partnership"),
         ("凌云科技拟向控股股东收购股权,签署股权转让协议,涉及1200万股股份", "shareholder_reduction"),
         ("两国签署缓债协议", "contract_partnership"),
+        ("第九批集采当晚公布拟中选结果", "contract_partnership"),
         ("凌云科技将从中选择合作方并采购", "contract_partnership"),
         # what money is raised for, what is still to be built, what was put off
         ("凌云科技募集资金5亿元,用于新建产线和偿还银行贷款", "default_credit"),
@@ -314,6 +325,9 @@ def test_what_the_words_tell(text, kind):
         ("凌云科技股权划转系贯彻落实《国务院关于划转国资的通知》", "fiscal_trade_policy"),
         ("凌云科技提示投资者关注炒作风险", "analyst_rating"),
         ("凌云科技限制性股票激励计划第一期解除限售", "other"),
+        ("监管层防范债市异常波动", "other"),
+        ("监管部门责令凌云科技将两款应用下架", "product_launch"),
+        ("接受媒体访问时,某外长谈及关税", "geopolitics"),
         ("凌云科技激励计划的业绩考核目标为明年营业收入不低于20亿元", "guidance"),
         ("长江证券:预计明年国内卡车市场销量增长5%至8%", "guidance"),
         ("凌云科技拟建厂房并购置生产设备", "mna"),
@@ -393,6 +407,8 @@ def test_whose_it_is(text, kind, symbol):
         ("凌云科技发布业绩快报,报告期内,公司净利润8210万元,较上年同期增长5.3%", "earnings.growth"),
         ("凌云科技公告,本次火灾已造成1人受伤,本次事故涉及资产未投保", "accident_operations.accident"),
         ("凌云科技公告,公司与北方红科技签署合作意向书", "contract_partnership.cooperate"),
+        ("凌云科技收关注函,深交所要求说明重组是否合规,深交所要求说明计提商誉减值3亿元的依据", "earnings.loss"),
+        ("凌云科技公告,凌云转债信用等级不变,凌云转债及公司主体被列入评级观察名单", "default_credit.rating_cut"),
         ("凌云科技公告,公司正筹划发行股份购买一家控股集团80%股权", "mna.acquire"),
     ],
 )
