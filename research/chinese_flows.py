@@ -32,6 +32,11 @@ _ACTION = re.compile(
 )
 _OUT = re.compile(r"份额净?[减缩]|流出|卖出|赎回|减持")
 _SEATS = re.compile(r"机构|游资|席位|营业部")
+#: 获北上资金|12亿元的净买入: the action behind the amount
+_BEHIND = re.compile(r"的?(?P<action>净(?:流入|流出|买入|卖出|申购|赎回|增持|减持))(?!额|规模|的)")
+_CAME_IN = re.compile(r"(?:北[上向]|南[下向]|陆股通|港股通|融资|杠杆)(?:资金|客)?(?:逾|超过?|近|约|合计|累计|总计|高?达|\s)*$")
+#: 某某股份获北上资金|净买入
+_RECEIVED = re.compile(r"(?<=[^,。;:、])(?:获得?|被|遭到?|得到|受到)(?:[^,。;:获]{0,6})(?:资金|客|通|盘)[^,。;:]{0,8}$")
 _BALANCE = re.compile(r"余额|解禁")
 _OWNERS = (
     ("northbound_flow", re.compile(r"北上|北向|沪股通|深股通|陆股通")),
@@ -50,10 +55,10 @@ _LINK = re.compile(
 )
 _ONE_SECTOR = re.compile(r"集中(?:买入|卖出|流入|流出|加仓|减仓)(?P<name>[^,、。;]{2,10}?)(?:等|行业|板块)?,\s*$")
 _NAME_END = re.compile(
-    r"(?:(?:北上|北向|南下|南向|融资|杠杆|港股通|陆股通|外资)(?:资金|客|盘)?|被|遭|遭到|获|获得|得到|总体|整体|合计|累计|分别|依次|资金|主力|大幅|小幅|持续|连续[^,。]{1,5}|本周|当周|昨日|今日|全周|本月|期间|以|则|,|:|、|等|行业|板块|方面|对应|\s)+$"
+    r"(?:(?:北上|北向|南下|南向|融资|杠杆|港股通|陆股通|[沪深]股通|外资)(?:资金|客|盘)?|被|遭|遭到|获|获得|得到|总体|整体|合计|累计|分别|依次|资金|主力|大幅|小幅|持续|连续[^,。]{1,5}|逾|超过?|近|本周|当周|当[日天]|昨日|今日|全[周年]|去年|本月|期间|以|则|,|:|、|等|行业|板块|方面|对应|\s)+$"
 )
 _NEW_FUND = re.compile(
-    r"(?:新成立|新发行?(?![展现布明生])|新增发行)(?P<subject>[^,。;\d]{0,16}?)(?:基金|产品)?(?:发行)?(?:规模|份额)?(?:为|达|共|约|合计|至)*$|(?P<front>(?:偏股|权益|主动|股票|混合)[^,。;\d]{0,10}?基金)(?:新成立|新发行?|发行|成立)(?:规模|份额)?(?:为|达|共|约|合计|至)*$"
+    r"(?:新成立|新发行?(?![展现布明生])|新增发行)(?P<subject>(?:债[券基型]|[^,。;\d债]){0,16}?)(?:基金|产品)?(?:发行)?(?:规模|份额)?(?:为|达|共|约|合计|至)*$|(?P<front>(?:偏股|权益|主动|股票|混合)[^,。;\d]{0,10}?基金)(?:新成立|新发行?|发行|成立)(?:规模|份额)?(?:为|达|共|约|合计|至)*$"
 )
 
 
@@ -88,7 +93,11 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
         actions = list(_ACTION.finditer(gap))
         changed = bool(_CHANGE.search(gap))
         before, after_action = gap, gap
-        if actions:
+        behind = _BEHIND.match(plain, run[-1].end) if not actions and not changed and _CAME_IN.search(gap) else None
+        if behind is not None:
+            action, actions, after_action = behind["action"], [behind], ""
+            kind, owner = _owner(gap, None, "", action)
+        elif actions:
             action = actions[-1].group()
             before, after_action = gap[: actions[-1].start()], gap[actions[-1].end() :]
             kind, owner = _owner(plain[sentence.start : first.start], kind, owner, action)
@@ -122,6 +131,8 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: FlowCo
             continue
         if len(run) > 1 and len({*_signs(plain, run, sign)}) == 1 and actions and not known:
             continue
+        if not known and actions and _RECEIVED.search(before):
+            continue  # of one thing no instrument is known for, and not of all that channel buys
         if kind is None or (listed and not changed and not _PLAIN_LINK.fullmatch(listed)):
             continue
         symbol = None
@@ -221,6 +232,7 @@ def _one_name(before: str, surfaces: set[str]) -> list[str]:
         return [single["name"]]
     piece = re.split(r"[,;:。()]", _NAME_END.sub("", before))[-1]
     found = noun(_NAME_END.sub("", piece))
+    found = last if (last := found.rpartition("的")[2]) in INDUSTRIES else found  # 弹性最大的电子行业
     if not found or _says_owner(found.replace("ETF", "")) or len(found) > 14:
         return []
     return [found] if found.endswith(("ETF", "类")) or found in INDUSTRIES or found in surfaces else []

@@ -39,9 +39,10 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> It
         flowing = bool(chinese_flows.TRIGGER.search(text))
         if not flowing and chinese_flows.OWNER.search(text):
             flows = FlowContext(*chinese_flows.owner(text, flows))
+        inside = within(spans, sentence.start, sentence.end)
+        values.announcer = chinese_values.announcer(plain, sentence, inside, values.announcer)
         if not _DIGIT.search(text) and not chinese_valuations.TRIGGER.search(text):
             continue
-        inside = within(spans, sentence.start, sentence.end)
         if flowing:
             yield from chinese_flows.find(plain, sentence, inside, flows)
         if valuations.ratio or chinese_valuations.TRIGGER.search(text):

@@ -32,9 +32,13 @@ QUALIFIERS = (
     r"just (?:over|under)|slightly (?:more|less) than|by|an?|the)"
 )
 
-_OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|以上|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
+_OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
 _AT_MOST = re.compile(r"不(?:超过?|多于|高于|大于)")
-_NEAR = re.compile(r"近|逼近|nearly|almost|close to|just under|less than", re.IGNORECASE)
+_NEAR = re.compile(r"(?<![最附])近(?![日期年月周来])|逼近|nearly|almost|close to|just under|less than", re.IGNORECASE)
+#: behind a number: 80美元上方, 3000点关口下方, 75美元左右
+_ABOVE = re.compile(r"(?:关口|大关)?(?:以上|之上|上方)|多")
+_BELOW = re.compile(r"(?:关口|大关)?(?:以下|之下|下方|以内|之内)")
+_THEREABOUTS = re.compile(r"左右|上下|(?:关口|大关)?(?:附近|一线)")
 _ABOUT = re.compile(r"约|大概|左右|上下|about|around|roughly|approximately|some\b", re.IGNORECASE)
 
 _SCALES = MappingProxyType(
@@ -176,10 +180,10 @@ def qualifier(before: str, after: str = "") -> str:
     >>> [qualifier(w) for w in ("涨超", "跌近", "涨约", "涨", "亏损不超过")]
     ['over', 'near', 'about', 'exact', 'limit']
     """
-    if _AT_MOST.search(before):
+    if _AT_MOST.search(before) or _BELOW.match(after):
         return "limit"
-    if _OVER.search(before) or after.startswith(("以上", "多")):
+    if _OVER.search(before) or _ABOVE.match(after):
         return "over"
     if _NEAR.search(before):
         return "near"
-    return "about" if _ABOUT.search(before) or after.startswith(("左右", "上下")) else "exact"
+    return "about" if _ABOUT.search(before) or _THEREABOUTS.match(after) else "exact"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
 from research.numbers import NUMBER
 
-__all__ = ["Quantity", "quantities", "runs"]
+__all__ = ["EACH", "Quantity", "each", "quantities", "runs"]
 
 _SCALES = MappingProxyType({"万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4, "千": 1e3, "": 1.0})
 _UNITS = MappingProxyType(
@@ -43,7 +43,7 @@ _PER = MappingProxyType(
      "只": "piece", "张": "piece",
      "件": "piece", "颗": "piece", "条": "piece", "架": "piece", "辆": "piece", "头": "piece", "羽": "piece", "枚": "piece",
      "FEU": "FEU", "TEU": "TEU", "天": "day", "日": "day",
-     "百万英热": "MMBtu", "百万英热单位": "MMBtu", "蒲式耳": "bushel", "磅": "pound", "月": "month"}
+     "kg": "kg", "公里": "km", "百万英热": "MMBtu", "百万英热单位": "MMBtu", "蒲式耳": "bushel", "磅": "pound", "月": "month"}
 )  # fmt: skip
 
 
@@ -65,6 +65,13 @@ _MOVED_BY = re.compile(
     r"(?:从|由|自|增[加长]?|减少?|提[高升]|扩大|缩小|收窄|放缓|加快|[上下][升降涨跌调修行]|回[升落]|[上下]?[涨跌升降])(?:了|约|近|逾|超)?\Z"
 )
 _JOINT = re.compile(r"\s*(?:、|/|和|与|及|以及|,)\s*")
+
+
+#: 跌到每吨约|7.6万元; of a share more is told than its price
+EACH = re.compile(
+    rf"每(?P<per>{_longest(MappingProxyType({k: v for k, v in _PER.items() if k not in '股天日月'}))})(?=(?:约|近|超|逾|的)?\s?\Z)"
+)
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,18 @@ def _found(plain: str, start: int, end: int) -> Iterator[Quantity]:
             match.start(), match.end(), match.start("digits"), -value if match["sign"] in {"-", "−"} else value, unit, points, bool(scale),
             match["sign"] + match["digits"],
         )  # fmt: skip
+
+
+def each(plain: str, start: int, found: Sequence[Quantity]) -> list[Quantity]:
+    """Return ``found`` with what an amount of money is for, where that is said in front of it: 每吨7.6万元 is 76,000 CNY/tonne."""
+    told: list[Quantity] = []
+    per = ""
+    for one in found:
+        match = EACH.search(plain, start, one.start) if "每" in plain[start : one.start] else None
+        per = per if one.bound == "limit" else _PER[match["per"]] if match else ""
+        told.append(replace(one, unit=f"{one.unit}/{per}") if per and _CURRENCY.fullmatch(one.unit) else one)
+        start = one.end
+    return told
 
 
 def runs(plain: str, found: list[Quantity], joint: re.Pattern[str] = _JOINT) -> list[list[Quantity]]:

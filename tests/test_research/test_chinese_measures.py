@@ -10,6 +10,9 @@ from research.quantities import quantities
 from research.sentences import sentences
 
 NAMES = {
+    "某某证券": "601688.SS",
+    "长江电力": "600900.SS",
+    "顺丰控股": "002352.SZ",
     "现货黄金": "GC=F",
     "512760": "512760.SS",
     "159928": "159928.SZ",
@@ -40,6 +43,11 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("股票型ETF净流出26.4亿元,份额减少14.3亿份", [("etf_flow", "股票型ETF", None, -2.64e9), ("etf_flow", "股票型ETF", None, -1.43e9)]),
         ("南向资金净买入87.3亿港元,较上周减少40亿港元", [("southbound_flow", "南向", None, 8.73e9), ("southbound_flow", "南向 变动", None, -4e9)]),
         ("芯片ETF(512760)昨日净流入1.7亿元,消费ETF(159928)净流出0.8亿元,煤炭ETF净流入0.2亿元", [("etf_flow", "芯片ETF", "512760.SS", 1.7e8), ("etf_flow", "消费ETF", "159928.SZ", -8e7), ("etf_flow", "煤炭ETF", None, 2e7)]),
+        # the action behind the amount; one thing without a symbol is not the whole channel
+        ("波动最大的电子行业全年获北上资金逾41亿元的净买入", [("sector_flow", "电子", None, 4.1e9)]),
+        ("北上资金逾41亿元净卖出,宁德时代当日获深股通净买入3.1亿元", [("northbound_flow", "北上", None, -4.1e9), ("northbound_flow", "宁德时代", "300750.SZ", 3.1e8)]),
+        ("某某新材获北上资金净买入2.3亿元", []),
+        ("主力资金5.1亿元净流出", []),
         ("融资余额为1.5万亿元", [("margin_flow", "融资余额", None, 1.5e12)]),
         # what seats of a house buy is nobody's channel; an announcement is about the company it is by, not one its holder is named like
         ("深股通净买入2.4亿元,二机构净卖出1.4亿元", [("northbound_flow", "深股通", None, 2.4e8)]),
@@ -92,6 +100,41 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("CPI自去年3月的2.6%回落到1.9%", [("macro_value", "CPI 前值", None, 0.026), ("macro_value", "CPI", None, 0.019)]),
         ("通胀预期从3.0%升至3.2%", [("macro_value", "通胀预期 前值", None, 0.03), ("macro_value", "通胀预期", None, 0.032)]),
         ("挪威11月失业率为3.1%", [("macro_value", "挪威11月失业率", None, 0.031)]),
+        # a comparison with the year before is growth, not that year's figure
+        ("5月某港吞吐量310万吨,较去年同期增长6.3%", [("industry_value", "某港吞吐量", None, 3.1e6), ("industry_value", "某港吞吐量", None, 0.063)]),
+        ("前5个月某省进出口总值1.2万亿元,与去年同期相比下降2.4%", [("macro_value", "某省进出口总值", None, 1.2e12), ("macro_value", "某省进出口总值", None, -0.024)]),
+        ("玉米现货价格由去年同期的每吨2600元跌到2300元", [("industry_value", "玉米现货价格 前值", None, 2600.0), ("industry_value", "玉米现货价格", None, 2300.0)]),
+        ("某港4月吞吐量300万吨,超过上年同期4.1%", [("industry_value", "某港4月吞吐量", None, 3e6), ("industry_value", "某港4月吞吐量", None, 0.041)]),
+        ("5月挖掘机销量1.8万台,去年同期增长3.1%", [("industry_value", "挖掘机销量", None, 18000.0), ("industry_value", "挖掘机销量 前值", None, 0.031)]),
+        ("钢铁行业PMI为48.2%,低于上月1.4个百分点", [("macro_value", "钢铁行业PMI", None, 0.482), ("macro_value", "钢铁行业PMI 变动", None, -0.014)]),
+        # a measure shared by a list; the index of which the first says what it is of
+        ("化工业、纺织业和食品业PMI分别为52.0%、50.3%和49.1%", [("macro_value", "化工业PMI", None, 0.52), ("macro_value", "纺织业PMI", None, 0.503), ("macro_value", "食品业PMI", None, 0.491)]),
+        ("纺织业新订单指数和从业人员指数分别为53.1%和49.6%", [("macro_value", "纺织业新订单指数", None, 0.531), ("macro_value", "纺织业从业人员指数", None, 0.496)]),
+        # growth named behind the number; the house that is quoted is no part of what it speaks of
+        ("二季度制造业投资将实现6%左右的增长", [("macro_value", "制造业投资", None, 0.06)]),
+        ("二季度煤炭行业利润将有6%左右的降幅", [("industry_value", "煤炭行业利润", None, -0.06)]),
+        ("预计全年基建增速将有4.5%", [("macro_value", "预计全年基建增速", None, 0.045)]),
+        # what a clause without a number is about; a change that is none
+        ("30年期某债收益率涨2.1个基点,五年期某债收益率大致持平,报0.31%", [("macro_value", "30年期某债收益率 变动", None, 0.00021), ("macro_value", "五年期某债收益率", None, 0.0031)]),
+        ("某机场起降18.2万架次", []),
+        ("起租里程运价由2.1元/公里调整为2.4元/公里", [("industry_value", "起租里程运价 前值", None, 2.1), ("industry_value", "起租里程运价", None, 2.4)]),
+        ("锌锭价格降至每吨2.1万元", [("industry_value", "锌锭价格", None, 21000.0)]),
+        ("专项债额度已提前下达1.2万亿,全国35城平均薪酬达9120元/月", [("macro_value", "专项债额度", None, 1.2e12), ("macro_value", "全国35城平均薪酬", None, 9120.0)]),
+        ("4月新发专项债规模合计3100亿元,新发偏股基金规模210亿元", [("macro_value", "新发专项债规模", None, 3.1e11), ("new_fund_issuance", "偏股", None, 2.1e10)]),
+        # a part of trade is no trade balance of both ways, and the same months before no subject
+        ("前5个月某省进出口总值1.2万亿元;出口总值0.7万亿元,增长3.1%", [("macro_value", "某省进出口总值", None, 1.2e12), ("macro_value", "出口总值", None, 7e11), ("macro_value", "出口总值", None, 0.031)]),
+        ("5月粗钢产量8800万吨,上年同期为8500万吨", [("industry_value", "粗钢产量", None, 8.8e7)]),
+        # what a company announces is of itself, also in the sentences that go on; a good's price and another company's figures are not
+        ("长江电力晚间公告,公司5月发电量121亿千瓦时,同比增长8.1%;营业收入41亿元。1-5月,公司累计发电量520亿千瓦时", [("company_value", "公司5月发电量", "600900.SS", 1.21e10), ("company_value", "公司5月发电量", "600900.SS", 0.081), ("company_value", "营业收入", "600900.SS", 4.1e9), ("company_value", "公司累计发电量", "600900.SS", 5.2e10)]),
+        ("顺丰控股:5月快递业务量11.2亿单", [("company_value", "快递业务量", "002352.SZ", 1.12e9)]),
+        ("顺丰控股发布研究报告,5月快递业务量152亿单", [("industry_value", "快递业务量", None, 1.52e10)]),
+        ("顺丰控股公告,5月全国快递业务量152亿单,柴油价格涨至7100元/吨", [("industry_value", "全国快递业务量", None, 1.52e10), ("industry_value", "柴油价格", None, 7100.0)]),
+        ("长江电力公告,公司营业收入41亿元。顺丰控股快递收入62亿元", [("company_value", "公司营业收入", "600900.SS", 4.1e9), ("company_value", "顺丰控股快递收入", "002352.SZ", 6.2e9)]),
+        ("长江电力公告,营业收入41亿元。水位回升。截至5月末,不良贷款率为1.1%", [("company_value", "营业收入", "600900.SS", 4.1e9), ("company_value", "不良贷款率", "600900.SS", 0.011)]),
+        ("分歧仍在。长江电力公告,营业收入41亿元。5月粗钢产量8800万吨,其中出口910万吨", [("company_value", "营业收入", "600900.SS", 4.1e9), ("industry_value", "粗钢产量", None, 8.8e7), ("industry_value", "粗钢产量:出口", None, 9.1e6)]),
+        ("上市公司长江电力发布公告,公司未与顺丰控股签约;公司5月发电量121亿千瓦时", [("company_value", "公司5月发电量", "600900.SS", 1.21e10)]),
+        ("长江电力在顺丰控股公告栏刊登,5月柴油产量12万吨", [("industry_value", "柴油产量", None, 1.2e5)]),
+        ("长江电力控股股东减持,成交均价21.3元/股", [("company_value", "成交均价", "600900.SS", 21.3)]),
         ("2月澳门博彩毛收入184.8亿澳门元,同比增长79.1%", [("industry_value", "澳门博彩毛收入", None, 1.848e10), ("industry_value", "澳门博彩毛收入", None, 0.791)]),
     ],
 )  # fmt: skip
@@ -129,6 +172,9 @@ def test_what_states_no_figure(text: str) -> None:
         ("宁德时代(300750.SZ):海外业务占营业收入比例不超过1.5%", [(0.015, "limit")]),
         ("比亚迪(002594.SZ):预计净亏损不多于4200万元", [(-4.2e7, "limit")]),
         ("宁德时代(300750.SZ):海外业务占营业收入比例超过1.5%", [(0.015, "over")]),
+        ("煤炭库存在1800万吨上方,生铁产量在70万吨左右,焦煤库存在900万吨以下", [(1.8e7, "over"), (7e5, "about")]),
+        ("失业率降至5%以下", [(0.05, "limit")]),
+        ("比亚迪近日股东增持20万股,近期股东增持近30万股", [(2e5, "exact"), (3e5, "near")]),
         # by how much and to what, from what to what, years, two figures
         ("10月出口增加3亿元至41亿元", [(3e8, "exact"), (4.1e9, "exact")]),
         ("玉米库存由55万吨降至51万吨", [(5.5e5, "exact"), (5.1e5, "exact")]),
