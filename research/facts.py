@@ -27,6 +27,11 @@ __all__ = ["extract", "spans_by_document"]
 _DEEPEST_FALL = -0.305
 
 
+#: figures told of a month, quarter or year, and what of them is set or quoted each day
+_OF_PERIOD = frozenset({"macro_value", "industry_value", "company_value"})
+_DAILY = re.compile(r"收益率|利率|汇率|中间价|价|LPR|MLF|SLF|PSL|回购|投放|回笼|(?i:SHIBOR)|R007|利差|BDI|CFI")
+
+
 def extract(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Return the ``facts`` table of ``documents``.
 
@@ -87,6 +92,8 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
         move = context.with_day_part(move)
         sentence = sentence_at(parts, move.at)
         start, end = context.of_move(sentence, move)
+        if move.basis == "ytd" and end is not None and end.year < document["published_at"].year:
+            move = replace(move, basis="other")  # 2021年,…全年升值: over with
         if move.basis not in LONGER:
             sessions[sentence.start, move.symbol] = (move.subject, end)
         if move.basis is None and context.running(move.symbol, end):
@@ -100,7 +107,10 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
         if measure.at in claimed:
             continue
         sentence = sentence_at(parts, measure.at)
-        start, end = context.of_figure(sentence, measure.at, before=measure.subject.endswith(" 前值"))
+        periodic = (
+            measure.kind in _OF_PERIOD and measure.unit != "points" and "/" not in measure.unit and not _DAILY.search(measure.subject)
+        )
+        start, end = context.of_figure(sentence, measure.at, before=measure.subject.endswith(" 前值"), periodic=periodic)
         called, session = sessions.get((sentence.start, measure.symbol), ("", None))
         if measure.symbol is not None and "/" in measure.unit and (end is None or measure.subject == called):
             start, end = None, session  # the price that goes with a move

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word"]
+__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PAST_YEAR", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word"]
 
 _COUNT = r"[一二两三四五六七八九十\d]"
+#: a move of a year gone by: 去年上涨, 2021年累计下跌
+PAST_YEAR = re.compile(r"(?:去年|(?<!\d)20\d\d年)(?:累计|共|约|大幅|小幅)?(?:[上下大暴]?[涨跌]|升|贬)")
 #: bases of more than one session, the surest first; the last entry gives way to a word for a day
 PERIODS = (
     (
@@ -20,6 +22,7 @@ PERIODS = (
             rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌|升|贬|下|上|收|反|跳|急|猛|挫|崩|泻)|"
             rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
             rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|"
+            rf"{PAST_YEAR.pattern}|"
             r"同期|一年|[一-龥]{0,4}期间|(?<!公布)(?<!发布)财报后(?!收|一度|盘|[高低]开|次日)|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low|record (?:of )?\W?\d)|since |"
             r"(?:over|in|during|for) the (?:(?:past|last)(?! 24 hours)|same|first|previous|prior|month|quarter|year\b"

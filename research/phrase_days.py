@@ -23,7 +23,9 @@ def days_of(phrase: Phrase, bound: date, future: bool) -> tuple[date, date, str]
     if found is None:
         return None
     first, last = found
-    if first <= bound < last and not future and phrase.unit != "weekday":
+    # 2022-2025年 reaches over the years to come by its own words
+    ahead = phrase.year is not None and last.year > bound.year
+    if first <= bound < last and not future and not ahead and phrase.unit != "weekday":
         last = bound
     if last < first:
         return None

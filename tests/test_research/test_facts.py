@@ -406,6 +406,28 @@ def test_a_quotation_has_the_session_of_its_move(line, level):
     assert found.select("subject", "value", "end_date").rows() == [level]
 
 
+def test_a_wrap_that_says_it_is_of_before_the_open_tells_of_it_throughout():
+    body = "①纳指期货涨0.2%。②英伟达跌3.5%;苹果跌0.9%。③特斯拉今年累计跌2.1%。④微软周三涨1.1%。⑤比特币跌4.2%。"
+    at = datetime(2024, 4, 18, 4, tzinfo=UTC)  # not in New York's morning
+    for headline, basis in (("美股盘前要闻:科技股走低", "after_hours"), ("科技股走低", None)):
+        documents = document(headline, body, at=at)
+        found = facts.extract(documents, spans_of(documents))
+        told = dict(found.select("symbol", "basis").rows())
+        assert [told[s] for s in ("NVDA", "AAPL", "TSLA", "MSFT")] == [basis, basis, "ytd", None]
+        assert told["BTC-USD"] != "after_hours"
+
+
+def test_a_year_gone_by_is_not_the_one_under_way():
+    body = "比特币去年上涨约60%。2023年,期铜震荡走低,全年下跌6.3%。贵州茅台今年全年涨2%。"
+    documents = document("行情", body, at=datetime(2024, 1, 18, 4, tzinfo=UTC))
+    found = facts.extract(documents, spans_of(documents))
+    assert found.select("symbol", "basis", "start_date", "end_date").rows() == [
+        ("BTC-USD", "other", *year(2023)),
+        ("HG=F", "other", *year(2023)),
+        ("600519.SS", "ytd", date(2024, 1, 1), date(2024, 1, 18)),
+    ]
+
+
 EVENING_NEW_YORK = datetime(2024, 4, 18, 23, 30, tzinfo=UTC)  # Thursday 19:30 in New York: futures trade for Friday
 MORNING_NEW_YORK = datetime(2024, 4, 18, 12, 45, tzinfo=UTC)  # 08:45, before the open
 
@@ -471,6 +493,20 @@ def year(number):
         ("失业率从2月的4.0%升至4.2%", [(date(2024, 2, 1), date(2024, 2, 29)), (None, None)]),
         ("宁德时代(300750.SZ):3月合约销售额为82亿元", [(date(2024, 3, 1), date(2024, 3, 31))]),
         ("失业率为4.1%,4月再公布", [(None, None)]),
+        # a month is one before sales, rooms or freight too; the day something was said is not that of which it was said
+        ("2023年12月销售彩电20.1万台", [(date(2023, 12, 1), date(2023, 12, 31))]),
+        ("统计局4月16日公布的数据显示,3月CPI同比上涨0.8%", [(date(2024, 3, 1), date(2024, 3, 31))]),
+        ("某协会秘书长17日在年会上指出,2023年前11个月,会员企业利润总额310亿元", [(date(2023, 1, 1), date(2023, 11, 30))]),
+        ("某协会17日指出,会员企业利润总额310亿元", [(None, None)]),
+        ("4月17日锌锭报价2.1万元/吨", [(date(2024, 4, 17), date(2024, 4, 17))]),
+        # the year of 全年 is the one named before it, else that of a forecast
+        ("2023年12月彩电销量20.1万台;全年累计销量210万台,同比增长3.1%", [(date(2023, 12, 1), date(2023, 12, 31)), year(2023), year(2023)]),
+        ("预计一季度发电量2.2万亿千瓦时,全年用电量9.8万亿千瓦时", [(date(2024, 1, 1), date(2024, 3, 31)), year(2024)]),
+        ("全年用电量9.2万亿千瓦时", [(None, None)]),
+        # a part behind a semicolon goes on with the period before it, unless it speaks of another time
+        ("3月彩电销量20.1万台;彩电库存31万台", [(date(2024, 3, 1), date(2024, 3, 31))] * 2),
+        ("3月彩电销量20.1万台;节后彩电库存31万台", [(date(2024, 3, 1), date(2024, 3, 31)), (None, None)]),
+        ("2024-2025年碳酸锂均价11万元/吨", [(date(2024, 1, 1), date(2025, 12, 31))]),
         # a forecast is for the whole of its period, a figure for what is over of it
         ("预计2024年玉米产量将达2.9亿吨,2023年为2.88亿吨", [year(2024), year(2023)]),
         ("某国计划4月原油出口量增加12%", [(date(2024, 4, 1), date(2024, 4, 30))]),
