@@ -273,7 +273,7 @@ def _of_goods(nearest: Span, gap: str) -> bool:
     """Tell whether the price behind a company's name is that of goods: 洲际交易所(ICE)阿拉比卡咖啡价格."""
     said = unfilled(gap)
     return (
-        len(said) > 2
+        len(said) > 1
         and bool(SHARE.fullmatch(nearest.symbol))
         and bool(_GOODS.search(gap.strip()))
         and bool(unfilled(_GOODS.sub("", gap.strip())))

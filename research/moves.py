@@ -216,6 +216,11 @@ _CURRENCY = re.compile(r"=X$|-USD$|DX-Y\.NYB$")
 #: what has no share price
 _NO_SHARE = re.compile(r"^\^|=F$|=X$|-USD$|^[A-Z]+:")
 _SHARE_PRICE = re.compile(r"股价(?!指数)|该股|公司股")
+_OF_SHARE = re.compile(r"股[价票]|[该其]股")
+#: 车主贴出的报价,…涨幅达七成: what a company or a house asks for its goods
+_OF_GOODS = re.compile(
+    r"报价(?!\s?[\d于为]|[:])|[售票批单车房租运均]价|保费|保单|租金|(?:加工|手续|服务|管理|配送)费|(?<!股)(?<!收盘)(?<!发行)价格"
+)
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
 _DOLLAR_FIRST = re.compile(r"美元|USD|US dollar|dollar", re.IGNORECASE)
 _EQUITY = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
@@ -258,6 +263,14 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     local = plain[max(clause[0], start) : expression.start]
     if surface_end <= clause[0] and TRADED.search(plain, clause[0], expression.start + 2):
         gap = local  # the clauses between tell what happened before: 已就租金达成一致,该股今天下跌2.9%
+    if (
+        surface_end <= clause[0]
+        and subject[0][0]
+        and _EQUITY.fullmatch(subject[0][0])
+        and _OF_GOODS.search(gap)
+        and not _OF_SHARE.search(gap)
+    ):
+        return True
     between = local[len(subject[0][1]) :] if start >= clause[0] and len(subject) == 1 else gap
     if REFUSED.search(without_asides(between)) and not PRICE_NOUN.search(gap):
         return True

@@ -188,6 +188,9 @@ def test_whose_move_it_is(text, expected):
         "宁德时代升值5%。",
         "暴跌24%是错杀?微软新品受关注\n正文",
         "苹果5.5%的上涨空间依旧。",
+        # what a company's goods cost is not its share, nor what a customer is asked for them
+        "宁德时代电芯价格下跌15.5%。",
+        "一位苹果用户贴出了维修报价,比上周贵了300元,涨幅达31.5%。",
     ],
 )
 def test_what_is_no_statement_of_a_move(text):
@@ -205,6 +208,9 @@ def test_what_is_no_statement_of_a_move(text):
         ("苹果开盘后跌2%", "intraday"),
         ("苹果涨14.75%,收于288.53美元", "close"),
         ("恒生指数午间收报25870点,跌0.4%", "intraday"),
+        ("受电芯价格下滑影响,宁德时代收跌2.5%", "close"),
+        ("宁德时代股票价格下跌2.5%", None),
+        ("宁德时代上调产品价格,今日收涨2.5%", "close"),
     ],
 )
 def test_the_span_of_time(text, expected):
@@ -311,6 +317,8 @@ def test_wordings_of_trading(text, expected):
     [
         ("苹果年内跌11.5%,而同期恒生指数涨了9.5%。", ["ytd", "other"]),
         ("1月31日至2月5日,恒生指数跌去约22%。", ["other"]),
+        ("比特币去年上涨约60.5%,苹果2025年跌3.5%。", ["other", "other"]),
+        ("比特币去年12月有波动,今日上涨1.5%。", [None]),
         ("3月2日至6日这一周,恒生指数跌去约12%。", ["other"]),
         ("英伟达涨7.5%(盘后又涨1.5%),苹果涨5.6%。", [None, "after_hours", None]),
     ],
