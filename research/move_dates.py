@@ -381,8 +381,6 @@ class Dates:
         """
         spans = self._days.spans(sentence)
         forecast = bool(_FORECAST.search(self._plain, sentence.start, at))
-        if periodic and not spans:
-            return self._of_whole_year(sentence, at, forecast=forecast) or self._of_list(sentence)
         if periodic:
             spans = [d for d in spans if d.last - d.first > _A_WEEK or not _SAID_ON.match(self._plain, sentence.start + d.end)]
         measuring = [d for d in spans if _MEASURED_FROM.search(self._plain, sentence.start, sentence.start + d.start)]
@@ -397,7 +395,7 @@ class Dates:
             told_later = set(",;") & set(self._plain[at : max(at, sentence.start + spans[0].start)])
             found = [] if told_later else spans[:1]
         if not found:
-            return None, None
+            return self._of_list(sentence) if periodic and not before and len(measuring) == len(spans) else (None, None)
         if found[0] is not spans[0] and self._plain.startswith("同期", sentence.start + found[0].end):
             return _in_year(spans[0].first, found[0].first.year), _in_year(spans[0].last, found[0].first.year)
         last = _whole(found[0]) if forecast else None

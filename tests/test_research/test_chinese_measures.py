@@ -114,6 +114,9 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("二季度制造业投资将实现6%左右的增长", [("macro_value", "制造业投资", None, 0.06)]),
         ("二季度煤炭行业利润将有6%左右的降幅", [("industry_value", "煤炭行业利润", None, -0.06)]),
         ("预计全年基建增速将有4.5%", [("macro_value", "预计全年基建增速", None, 0.045)]),
+        # the verb of a level is no part of what has it
+        ("10年期某债收益率滑到1.61%,失业率从接近4%爬升到4.4%", [("macro_value", "10年期某债收益率", None, 0.0161), ("macro_value", "失业率 前值", None, 0.04), ("macro_value", "失业率", None, 0.044)]),
+        ("玉米均价从2600元附近跌至2300元附近", [("industry_value", "玉米均价 前值", None, 2600.0), ("industry_value", "玉米均价", None, 2300.0)]),
         # what a clause without a number is about; a change that is none
         ("30年期某债收益率涨2.1个基点,五年期某债收益率大致持平,报0.31%", [("macro_value", "30年期某债收益率 变动", None, 0.00021), ("macro_value", "五年期某债收益率", None, 0.0031)]),
         ("某机场起降18.2万架次", []),
@@ -126,6 +129,7 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("5月粗钢产量8800万吨,上年同期为8500万吨", [("industry_value", "粗钢产量", None, 8.8e7)]),
         # what a company announces is of itself, also in the sentences that go on; a good's price and another company's figures are not
         ("长江电力晚间公告,公司5月发电量121亿千瓦时,同比增长8.1%;营业收入41亿元。1-5月,公司累计发电量520亿千瓦时", [("company_value", "公司5月发电量", "600900.SS", 1.21e10), ("company_value", "公司5月发电量", "600900.SS", 0.081), ("company_value", "营业收入", "600900.SS", 4.1e9), ("company_value", "公司累计发电量", "600900.SS", 5.2e10)]),
+        ("顺丰控股公告,公司未接到总额3.1亿元的订单", []),
         ("顺丰控股:5月快递业务量11.2亿单", [("company_value", "快递业务量", "002352.SZ", 1.12e9)]),
         ("顺丰控股发布研究报告,5月快递业务量152亿单", [("industry_value", "快递业务量", None, 1.52e10)]),
         ("顺丰控股公告,5月全国快递业务量152亿单,柴油价格涨至7100元/吨", [("industry_value", "全国快递业务量", None, 1.52e10), ("industry_value", "柴油价格", None, 7100.0)]),

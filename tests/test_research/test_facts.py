@@ -505,6 +505,7 @@ def year(number):
         ("全年用电量9.2万亿千瓦时", [(None, None)]),
         # a part behind a semicolon goes on with the period before it, unless it speaks of another time
         ("3月彩电销量20.1万台;彩电库存31万台", [(date(2024, 3, 1), date(2024, 3, 31))] * 2),
+        ("2023年彩电销量210万台;彩电产量240万台,较上年同期增长3.1%", [year(2023)] * 3),
         ("3月彩电销量20.1万台;节后彩电库存31万台", [(date(2024, 3, 1), date(2024, 3, 31)), (None, None)]),
         ("2024-2025年碳酸锂均价11万元/吨", [(date(2024, 1, 1), date(2025, 12, 31))]),
         # a forecast is for the whole of its period, a figure for what is over of it
