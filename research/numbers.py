@@ -34,7 +34,7 @@ QUALIFIERS = (
 
 _OVER = re.compile(r"超|逾|突破|高于|多于|不低于|不少于|至少|多(?=$)|more than|over\b|above|at least|exceed|north of", re.IGNORECASE)
 _AT_MOST = re.compile(r"不(?:超过?|多于|高于|大于)")
-_NEAR = re.compile(r"(?<![最附])近(?![日期年月周来])|逼近|nearly|almost|close to|just under|less than", re.IGNORECASE)
+_NEAR = re.compile(r"(?<![最附])近(?![日期年月周来])|nearly|almost|close to|just under|less than", re.IGNORECASE)
 #: behind a number: 80美元上方, 3000点关口下方, 75美元左右
 _ABOVE = re.compile(r"(?:关口|大关)?(?:以上|之上|上方)|多")
 _BELOW = re.compile(r"(?:关口|大关)?(?:以下|之下|下方|以内|之内)")
