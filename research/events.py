@@ -47,7 +47,7 @@ _FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.2
 #: characters of body from which on a text is an article
 _ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
-_MOST_LISTED = 7
+_MOST_LISTED = 6
 _MOST, _MOST_ASIDE, _MOST_WIDE = 6, 2, 3
 #: relevance of an instrument a text is about; factor on market-wide background
 _ABOUT, _BACKGROUND = 0.6, 0.7
@@ -188,7 +188,7 @@ def _worded(pairs: Sequence[Pair], *, loose: bool) -> list[Found]:
 
 
 def _listed(weighed: Sequence[tuple[float, Pair]]) -> list[Found]:
-    """Return the events an expert would list, by place, seven at most.
+    """Return the events an expert would list, by place, six at most.
 
     The likely pairs, and of a group that is likely to be listed for some subject, though for none alone, the likeliest.
     """

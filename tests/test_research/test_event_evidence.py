@@ -150,4 +150,4 @@ def test_the_likely_pairs_are_listed_and_a_likely_group_with_its_likeliest_subje
     found = events._listed(weighed)
     assert [(one.name, one.symbol, one.confidence) for one in found] == [("earnings.unspecified", "A", 0.6), ("mna.unspecified", "A", 0.2)]
     many = [(0.9 - 0.01 * at, pair("price_move", f"S{at}", at)) for at in range(9)]
-    assert [one.symbol for one in events._listed(many)] == [f"S{at}" for at in range(7)]
+    assert [one.symbol for one in events._listed(many)] == [f"S{at}" for at in range(6)]
