@@ -130,6 +130,10 @@ def _against_expected(plain: str) -> list[Term]:
     return found
 
 
+def _none_seen(before: str) -> bool:
+    return ("未" in before or "没有" in before or "不存在" in before or "无" in before) and _NONE_SEEN.search(before) is not None
+
+
 def _void(plain: str, end: int) -> bool:
     """Return whether what is told up to a place is said to be untrue or without effect."""
     near = plain[end : end + 40]
@@ -153,7 +157,7 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
     if weight > 0 and _RISES.search(term):
         ends = _STOPS.match(plain, end)
-    if not negation and not ends and _NONE_SEEN.search(plain, max(0, start - 16), start):
+    if not negation and not ends and _none_seen(plain[max(0, start - 16) : start]):
         return Term(start, end, max(0.0, -0.5 * weight), f"无·{term}")
     if negation or ends:
         weight *= -0.5
