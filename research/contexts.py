@@ -59,7 +59,8 @@ _TRADED_LEFT = re.compile(r"(?:CBOT|COMEX|NYMEX|芝加哥期货交易所|纽约�
 #: palm oil, Umbra Oil
 _OTHER_OIL_LEFT = re.compile(
     r"\b(?:[Pp]alm|[Ss]oy(?:bean|a)?|[Oo]live|[Ff]uel|[Hh]eating|[Cc]ooking|[Vv]egetable|[Ee]dible|[Ss]unflower|[Rr]apeseed|[Cc]anola|[Cc]orn|[Cc]oconut|"
-    r"[Mm]entha|[Cc]astor|[Mm]ustard|[Gg]roundnut|[Pp]eanut|[Ss]esame|[Kk]ernel|[Hh]emp|[Gg]as|[Ff]ish|[Mm]otor|[Ee]ngine) \Z|\b(?!(?:Crude|Brent|Asian?|Global|World|Why|And|But|While|Spot)\b)[A-Z][\w&.'’-]* \Z"
+    r"[Mm]entha|[Cc]astor|[Mm]ustard|[Gg]roundnut|[Pp]eanut|[Ss]esame|[Kk]ernel|[Hh]emp|[Gg]as|[Ff]ish|[Mm]otor|[Ee]ngine) \Z"
+    r"|\b(?!(?:Crude|Brent|Asian?|Global|World|Why|And|But|While|Spot)\b)[A-Z][\w&.'’-]* \Z"
 )
 #: who deals in it: oil majors, gold miners
 _TRADE_RIGHT = re.compile(
