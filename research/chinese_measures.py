@@ -40,7 +40,8 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> It
         if not flowing and chinese_flows.OWNER.search(text):
             flows = FlowContext(*chinese_flows.owner(text, flows))
         inside = within(spans, sentence.start, sentence.end)
-        values.announcer = chinese_values.announcer(plain, sentence, inside, values.announcer)
+        if inside:
+            values.announcer = chinese_values.announcer(plain, sentence, inside, values.announcer)
         if not _DIGIT.search(text) and not chinese_valuations.TRIGGER.search(text):
             continue
         if flowing:
