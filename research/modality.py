@@ -51,7 +51,7 @@ _REFUTED = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
-    r"若|如果|传出|待(?=[^,。;]{0,24}(?:核准|批准|审批|通过))|假如|倘若|假设|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|"
+    r"若|如果|传出|待(?=[^,。;]{0,24}(?:核准|批准|审批|通过))|假如|倘若|假设|一旦|可能|或将|有望|恐|是否|能否|会否|考虑|讨论|传闻|据传|担心|担忧|不排除|"
     r"\b(?:if|could|may|might|would|consider(?:s|ing)?|mull(?:s|ing)?|reportedly|rumou?r|talks? of|whether|fears?)\b",
     re.IGNORECASE,
 )

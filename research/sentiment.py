@@ -93,6 +93,7 @@ _TRADES = frozenset({"减持", "增持", "清仓", "清仓减持", "清仓式减
 _HOLDER = re.compile(r":?(?:[^,。;:]{0,10}股东)?")
 _COLON_BEFORE = re.compile(r":[^,。;:]{0,12}$")
 _BESIDE, _FAR = 3, 14
+_AGREES = re.compile(r"签[订署约]|合同|订单|大单")
 _SUIT = re.compile(r"诉|状告|控告|仲裁|侵犯|侵权|litigation_settlement\.sue")
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
@@ -361,6 +362,15 @@ def _share(
                 if before == 1:
                     continue
                 nearest = acting[before - 2]
+            # 与乙签订合同 is said of who is not named in between
+            if (
+                nearest.role == "counterparty"
+                and _AGREES.search(hit.why)
+                and plain[nearest.start - 1 : nearest.start] in ("与", "和", "同", "向")
+            ):
+                for symbol in [acting[before - 2].symbol] if before > 1 else carried:
+                    sums[symbol].add(hit.score, scale, hit.why)
+                continue
             if hit.why in _TRADES:
                 beside = next((span for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
                 held = [beside.symbol] if beside else _held(plain, acting[:before], carried)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 __all__ = ["Term", "lexicon", "lexicon_terms", "terms"]
 
 _NEGATION = re.compile(
-    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|(?<!不)排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
     re.IGNORECASE,
 )
 #: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄
@@ -30,11 +30,12 @@ _BURDENS = frozenset(
     [
         "罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈",
         "担忧", "忧虑", "疑虑", "恐慌", "减持", "平仓", "平仓风险", "质押", "风险警示", "退市风险警示", "其他风险警示", "风险", "冻结",
+        "破产", "破产清算",
     ]
 )  # fmt: skip
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
 _LIFTED = re.compile(
-    r"(?:豁免|免除|撤销|驳回|免于|解除|取消|终止|放弃|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z"
+    r"(?:豁免|免除|撤销|撤回|驳回|免于|解除|取消|终止|放弃|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z"
 )
 #: the same behind it: 平仓风险已经消除
 _LIFTS = re.compile(r"(?:股份|风险|计划|的|已经?|现已|均|完全|全部|得到|予以|获得?|有效){0,4}(?P<how>解除|消除|化解|撤销|终止|取消|释放)")
@@ -51,8 +52,8 @@ _NONE_DONE = re.compile(
     r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:(?:开展|进行|签署|签订|达成|涉及|产生)[^,。;]{0,12}|(?:接到|收到|获得|取得)[^,。;]{0,24})\Z"
 )
 _DONE = frozenset({"合作", "订单", "签约", "签署", "签订", "购销合同", "合同", "中标", "供货"})
-#: what has not come to be: 未出现大幅增长, 不存在违约
-_NONE_SEEN = re.compile(r"(?:(?:未|没有)(?:出现|发生|见(?!过))|不存在|并无|暂无)[^,。;]{0,10}\Z")
+#: what has not come to be: 未出现大幅增长, 不存在违约, 不排除增持
+_NONE_SEEN = re.compile(r"(?:((?:未|没有)(?:出现|发生|见(?!过))|不存在|并无|暂无)[^,。;]{0,10}|(不会)[^,。;]{0,4}|(不排除)[^,。;]{0,12})\Z")
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
 _RESULT = re.compile(
     r"(?:净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
@@ -130,8 +131,12 @@ def _against_expected(plain: str) -> list[Term]:
     return found
 
 
-def _none_seen(before: str) -> bool:
-    return ("未" in before or "没有" in before or "不存在" in before or "无" in before) and _NONE_SEEN.search(before) is not None
+def _none_seen(before: str) -> str:
+    """Return the words that say of what follows them that it has not come to be, or is not ruled out; empty where none do."""
+    if not any(word in before for word in ("未", "没有", "不存在", "无", "不会", "不排除")):
+        return ""
+    found = _NONE_SEEN.search(before)
+    return next((words for words in found.groups() if words), "") if found else ""
 
 
 def _void(plain: str, end: int) -> bool:
@@ -157,8 +162,10 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     ends = _EASES.match(plain, end) if weight < 0 and _FALLS.search(term) else None
     if weight > 0 and _RISES.search(term):
         ends = _STOPS.match(plain, end)
-    if not negation and not ends and _none_seen(plain[max(0, start - 16) : start]):
-        return Term(start, end, max(0.0, -0.5 * weight), f"无·{term}")
+    if not negation and not ends and (unseen := _none_seen(plain[max(0, start - 16) : start])):
+        # what is not ruled out may still come
+        told = 0.5 * min(0.0, weight) if unseen == "不排除" else max(0.0, -0.5 * weight)
+        return Term(start, end, told, f"{unseen}·{term}")
     if negation or ends:
         weight *= -0.5
         why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]

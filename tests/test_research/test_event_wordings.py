@@ -457,3 +457,20 @@ def test_a_headline_gives_its_reason_last():
 def test_an_exchange_that_breaks_down_is_no_source():
     found = pairs(extracted("中信证券系统宕机,客户一度无法登录", source=["中信证券"]))
     assert ("accident_operations.accident", "600030.SS") in found
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "told"),
+    [
+        ("凌云科技被交易所通报批评", "regulation_investigation.penalty", True),
+        ("凌云科技被收回药品经营许可证", "regulation_investigation.penalty", True),
+        ("凌云科技收回海外货款", "regulation_investigation.penalty", False),
+        ("凌云科技公告,合并税前利润增长9%", "mna.acquire", False),
+        ("凌云科技公告,拟合并远山电子", "mna.acquire", True),
+        ("凌云科技发布5月产品产销快报", "product_launch.launch", False),
+        ("凌云科技发布新款手机,售价2999元", "product_launch.launch", True),
+        ("凌云科技拟减持2%股份(已剔除回购专用账户)", "buyback.plan", False),
+    ],
+)
+def test_words_of_announcements_in_another_sense(text, kind, told):
+    assert (kind in kinds(text)) is told

@@ -320,12 +320,22 @@ def test_a_headline_that_only_announces_hands_its_weight_on():
         ("凌云科技业绩增长", 1),
         ("凌云科技不存在违约风险", 1),
         ("凌云科技未出现业绩增长", 0),
+        ("凌云科技不会主动停产", 1),
+        ("凌云科技不排除业绩增长", 0),
+        ("凌云科技不排除亏损风险", -1),
+        ("凌云科技获准撤回破产清算申请", 1),
+        ("凌云科技获平仓收益三千万元", 1),
         ("凌云科技称从未见过亏损如此之大", -1),
         ("凌云科技未与远山电子签订合同", 0),
     ],
 )
 def test_what_has_not_come_to_be(text, expected):
     assert sign(toned(text)["A"]) == expected
+
+
+def test_what_is_agreed_with_another_is_said_of_who_announces_it():
+    tones = toned("凌云科技公告", "凌云科技公告,公司与远山电子签订设备采购合同。", counterparty=("远山电子",))
+    assert (sign(tones["A"]), sign(tones["B"])) == (1, 0)
 
 
 def test_what_is_done_with_another_is_said_of_who_does_it():
