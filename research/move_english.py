@@ -38,7 +38,7 @@ _EN_RANKED = re.compile(
     r"(?:gain(?:s|ers?)?|declin(?:es?|ers?)|drops?|loss(?:es)?|losers?|performers?|performing|risers?|fallers?|laggards?|winners?|advance(?:s|rs?)?|falls?|jumps?|rises?)"
     r"|(?:led|topped|paced|headed)\s(?:the\s)?(?:gain(?:s|ers)|declin(?:es?|ers)|loss(?:es)|losers|fallers|laggards|winners|advance(?:s|rs)?|rally))\b[^.;%]{0,100}?,\s\Z"
 )
-#: "had a gain of 2%", "led the index with a 3% gain", "ended the day with a decline of 1%", "'s 3% loss"
+#: "had a gain of 2%", "led the index with a 3% gain", "closed with a decline of 1%", "'s 3% loss"
 _EN_HAD = re.compile(
     rf"{_LEGAL}(?:['’]s?\s(?:shares['’]?\s|stock\s)?"
     r"|\s(?:shares\s|stock\s)?(?:had|notched|scored|managed|suffered|logged|enjoyed)\s(?:an?|the\s[\w-]+)\s(?:[\w-]+\s){0,2}"

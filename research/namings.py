@@ -76,7 +76,8 @@ def _behind_other(code: codes.Code, text: str) -> bool:
     words = _CAPITALS.search(text, max(0, code.start - 40), code.start)
     if words is None or code.symbol in _NO_TICKERS:
         return False
-    return not "".join(word[0] for word in words.group().split()).endswith(code.symbol)
+    initials = "".join(word[0] for word in words.group().split())
+    return not initials.endswith(code.symbol) and not code.symbol.endswith(initials)  # Securities and Exchange Commission (SEC)
 
 
 def renamed(code: codes.Code, day: date, named: Set[str]) -> codes.Code:

@@ -65,7 +65,7 @@ _BOUGHT_LEFT = re.compile(
     r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
 )
 _OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
-#: who loses what another takes: grabbed market share from rivals like Acme
+#: who loses what another takes: has won share from Acme
 _SHARE_LOST_LEFT = re.compile(
     r"\b(?:grabb|tak|took|won|winn|gain|stole|steal|captur)\w*\s(?:more\s|some\s)?(?:market\s)?share\sfrom\s(?:(?:its\s)?rivals?\s(?:like|such\sas|including)\s)?\Z"
 )

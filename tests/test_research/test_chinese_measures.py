@@ -122,7 +122,7 @@ def read(text: str) -> list[tuple[str, str, str | None, float]]:
         ("某机场起降18.2万架次", []),
         ("起租里程运价由2.1元/公里调整为2.4元/公里", [("industry_value", "起租里程运价 前值", None, 2.1), ("industry_value", "起租里程运价", None, 2.4)]),
         ("锌锭价格降至每吨2.1万元", [("industry_value", "锌锭价格", None, 21000.0)]),
-        ("专项债额度已提前下达1.2万亿,全国35城平均薪酬达9120元/月", [("macro_value", "专项债额度", None, 1.2e12), ("macro_value", "全国35城平均薪酬", None, 9120.0)]),
+        ("专项债额度提前下达1.2万亿,全国35城平均薪酬达9120元/月", [("macro_value", "专项债额度", None, 1.2e12), ("macro_value", "全国35城平均薪酬", None, 9120.0)]),
         ("4月新发专项债规模合计3100亿元,新发偏股基金规模210亿元", [("macro_value", "新发专项债规模", None, 3.1e11), ("new_fund_issuance", "偏股", None, 2.1e10)]),
         # a part of trade is no trade balance of both ways, and the same months before no subject
         ("前5个月某省进出口总值1.2万亿元;出口总值0.7万亿元,增长3.1%", [("macro_value", "某省进出口总值", None, 1.2e12), ("macro_value", "出口总值", None, 7e11), ("macro_value", "出口总值", None, 0.031)]),

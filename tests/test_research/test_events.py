@@ -168,7 +168,7 @@ def test_troubles_that_are_none(text):
         ("Zephyr launches new robot", "product_launch.launch"),
         ("Zephyr to lay off staff: it lays off 500", "layoffs_restructuring.layoff"),
         ("Zephyr is rolling out a new robot", "product_launch.launch"),
-        ("Zephyr robot, the debut of which will be delayed", "product_launch.delay"),
+        ("Zephyr says the debut of its robot has been delayed", "product_launch.delay"),
         ("Zephyr climbs on higher-than-forecast revenue", "earnings.beat"),
         ("Zephyr slumps on disappointing quarterly results", "earnings.miss"),
         ("A Zephyr car crashed into a parked van", "accident_operations.accident"),

@@ -124,7 +124,7 @@ def stated(linker: Linker, body: str, at: datetime = TUESDAY) -> pl.DataFrame:
             "Caterpillar Inc. led the index with a 2.7 percent gain, while Boeing's 3.1 percent loss was the biggest drop.",
             [("CAT", 0.027), ("BA", -0.031)],
         ),
-        ("MGM Resorts had a choppy session, ending the day with a decline of 1.5 percent.", [("MGM", -0.015)]),
+        ("MGM Resorts wavered at first, ending the day with a decline of 1.5 percent.", [("MGM", -0.015)]),
         ("Costco had a 4.2% gain in same-store sales.", []),
         ("Nike's 5.5% decline in revenue disappointed investors.", []),
         ("Ford's 5.5% price cut helped.", []),

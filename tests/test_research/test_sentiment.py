@@ -231,7 +231,7 @@ def test_an_english_list_shares_what_is_said_of_it(text, expected):
         ("Zephyr won an order.", {"Z": 1}),
         ("Zephyr's partners met as tensions rise.", {"Z": 0}),
         # who takes a share of the market, and from whom
-        ("Quill grabbed market share from rivals like Bolt.", {"Y": -1}),
+        ("Quill has taken market share from rivals such as Bolt.", {"Y": -1}),
         # a price moves for what is said of others
         ("Tin hits a six-year high as the conflict drags on", {"HG=F": 1}),
         ("Tin fell as a miner won an order", {"HG=F": -1}),
@@ -296,7 +296,7 @@ def test_a_currency_rises_when_its_dollar_pair_falls(text, surface, expected):
         ("凌云科技公告", "凌云科技公告,公司一款注射液通过一致性评价。", {"A": 1}),
         ("凌云科技公告", "凌云科技公告,一季度净利润640万元,上年同期亏损2100万元。", {"A": 1}),
         ("凌云科技公告", "凌云科技公告,公司未收到来自海外客户金额达三亿元的订单。", {"A": 0}),
-        ("凌云科技公告", "凌云科技公告,公司订单量平稳,未出现大幅度的增加。敬请注意投资风险。", {"A": 1}),
+        ("凌云科技公告", "凌云科技公告,公司在手订单充足,未出现业绩大幅增长。敬请注意投资风险。", {"A": 1}),
         # of two companies none takes a bare sentence, each its own result
         ("凌云科技与远山电子发布半年报", "凌云科技净利润同比增长12%,远山电子净利润同比下降8%。净利润同比下降90%。", {"A": 1, "B": -1}),
         # nor does one that the headline does not name
