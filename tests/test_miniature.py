@@ -39,8 +39,6 @@ NEAR = 1e-9
 XFAIL: dict[tuple[str, str], str] = {
     ("events", "dragon-open 004101.SZ price_move.down"): "a fall below the threshold for a share that the article names in passing",
     ("facts", "contract 004101.SZ 360000000.0 about"): "the amount of a contract is not extracted yet",
-    ("facts", "annual-report 609101.SS 1860000000.0 exact"): "the year a figure is of is not read, only the day it was reported",
-    ("facts", "annual-report 609101.SS 240000000.0 exact"): "a figure after a semicolon loses the company it is of",
     ("event_returns", "takeover 5"): "after a halt the share's return spans it, the market's is of the one day",
 }
 
