@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["agent", "corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "subsidiary"]
+__all__ = ["agent", "corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "run_before", "subsidiary"]
 
 #: how many characters before and after a name are looked at
 BEFORE, AFTER = 24, 60
@@ -220,7 +220,7 @@ _COLON_RIGHT = re.compile(
     r"|可转债|非公开发行|发明专利|批件|预[增减]|股价异动|实控人|销售额|吞吐量|备案|收购|补[贴助]|(?:关注|问询|监管|警示)函)"
 )
 #: 三连板某公司公告
-_RAN_LEFT = re.compile(r"(?:[\d一二三四五六七八九十]连板|[\d一二三四五六七八九十]天[\d一二三四五六七八九十]{1,2}板|涨停|跌停)的?$")
+_RAN_LEFT = re.compile(r"(?:[\d一二两三四五六七八九十]连板|[\d一二两三四五六七八九十]天[\d一二两三四五六七八九十]{1,2}板|涨停|跌停)的?$")
 _HEAD = frozenset("\n。!?;；！？【[]】 ︱丨|")
 
 
@@ -296,8 +296,14 @@ def notice(text: str, start: int, end: int) -> bool:
     """
     right = text[end : end + AFTER]
     if _NOTICE_RIGHT.match(right):
-        return start == 0 or not ("一" <= text[start - 1] <= "鿿") or _RAN_LEFT.search(text, max(0, start - 6), start) is not None
+        return start == 0 or not ("一" <= text[start - 1] <= "鿿") or run_before(text, start) < start
     return (start == 0 or text[start - 1] in _HEAD) and bool(_COLON_RIGHT.match(right))
+
+
+def run_before(text: str, start: int) -> int:
+    """Return where the run of limit days begins that a name at ``start`` is introduced by, else ``start``: 三连板某公司."""
+    ran = _RAN_LEFT.search(text, max(0, start - 6), start)
+    return ran.start() if ran else start
 
 
 def subsidiary(right: str) -> bool:

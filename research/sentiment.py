@@ -211,9 +211,11 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     sums: dict[str, _Sum] = {symbol: _Sum(suing=symbol in suing) for symbol in sorted({s.symbol for s in spans})}
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
-    # A word inside a name (安克创新) or a stated move says nothing more.
+    # A word inside a name (安克创新), of how it has run (三连板某公司) or of a stated move says nothing more.
     earned = results(plain)
-    covered = sorted([(one.start, one.end) for group in (stated, earned, spans) for one in group])
+    covered = sorted(
+        [(one.start, one.end) for group in (stated, earned) for one in group] + [(roles.run_before(plain, s.start), s.end) for s in spans]
+    )
     hits = terms(plain, covered)
     only = _only(spans, len(document["headline"]))
     line = _line(document["headline"], parts)

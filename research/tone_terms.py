@@ -45,7 +45,7 @@ _BURDEN_BEHIND = re.compile(rf"[^,。;:]{{0,30}}?(?:{'|'.join(sorted(_BURDENS))}
 #: what is said to be untrue, or to have no effect: 报道称评级被下调不符事实, 加征关税对公司影响甚微
 _UNTRUE = re.compile(r"[^。;]{0,30}?(?:不符(?:合)?事实|不属实|不实|纯属谣言|系谣言|为谣言|子虚乌有|并非事实)")
 _NO_EFFECT = re.compile(
-    r"[^。;]{0,30}?(?:(?:不|未|没有|无)(?:会|对[^,。;]{1,12})?(?:构成|产生|造成|有)?(?:任何|重大|实质性?|直接|不利)*(?:影响|伤害)|影响(?:甚微|有限|较小|不大|很小|极小|轻微))"
+    r"[^。;]{0,30}?(?:(?:不|未|没有|无)会?(?:对[^,。;]{1,14}?)?(?:构成|产生|造成|有)?(?:任何|重大|实质性?|直接|不利)*(?:影响|伤害)|影响(?:甚微|有限|较小|不大|很小|极小|轻微))"
 )
 #: work that is not done together: 与某公司未开展业务合作
 _NONE_DONE = re.compile(
@@ -175,7 +175,7 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     elif term in _BURDENS and (lifts := _LIFTS.match(plain, end)):
         weight *= -0.5
         why = f"{term}·{lifts['how']}"
-    elif weight < 0 and ((term in _LIFTING and _BURDEN_BEHIND.match(plain, end)) or _void(plain, end)):
+    elif (weight < 0 and term in _LIFTING and _BURDEN_BEHIND.match(plain, end)) or _void(plain, end):
         return Term(start, end, 0.0, f"无·{term}")
     elif term == "收窄" and _FALLS.search(plain, max(0, start - 24), start):
         weight = -weight
