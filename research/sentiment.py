@@ -1,13 +1,15 @@
 """Tone of a text towards each instrument it names: words, negation, intensity and stated moves around every naming.
 
 1. Sentences are cut into clauses at commas and at contrasts (但, 而, however …).
-2. Lexicon terms of a clause count for the instruments named in it; in a clause that names none, for those of the clause before.
-   What a clause says of the price of a market or a group of shares that is no instrument here (港股走低, 概念股大跌) counts for nobody.
+2. Lexicon terms of a clause count for the instruments named in it; in a clause that names none, for those of the clause before; in a
+   sentence that names none, for the only one of the text. What a clause says of the price of a market or a group of shares that is no
+   instrument here (港股走低, 概念股大跌) counts for nobody, what one does with another for whom it is news (甲:股东乙减持, 乙起诉甲).
 3. A negation before a term turns it round and weakens it, so does what ends a fall behind it; an adverb of degree scales it.
 4. A stated one-session move counts by its sign and size; a multi-day move counts less.
 5. An event (``buyback.plan``, ``guidance.cut`` …) counts once for its subject, by the prior of its type.
-6. What the headline says weighs double. The sum ``s`` becomes ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that
-   repetition saturates and contradiction cancels.
+6. Results count by what the profit did (:mod:`research.tone_results`).
+7. What the headline says weighs double, or the first sentence under one that only announces (某公司公告). The sum ``s`` becomes
+   ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that repetition saturates and contradiction cancels.
 """
 
 from __future__ import annotations
@@ -347,6 +349,7 @@ def _share(
     """
     acting = [s for s in named if s.role != "source"]
     symbols = sorted({s.symbol for s in acting or named})
+    suing = {symbol for symbol in symbols if sums[symbol].suing}
     for place, hit in enumerate(hits):
         before = bisect_right(acting, hit.start, key=lambda span: span.end)
         if before:
@@ -359,31 +362,11 @@ def _share(
             other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
                 continue
-            # 甲获乙增持 is said of 甲, or of nobody here.
-            if nearest.role == "counterparty" and roles.agent(plain[max(0, nearest.start - 3) : nearest.start]):
-                if before == 1:
-                    continue
-                nearest = acting[before - 2]
-            # 与乙签订合同 is said of who is not named in between
-            if (
-                nearest.role == "counterparty"
-                and _AGREES.search(hit.why)
-                and plain[nearest.start - 1 : nearest.start] in ("与", "和", "同", "向")
-            ):
-                for symbol in [acting[before - 2].symbol] if before > 1 else carried:
+            deal = _of_deal(plain, hit, acting, before, carried, suing)
+            if deal is not None:
+                for symbol in deal:
                     sums[symbol].add(hit.score, scale, hit.why)
                 continue
-            if hit.why in _TRADES:
-                beside = next((span for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
-                held = [beside.symbol] if beside else _held(plain, acting[:before], carried)
-                for symbol in held:
-                    sums[symbol].add(hit.score, scale, hit.why)
-                if held:
-                    continue
-            if sums[nearest.symbol].suing and _SUIT.search(hit.why):
-                # 甲起诉乙, 乙遭甲起诉
-                sued = before - 2 if plain[nearest.start - 1 : nearest.start] in ("被", "遭", "由") else before
-                nearest = acting[sued] if 0 <= sued < len(acting) else nearest
             targets = [nearest]
             for span in (acting[k] for k in range(before - 2, -1, -1)):
                 if _JOINED.fullmatch(plain, span.end, targets[-1].start) is None:
@@ -405,12 +388,27 @@ def _share(
     return symbols
 
 
-def _held(plain: str, before: Sequence[Span], carried: Sequence[str]) -> Sequence[str]:
-    """Return whose shares the last one named trades: 甲股东乙减持, 甲:乙拟减持; nobody's where it is told of itself."""
-    holder = before[-1]
-    if len(before) > 1:
-        return [before[-2].symbol] if _HOLDER.fullmatch(plain, before[-2].end, holder.start) else []
-    return carried if _COLON_BEFORE.search(plain, max(0, holder.start - _FAR), holder.start) else []
+def _of_deal(plain: str, hit: Term, acting: Sequence[Span], before: int, carried: Sequence[str], suing: Set[str]) -> Sequence[str] | None:
+    """Return of whom a term is said that tells what the name before it does with another; ``None`` where it tells no such thing.
+
+    甲获乙增持 and 甲与乙签订合同 are said of 甲, 甲股东乙减持 and 甲:乙拟减持 of 甲, 乙减持甲 and 乙起诉甲 of 甲.
+    """
+    nearest, earlier = acting[before - 1], [span.symbol for span in acting[: before - 1]][-1:]
+    left = plain[max(0, nearest.start - 3) : nearest.start]
+    if nearest.role == "counterparty" and roles.agent(left):
+        return earlier
+    if nearest.role == "counterparty" and _AGREES.search(hit.why) and left.endswith(("与", "和", "同", "向")):
+        return earlier or carried
+    if hit.why in _TRADES:
+        behind = next((span.symbol for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
+        if behind is not None:
+            return [behind]
+        if earlier:
+            return earlier if _HOLDER.fullmatch(plain, acting[before - 2].end, nearest.start) else None
+        return carried or None if _COLON_BEFORE.search(plain, max(0, nearest.start - _FAR), nearest.start) else None
+    if nearest.symbol in suing and _SUIT.search(hit.why):
+        return earlier if left.endswith(("被", "遭", "由")) else [span.symbol for span in acting[before:]][:1]
+    return None
 
 
 def _to_the_dollar(symbol: str, surface: str) -> bool:
