@@ -45,8 +45,12 @@ _NOT_AFTER_ENGLISH = re.compile(
 _NEGATED = re.compile(
     r"(?:未(?!来|季调|经季)|没有|不会|并非|否认|" + _NOTHING + r")[^,。;]{0,6}$|\b(?:not|never|no plans?)\b|n't\b", re.IGNORECASE
 )
+#: what says of a report that it is untrue; 信息披露不实 is itself the news
+UNTRUE = (
+    r"不符(?:合)?事实|与事实不符|不属实|并非事实|子虚乌有|(?:报道|传闻|消息|说法|内容)(?:均|完全)?(?:为)?不实|(?:纯属|系|为)(?:谣言|不实)"
+)
 _REFUTED = re.compile(
-    r"否认|澄清(?!强)|辟谣|不属实|子虚乌有|与事实不符|"
+    rf"否认|澄清(?!强)|辟谣|{UNTRUE}|"
     r"\b(?:den(?:y|ies|ied)|refut(?:es|ed)|untrue|reject(?:s|ed|ing) (?:a |the )?(?:\w+ )?reports?)\b",
     re.IGNORECASE,
 )

@@ -12,6 +12,8 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+from research import modality
+
 __all__ = ["Term", "lexicon", "lexicon_terms", "terms"]
 
 _NEGATION = re.compile(
@@ -29,24 +31,27 @@ _RISES = re.compile("[涨升阳牛]")
 _BURDENS = frozenset(
     [
         "罚款", "处罚", "罚单", "惩罚", "诉讼", "指控", "起诉", "调查", "关税", "制裁", "禁令", "限制", "丑闻", "造假", "欺诈",
-        "担忧", "忧虑", "疑虑", "恐慌", "减持", "平仓", "平仓风险", "质押", "风险警示", "退市风险警示", "其他风险警示", "风险", "冻结",
-        "破产", "破产清算",
+        "担忧", "忧虑", "疑虑", "恐慌",
     ]
 )  # fmt: skip
+#: one that is lifted only where hardly a word stands between: 终止剩余1200万股的减持计划, but 终止重组引发减持
+_PLEDGES = frozenset(["减持", "平仓", "平仓风险", "质押", "风险警示", "退市风险警示", "其他风险警示", "风险", "冻结", "破产", "破产清算"])
+_OWN_WORDS = r"(?:实施|执行|本次|此次|该|上述|剩余|部分|全部|股份|股票|股权|所持|公司|退市|质押|对|其|的|\d[\d.,]*[万亿]?股){0,4}"
 _ADJUSTS = frozenset({"上调", "下调", "提高", "降低"})
-_LIFTED = re.compile(
-    r"(?:豁免|免除|撤销|撤回|驳回|免于|解除|取消|终止|放弃|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z"
-)
+_LIFTED = re.compile(r"(?:豁免|免除|撤销|撤回|驳回|免于|解除|取消|反驳|驳斥|否认|澄清|缓解|打消|消除|平息|化解)[^,。;:并且后又]{0,40}\Z")
+_ENDED = re.compile(rf"(?:终止|放弃|取消|解除|撤销|撤回|缓解|化解|消除){_OWN_WORDS}\Z")
 #: the same behind it: 平仓风险已经消除
 _LIFTS = re.compile(r"(?:股份|风险|计划|的|已经?|现已|均|完全|全部|得到|予以|获得?|有效){0,4}(?P<how>解除|消除|化解|撤销|终止|取消|释放)")
 #: what lifts a burden is no bad word itself
 _LIFTING = frozenset({"终止", "取消", "放弃", "撤销", "撤回"})
-_BURDEN_BEHIND = re.compile(rf"[^,。;:]{{0,30}}?(?:{'|'.join(sorted(_BURDENS))})")
-#: what is said to be untrue, or to have no effect: 报道称评级被下调不符事实, 加征关税对公司影响甚微
-_UNTRUE = re.compile(r"[^。;]{0,30}?(?:不符(?:合)?事实|不属实|不实|纯属谣言|系谣言|为谣言|子虚乌有|并非事实)")
-_NO_EFFECT = re.compile(
-    r"[^。;]{0,30}?(?:(?:不|未|没有|无)会?(?:对[^,。;]{1,14}?)?(?:构成|产生|造成|有)?(?:任何|重大|实质性?|直接|不利)*(?:影响|伤害)|影响(?:甚微|有限|较小|不大|很小|极小|轻微))"
-)
+_BURDEN_BEHIND = re.compile(rf"{_OWN_WORDS}(?:{'|'.join(sorted(_PLEDGES))})")
+#: what is said to be untrue: 报道称评级被下调不符事实
+_UNTRUE = re.compile(rf"[^。;]{{0,30}}?(?:{modality.UNTRUE})")
+_GOES_ON = r"[^,。;]{0,30}?,(?:预计|目前|此次|本次|该事[项件]|上述事[项件]|其|但|暂|短期内)*"
+_NONE = r"(?:不|未|没有|无)会?(?:对[^,。;]{1,14}?)?(?:构成|产生|造成|有)?(?:任何|重大|实质性?|直接|不利)*(?:影响|伤害)"
+_SMALL = r"影响(?:甚微|有限|较小|不大|很小|极小|轻微)"
+#: what is said to have no effect, by its own clause or one that goes on about it: 厂区火灾,对业绩影响有限; 汇率影响较小 is said of another
+_NO_EFFECT = re.compile(rf"(?:{_GOES_ON}|[^,。;]{{0,30}}?)(?:{_NONE}|对[^,。;]{{1,14}}?{_SMALL})|(?:{_GOES_ON})?{_SMALL}")
 #: work that is not done together: 与某公司未开展业务合作
 _NONE_DONE = re.compile(
     r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:(?:开展|进行|签署|签订|达成|涉及|产生)[^,。;]{0,12}|(?:接到|收到|获得|取得)[^,。;]{0,24})\Z"
@@ -172,7 +177,10 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
         weight *= -0.5
         why = f"{lifted.group()[:2]}·{term}"
-    elif term in _BURDENS and (lifts := _LIFTS.match(plain, end)):
+    elif term in _PLEDGES and (ended := _ENDED.search(plain, max(0, start - 30), start)):
+        weight *= -0.5
+        why = f"{ended.group()[:2]}·{term}"
+    elif (term in _BURDENS or term in _PLEDGES) and (lifts := _LIFTS.match(plain, end)):
         weight *= -0.5
         why = f"{term}·{lifts['how']}"
     elif (weight < 0 and term in _LIFTING and _BURDEN_BEHIND.match(plain, end)) or _void(plain, end):
