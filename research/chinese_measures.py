@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from research import chinese_flows, chinese_valuations, chinese_values, sector_moves
+from research import announcements, chinese_flows, chinese_valuations, chinese_values, sector_moves
 from research.chinese_flows import FlowContext
 from research.chinese_valuations import ValuationContext
 from research.chinese_values import ValueContext
@@ -41,7 +41,7 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> It
             flows = FlowContext(*chinese_flows.owner(text, flows))
         inside = within(spans, sentence.start, sentence.end)
         if inside:
-            values.announcer = chinese_values.announcer(plain, sentence, inside, values.announcer)
+            values.announcer = announcements.announcer(plain, sentence, inside, values.announcer)
         if not _DIGIT.search(text) and not chinese_valuations.TRIGGER.search(text):
             continue
         if flowing:

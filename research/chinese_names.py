@@ -6,7 +6,7 @@ import re
 
 from research.sentences import Sentence, clauses
 
-__all__ = ["INDUSTRIES", "clause_at", "names", "noun", "period_only"]
+__all__ = ["INDUSTRIES", "before_measure", "clause_at", "names", "noun", "period_only", "pieces", "with_measure"]
 
 #: the industries of the first level of the Shenwan classification (2021 and the names used before), and usual short forms
 INDUSTRIES = frozenset(
@@ -107,6 +107,11 @@ _CLOSING = re.compile(
     rf"(?:[\s,、;:。“”\"'的(]+|{_PERIOD}|累计|合计|同比|环比|周环比|月环比|周度?|月度?|分别|依次|(?<!平)均|也|则|仍|又|再|已|将|预计|(?<!合)约|为|高?达到?|至|进一步|继续|小幅|大幅|明显|略有?|总体|整体|行业|板块|当周|披露|公布|实现|录得|共|全年|等)$"
 )
 _SPLIT = re.compile(r"、|和|与|以及|及|/")
+#: the measure the names of a list share
+_SHARED = re.compile(r"(?:[CP]PI|PMI|GDP|ROE|(?:新出口订单|新订单|从业人员|生产|价格|库存|配送时间|商务活动)指数)$")
+_RANGE_END = re.compile(r"[\d%元吨台辆股万亿只头桶]")
+#: 市场价格再降 最低价5元, 销量为0 摩托车销量2万辆
+_BLANK = re.compile(r"(?:(?<=[一-龥%)])|(?<=\d)(?!\s[年月日号季周元亿万千百个家台辆吨股份倍点只人次美港欧英]))\s(?=[一-龥])")
 
 
 def clause_at(plain: str, sentence: Sentence, at: int) -> tuple[int, int]:
@@ -141,3 +146,39 @@ def names(text: str, count: int) -> list[str]:
     """
     found = [noun(piece) for piece in _SPLIT.split(text) if noun(piece)]
     return found[-count:] if len(found) >= count else []
+
+
+def before_measure(head: str) -> str:
+    """Return the list of names in front of the measure they share: 电子、汽车|行业利润."""
+    return re.sub(r"(?:行业|板块)?(?:的)?(?:利润|收入|营收|产量|销量|价格|均价|报价|净利润)?(?:分别)?$", "", head)
+
+
+def with_measure(named: list[str]) -> list[str]:
+    """Return the names of a list with the index all of them share, and what it is of: 钢铁、汽车行业PMI; 汽车业新订单指数和从业人员指数."""
+    last = _SHARED.search(named[-1]) if named else None
+    if last is None:
+        return named
+    if not last.start() and (first := _SHARED.search(named[0])):
+        whose = named[0][: first.start()]
+        return [name if name.startswith(whose) else whose + name for name in named]
+    return [name if _SHARED.search(name) else name + last.group() for name in named]
+
+
+def pieces(plain: str, sentence: Sentence, end: int) -> list[tuple[int, int]]:
+    """Return the clauses; a dash between the two ends of a range parts none: 1.2亿元—1.5亿元. A headline is also parted by its blanks."""
+    found: list[tuple[int, int]] = []
+    parts = clauses(plain, sentence.start, end)
+    if sentence.headline:
+        parts = [piece for a, b in parts for piece in _by_blanks(plain, a, b)]
+    for first, last in parts:
+        between = plain[found[-1][1] : first] if found else ""
+        if between and not between.strip("—") and plain[first].isdigit() and _RANGE_END.match(plain, found[-1][1] - 1):
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def _by_blanks(plain: str, start: int, end: int) -> list[tuple[int, int]]:
+    cuts = [m.start() for m in _BLANK.finditer(plain, start, end)]
+    return list(zip([start, *(c + 1 for c in cuts)], [*cuts, end], strict=True))

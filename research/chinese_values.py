@@ -13,14 +13,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from research.chinese_names import names, noun
+from research.announcements import EQUITY, goes_on
+from research.chinese_names import before_measure, names, noun, pieces, with_measure
 from research.move_grammar import OTHER_NOUN
 from research.moves import Span
 from research.numbers import Measure, qualifier
 from research.quantities import EACH, Quantity, each, quantities, runs
-from research.sentences import Sentence, clauses
+from research.sentences import Sentence
 
-__all__ = ["TRIGGER", "ValueContext", "announcer", "find"]
+__all__ = ["TRIGGER", "ValueContext", "find"]
 
 _MACRO = re.compile(
     r"CPI|PPI|PMI|GDP|PCE|商业投资|零售物价|消费者物价|生产者物价|个人消费支出|预算盈余|预算赤字|不良贷款率|经济增长|生产总值|工业企业|规模以上|规上|失业|社融|净融资|社会融资|M[012](?!\d)|社零|零售总额|社会消费品|进出口|(?<![A-Za-z])出口|进口|顺差|逆差|通胀|固定资产投资|固投|财政|税收"
@@ -100,8 +101,6 @@ _GROWN = re.compile(rf"(?:左右|上下|以上)?的(?:[^,。;\d]{{0,8}}?)(?P<way
 _OF_MONEY = re.compile(
     r"贷款|融资(?!余额占)|额度|专项债|国债|债券|资金|财政|税收|收入|支出|投资|利润|营收|票房|进出口|[进出]口总?[值额]|顺差|逆差|存款|[销成交]售?额|规模"
 )
-#: the measure the names of a list share
-_SHARED = re.compile(r"(?:[CP]PI|PMI|GDP|ROE|(?:新出口订单|新订单|从业人员|生产|价格|库存|配送时间|商务活动)指数)$")
 #: what says of the thing before how it splits: 其中国内5837台, 出口6771台
 _PART = re.compile(r"国内|海外|内销|外销|出口|进口|内贸|外贸|内需|到期|线上|线下|新能源|纯电动|插混|自主品牌|合资品牌|存量|增量")
 _DEPENDENT = re.compile(r"(?:渗透率|市占率|占比|比重|毛利率|净利率|利润率|剪刀差|增速|均价|客单价)")
@@ -117,7 +116,6 @@ _GOODS = re.compile(
 )
 #: a measure of nothing in particular
 _GENERIC = re.compile(r"(?:累计|总|市场)?(?:利率|汇率|收益率|价格?|均价|销量|产量|收入|成交量|库存|订单|销售额?|市场|消费|规模)")
-_RANGE_END = re.compile(r"[\d%元吨台辆股万亿只头桶]")
 _TARGET = re.compile(r"到20[2-9]\d年")
 
 
@@ -136,9 +134,9 @@ class ValueContext:
 
 def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: ValueContext) -> Iterator[Measure]:
     """Yield the figures of one sentence; ``context`` is carried on to the next of its paragraph."""
-    company = context.announcer if context.announcer and _goes_on(plain, sentence, context.announcer) else None
+    company = context.announcer if context.announcer and goes_on(plain, sentence, context.announcer) else None
     target = _TARGET.search(plain, sentence.start, sentence.end)
-    for start, end in _pieces(plain, sentence, target.start() if target else sentence.end):
+    for start, end in pieces(plain, sentence, target.start() if target else sentence.end):
         found = each(plain, start, quantities(plain, start, end))
         last = start
         for run in runs(plain, found):
@@ -154,42 +152,6 @@ def find(plain: str, sentence: Sentence, inside: Sequence[Span], context: ValueC
             yield from told
         if not found:
             _told(plain, start, end, inside, context)
-
-
-def announcer(plain: str, sentence: Sentence, inside: Sequence[Span], before: Span | None) -> Span | None:
-    """Return the company whose announcement a paragraph tells, from the sentence it begins on until another company is named."""
-    named = [s for s in inside if s.role != "source" and _EQUITY.search(s.symbol) and plain[s.start - 1] != "在"]
-    if named and _LED_IN.fullmatch(plain, sentence.start, named[0].start) and _ANNOUNCED.match(plain, named[0].end):
-        return named[0]
-    return None if before is None or any(s.symbol != before.symbol for s in named) else before
-
-
-def _goes_on(plain: str, sentence: Sentence, company: Span) -> bool:
-    """Tell whether a sentence of a paragraph with an announcement is part of it, and not of what is said beside it."""
-    if sentence.start <= company.start or plain[sentence.start - 1] in ";;" or _OF_IT.match(plain, sentence.start):
-        return True
-    opens = _LED_IN.fullmatch(plain, plain.rfind("\n", 0, company.start) + 1, company.start) is not None
-    return opens and _ITS_PERIOD.match(plain, sentence.start) is not None
-
-
-def _pieces(plain: str, sentence: Sentence, end: int) -> list[tuple[int, int]]:
-    """Return the clauses; a dash between the two ends of a range parts none: 1.2亿元—1.5亿元. A headline is also parted by its blanks."""
-    found: list[tuple[int, int]] = []
-    parts = clauses(plain, sentence.start, end)
-    if sentence.headline:
-        parts = [piece for a, b in parts for piece in _by_blanks(plain, a, b)]
-    for first, last in parts:
-        between = plain[found[-1][1] : first] if found else ""
-        if between and not between.strip("—") and plain[first].isdigit() and _RANGE_END.match(plain, found[-1][1] - 1):
-            found[-1] = (found[-1][0], last)
-        else:
-            found.append((first, last))
-    return found
-
-
-def _by_blanks(plain: str, start: int, end: int) -> list[tuple[int, int]]:
-    cuts = [m.start() for m in _BLANK.finditer(plain, start, end)]
-    return list(zip([start, *(c + 1 for c in cuts)], [*cuts, end], strict=True))
 
 
 def _told(plain: str, start: int, end: int, inside: Sequence[Span], context: ValueContext) -> None:
@@ -245,11 +207,11 @@ def _of_run(
     price = "/" in first.unit and not first.unit.endswith("/share")
     # what a company announces is of itself; the price of a good is so where it says that it is its own
     if not own and company is not None and not _ELSEWHERE.search(gap) and (not price or _OWN_PRICE.search(gap)):
-        told = {s.symbol for s in inside if s.role != "source" and start > s.start and _EQUITY.search(s.symbol)}
+        told = {s.symbol for s in inside if s.role != "source" and start > s.start and EQUITY.search(s.symbol)}
         alone = told <= {company.symbol} or _CODED.match(plain, company.end)
         own = [company] if alone or "公司" in gap else []
     if not own and first.unit.endswith("/share"):  # the price of a share is of the one company the sentence names
-        companies = [s for s in inside if s.role != "source" and s.end <= first.start and _EQUITY.search(s.symbol)]
+        companies = [s for s in inside if s.role != "source" and s.end <= first.start and EQUITY.search(s.symbol)]
         own = companies[:1] if len({s.symbol for s in companies}) == 1 else []
     kind, symbol = (None, None) if carried else _kind(subject, head, own)
     if price and re.search("补贴|上限|奖励|罚", plain[max(0, start - 80) : first.start]):
@@ -301,7 +263,7 @@ def _of_run(
     if not previous and not _accepted(gap, head, subject, change, way or grown, first, carried, tail):
         return
     if len(run) > 1 and not carried:
-        named = _with_measure(names(_before_measure(head), len(run)))
+        named = with_measure(names(before_measure(head), len(run)))
     if not carried:
         context.subject, context.kind, context.symbol, context.listed = subject, kind, symbol, named
     if len(run) > 1 and len(named) != len(run):
@@ -338,22 +300,6 @@ def _head(gap: str) -> str:
     return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1].removeprefix("将").removeprefix("较")
 
 
-def _before_measure(head: str) -> str:
-    """Return the list of names in front of the measure they share: 电子、汽车|行业利润."""
-    return re.sub(r"(?:行业|板块)?(?:的)?(?:利润|收入|营收|产量|销量|价格|均价|报价|净利润)?(?:分别)?$", "", head)
-
-
-def _with_measure(named: list[str]) -> list[str]:
-    """Return the names of a list with the index all of them share, and what it is of: 钢铁、汽车行业PMI; 汽车业新订单指数和从业人员指数."""
-    last = _SHARED.search(named[-1]) if named else None
-    if last is None:
-        return named
-    if not last.start() and (first := _SHARED.search(named[0])):
-        whose = named[0][: first.start()]
-        return [name if name.startswith(whose) else whose + name for name in named]
-    return [name if _SHARED.search(name) else name + last.group() for name in named]
-
-
 def _classified(text: str) -> str | None:
     if _SURE_INDUSTRY.search(text):
         return "industry_value"
@@ -363,7 +309,7 @@ def _classified(text: str) -> str | None:
 
 
 def _kind(subject: str, head: str, own: Sequence[Span]) -> tuple[str | None, str | None]:
-    equity = next((s for s in reversed(own) if _EQUITY.search(s.symbol)), None)
+    equity = next((s for s in reversed(own) if EQUITY.search(s.symbol)), None)
     if equity is not None and ("公司" in head or not re.search(r"行业|市场|CPI|PPI|PMI|GDP|散瓶|批价|原箱|飞天", head)):
         return "company_value", equity.symbol
     symbol = next((s.symbol for s in own if _TRADED_GOOD.search(s.symbol) or s.symbol == "BDI"), None)
@@ -373,25 +319,12 @@ def _kind(subject: str, head: str, own: Sequence[Span]) -> tuple[str | None, str
     return kind, symbol
 
 
-_EQUITY = re.compile(
-    r"^(?!(?:399|899|980)\d{3}\.|HSTECH|DX-Y)[A-Z0-9-]+\.(?!SS|WI)[A-Z]{1,3}$|^6\d{5}\.SS$|^(?!BDI$)[A-Z]{1,5}(?:-[A-Z])?$"
-)
 #: 甲(600001.SH):…
 _CODED = re.compile(r"\s?[(][A-Z0-9.]{4,}[)]\s?:")
-#: 甲:…, 甲晚间公告, 甲在港交所公告, 甲发布2月产销快报; not the study or the index of one
-_ANNOUNCED = re.compile(
-    r"\s?(?:[(][^()]{1,20}[)])?\s?(?::|[^,。;:%]{0,14}?(?:公告|披露|(?:公布|发布)(?![^,。;:]{0,16}(?:研究?报|调查|白皮书|指数|预测|展望|数据显示))))"
-)
-_LED_IN = re.compile(r"[【\s]*(?:[一-龥]{0,6}上市公司)?")
-#: how a sentence goes on from an announcement
-_OF_IT = re.compile(r"其中|同时|此外|另外|本?公司|该公司|期内|本期|报告期|累计")
-_ITS_PERIOD = re.compile(r"当月|单月|全年|截至|20\d\d年|[第前上下][一二三四半\d]|[一二三四]季|\d{1,2}(?:[-—~至]\d{1,2})?月|今年|去年")
 _OWN_PRICE = re.compile(r"公司|销售均价|平均售价|单价")
 _ELSEWHERE = re.compile(
     r"(?<!公司)全球|国内(?:市场|需求|消费)|全国|我国|行业|业内|(?:^|[^公司])市场规模|国债|美债|年期(?![货权])|失业|就业|标的公司|目标公司"
 )
-#: 市场价格再降 最低价5元, 销量为0 摩托车销量2万辆
-_BLANK = re.compile(r"(?:(?<=[一-龥%)])|(?<=\d)(?!\s[年月日号季周元亿万千百个家台辆吨股份倍点只人次美港欧英]))\s(?=[一-龥])")
 
 
 def _accepted(

@@ -29,6 +29,7 @@ from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, clauses, index_at, read, within
+from research.tone_deals import bids, of_deal, of_suit, suing
 from research.tone_lines import check, target_of
 from research.tone_results import results
 from research.tone_terms import Term, terms
@@ -62,15 +63,6 @@ _JOINED = re.compile(
 _AND_LAST = re.compile(r"\s(?:and|&)\s")
 _AND_ANOTHER = re.compile(r"(?:\s(?:Inc|Corp|Co|Ltd|Plc|plc|PLC|AG|SA|SE|NV|Holdings?|Group)\b\.?)*,?\s(?:and|&)\s(?:the\s)?[A-Z]")
 _CAUSE = re.compile(r"随着?|因|受|由于")
-#: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
-_BOUGHT_LEFT = re.compile(
-    r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
-)
-_OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
-#: who loses what another takes: has won share from Acme
-_SHARE_LOST_LEFT = re.compile(
-    r"\b(?:grabb|tak|took|won|winn|gain|stole|steal|captur)\w*\s(?:more\s|some\s)?(?:market\s)?share\sfrom\s(?:(?:its\s)?rivals?\s(?:like|such\sas|including)\s)?\Z"
-)
 #: "Gold hits a high as the conflict drags on": a price moves for what is said of others
 _REASON = re.compile(r"\s(?:as|amid|after|because)\s")
 _PRICE = re.compile(r"^\^|=F$|=X$|-USD$|DX-Y")
@@ -81,22 +73,8 @@ _ANNOUNCES = re.compile(
 )
 _HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
-#: what a bid says of who is to be bought, and a lost share of the market of who had it
-_BID, _SHARE_LOST = 0.7, -0.5
 #: events that the results themselves tell
 _COMPARED = frozenset({"earnings.growth", "earnings.decline"})
-#: a suit is bad for who is sued: 甲起诉乙
-_SUES_RIGHT = re.compile(
-    r"(?:集团|公司|股份)?(?:今日|已|拟|将|正式|再次|再度|向[^,。;]{1,12}法院)*(?:起诉(?!书)|状告|控告|诉(?=[一-龥]{2,12}(?:侵权|案))|对[^,。;]{1,16}提起(?:诉讼|仲裁))"
-)
-_SUED_LEFT = re.compile(r"[对将把向]$")
-#: holders trade shares of another: 甲:股东乙减持, 甲股东乙拟清仓, 乙减持甲
-_TRADES = frozenset({"减持", "增持", "清仓", "清仓减持", "清仓式减持"})
-_HOLDER = re.compile(r":?(?:[^,。;:]{0,10}股东)?")
-_COLON_BEFORE = re.compile(r":[^,。;:]{0,12}$")
-_BESIDE, _FAR = 3, 14
-_AGREES = re.compile(r"签[订署约]|合同|订单|大单")
-_SUIT = re.compile(r"诉|状告|控告|仲裁|侵犯|侵权|litigation_settlement\.sue")
 #: types whose prior is smaller say nothing about the tone
 _LEAST_PRIOR = 0.3
 #: a smaller tone is called neutral
@@ -114,7 +92,7 @@ class _Sum:
     suing: bool = False
 
     def add(self, score: float, weight: float, why: str) -> None:
-        if self.suing and _SUIT.search(why):
+        if self.suing and of_suit(why):
             return
         self.score += score * weight
         self.weight += weight
@@ -209,8 +187,8 @@ def _named(plain: str, names: Iterable[str]) -> list[Span]:
 
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
     plain, parts = read(document["headline"], document["body"])
-    suing = _suing(plain, spans)
-    sums: dict[str, _Sum] = {symbol: _Sum(suing=symbol in suing) for symbol in sorted({s.symbol for s in spans})}
+    sues = suing(plain, spans)
+    sums: dict[str, _Sum] = {symbol: _Sum(suing=symbol in sues) for symbol in sorted({s.symbol for s in spans})}
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新), of how it has run (三连板某公司) or of a stated move says nothing more.
@@ -235,12 +213,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
             earners.add(owner)
             sums[owner].add(result.score, _HEADLINE_WEIGHT if result.start < line else 1.0, result.why)
     _weigh_events(plain, spans, parts, document, line, earners, sums)
-    for span in spans:
-        left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
-        if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
-            sums[span.symbol].add(_BID, _HEADLINE_WEIGHT if span.start < line else 1.0, "bid")
-        if _SHARE_LOST_LEFT.search(plain, max(0, span.start - 72), span.start):
-            sums[span.symbol].add(_SHARE_LOST, _HEADLINE_WEIGHT if span.start < line else 1.0, "share lost")
+    for told_of in bids(plain, spans):
+        sums[told_of.symbol].add(told_of.score, _HEADLINE_WEIGHT if told_of.start < line else 1.0, told_of.why)
     for sentence in parts:
         inside = within(spans, sentence.start, sentence.end)
         if inside or only is not None:
@@ -260,15 +234,6 @@ def _only(spans: Sequence[Span], headline: int) -> str | None:
     """Return the one instrument a text is about, named in its headline: a sentence that names nobody is said of it."""
     acting = [span for span in spans if span.role not in ("source", "counterparty")]
     return acting[0].symbol if acting and acting[0].start < headline and all(span.symbol == acting[0].symbol for span in acting) else None
-
-
-def _suing(plain: str, spans: Sequence[Span]) -> frozenset[str]:
-    """Return who sues another."""
-    return frozenset(
-        span.symbol
-        for span in spans
-        if _SUES_RIGHT.match(plain, span.end) and not _SUED_LEFT.search(plain, max(0, span.start - 1), span.start)
-    )
 
 
 def _line(headline: str, parts: Sequence[Sentence]) -> int:
@@ -349,7 +314,7 @@ def _share(
     """
     acting = [s for s in named if s.role != "source"]
     symbols = sorted({s.symbol for s in acting or named})
-    suing = {symbol for symbol in symbols if sums[symbol].suing}
+    sues = {symbol for symbol in symbols if sums[symbol].suing}
     for place, hit in enumerate(hits):
         before = bisect_right(acting, hit.start, key=lambda span: span.end)
         if before:
@@ -362,7 +327,7 @@ def _share(
             other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
             if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
                 continue
-            deal = _of_deal(plain, hit, acting, before, carried, suing)
+            deal = of_deal(plain, hit, acting, before, carried, sues)
             if deal is not None:
                 for symbol in deal:
                     sums[symbol].add(hit.score, scale, hit.why)
@@ -386,29 +351,6 @@ def _share(
             turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
             sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
     return symbols
-
-
-def _of_deal(plain: str, hit: Term, acting: Sequence[Span], before: int, carried: Sequence[str], suing: Set[str]) -> Sequence[str] | None:
-    """Return of whom a term is said that tells what the name before it does with another; ``None`` where it tells no such thing.
-
-    甲获乙增持 and 甲与乙签订合同 are said of 甲, 甲股东乙减持 and 甲:乙拟减持 of 甲, 乙减持甲 and 乙起诉甲 of 甲.
-    """
-    nearest, earlier = acting[before - 1], [span.symbol for span in acting[: before - 1]][-1:]
-    left = plain[max(0, nearest.start - 3) : nearest.start]
-    if nearest.role == "counterparty" and roles.agent(left):
-        return earlier
-    if nearest.role == "counterparty" and _AGREES.search(hit.why) and left.endswith(("与", "和", "同", "向")):
-        return earlier or carried
-    if hit.why in _TRADES:
-        behind = next((span.symbol for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
-        if behind is not None:
-            return [behind]
-        if earlier:
-            return earlier if _HOLDER.fullmatch(plain, acting[before - 2].end, nearest.start) else None
-        return carried or None if _COLON_BEFORE.search(plain, max(0, nearest.start - _FAR), nearest.start) else None
-    if nearest.symbol in suing and _SUIT.search(hit.why):
-        return earlier if left.endswith(("被", "遭", "由")) else [span.symbol for span in acting[before:]][:1]
-    return None
 
 
 def _to_the_dollar(symbol: str, surface: str) -> bool:

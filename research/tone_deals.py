@@ -1,0 +1,97 @@
+"""Tone of deals: of whom a term is said that tells what one does with another.
+
+A word of good or bad news counts for the name before it, but 甲获乙增持, 甲与乙签订合同, 甲股东乙减持, 甲:乙拟减持, 乙减持甲 and 乙起诉甲
+are all news of 甲. A bid is good for who is to be bought, a share of the market that is won bad for who had it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from typing import NamedTuple
+
+from research import roles
+from research.moves import Span
+from research.tone_terms import Term
+
+__all__ = ["Bid", "bids", "of_deal", "of_suit", "suing"]
+
+#: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
+_BOUGHT_LEFT = re.compile(
+    r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
+)
+_OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
+#: who loses what another takes: has won share from Acme
+_SHARE_LOST_LEFT = re.compile(
+    r"\b(?:grabb|tak|took|won|winn|gain|stole|steal|captur)\w*\s(?:more\s|some\s)?(?:market\s)?share\sfrom\s(?:(?:its\s)?rivals?\s(?:like|such\sas|including)\s)?\Z"
+)
+#: what a bid says of who is to be bought, and a lost share of the market of who had it
+_BID, _SHARE_LOST = 0.7, -0.5
+#: a suit is bad for who is sued: 甲起诉乙
+_SUES_RIGHT = re.compile(
+    r"(?:集团|公司|股份)?(?:今日|已|拟|将|正式|再次|再度|向[^,。;]{1,12}法院)*(?:起诉(?!书)|状告|控告|诉(?=[一-龥]{2,12}(?:侵权|案))|对[^,。;]{1,16}提起(?:诉讼|仲裁))"
+)
+_SUED_LEFT = re.compile(r"[对将把向]$")
+#: holders trade shares of another: 甲:股东乙减持, 甲股东乙拟清仓, 乙减持甲
+_TRADES = frozenset({"减持", "增持", "清仓", "清仓减持", "清仓式减持"})
+_HOLDER = re.compile(r":?(?:[^,。;:]{0,10}股东)?")
+_COLON_BEFORE = re.compile(r":[^,。;:]{0,12}$")
+_BESIDE, _FAR = 3, 14
+_AGREES = re.compile(r"签[订署约]|合同|订单|大单")
+_SUIT = re.compile(r"诉|状告|控告|仲裁|侵犯|侵权|litigation_settlement\.sue")
+
+
+class Bid(NamedTuple):
+    """Whom a deal is good or bad for without a word of tone: where it is named, what it is worth in [-1, 1], and why."""
+
+    symbol: str
+    start: int
+    score: float
+    why: str
+
+
+def bids(plain: str, spans: Sequence[Span]) -> Iterator[Bid]:
+    """Yield the names that somebody bids for, and those that lose a share of their market."""
+    for span in spans:
+        left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
+        if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
+            yield Bid(span.symbol, span.start, _BID, "bid")
+        if _SHARE_LOST_LEFT.search(plain, max(0, span.start - 72), span.start):
+            yield Bid(span.symbol, span.start, _SHARE_LOST, "share lost")
+
+
+def suing(plain: str, spans: Sequence[Span]) -> frozenset[str]:
+    """Return who sues another."""
+    return frozenset(
+        span.symbol
+        for span in spans
+        if _SUES_RIGHT.match(plain, span.end) and not _SUED_LEFT.search(plain, max(0, span.start - 1), span.start)
+    )
+
+
+def of_suit(why: str) -> bool:
+    """Return whether a term, or a type of event, is one of suits: it says nothing bad of who sues."""
+    return _SUIT.search(why) is not None
+
+
+def of_deal(plain: str, hit: Term, acting: Sequence[Span], before: int, carried: Sequence[str], sues: Set[str]) -> Sequence[str] | None:
+    """Return of whom a term is said that tells what the name before it does with another; ``None`` where it tells no such thing.
+
+    甲获乙增持 and 甲与乙签订合同 are said of 甲, 甲股东乙减持 and 甲:乙拟减持 of 甲, 乙减持甲 and 乙起诉甲 of 甲.
+    """
+    nearest, earlier = acting[before - 1], [span.symbol for span in acting[: before - 1]][-1:]
+    left = plain[max(0, nearest.start - 3) : nearest.start]
+    if nearest.role == "counterparty" and roles.agent(left):
+        return earlier
+    if nearest.role == "counterparty" and _AGREES.search(hit.why) and left.endswith(("与", "和", "同", "向")):
+        return earlier or carried
+    if hit.why in _TRADES:
+        behind = next((span.symbol for span in acting[before:] if span.start - hit.end <= _BESIDE), None)
+        if behind is not None:
+            return [behind]
+        if earlier:
+            return earlier if _HOLDER.fullmatch(plain, acting[before - 2].end, nearest.start) else None
+        return carried or None if _COLON_BEFORE.search(plain, max(0, nearest.start - _FAR), nearest.start) else None
+    if nearest.symbol in sues and of_suit(hit.why):
+        return earlier if left.endswith(("被", "遭", "由")) else [span.symbol for span in acting[before:]][:1]
+    return None
