@@ -20,7 +20,7 @@ from research.chinese_values import ValueContext
 from research.moves import Span
 from research.numbers import Measure
 from research.sector_moves import MoveContext
-from research.sentences import Sentence, within
+from research.sentences import Sentence, by_part
 
 __all__ = ["find"]
 
@@ -31,22 +31,23 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> It
     """Yield the measures of ``sentences``; one number may come twice, the surer reading first."""
     flows, valuations, values, moves = FlowContext(), ValuationContext(), ValueContext(), MoveContext()
     before = 0
-    for sentence in sentences:
+    for sentence, inside in zip(sentences, by_part(spans, sentences), strict=True):
         if "\n" in plain[before : sentence.start]:
             flows, valuations, values, moves = FlowContext(), ValuationContext(), ValueContext(), MoveContext()
         before = sentence.start
         text = plain[sentence.start : sentence.end]
-        flowing = bool(chinese_flows.TRIGGER.search(text))
-        if not flowing and chinese_flows.OWNER.search(text):
+        valued = chinese_valuations.TRIGGER.search(text)
+        told = valued or _DIGIT.search(text)
+        flowing = told and chinese_flows.TRIGGER.search(text)
+        if not flowing and chinese_flows.OWNER.search(text) and not chinese_flows.TRIGGER.search(text):
             flows = FlowContext(*chinese_flows.owner(text, flows))
-        inside = within(spans, sentence.start, sentence.end)
         if inside:
             values.announcer = announcements.announcer(plain, sentence, inside, values.announcer)
-        if not _DIGIT.search(text) and not chinese_valuations.TRIGGER.search(text):
+        if not told:
             continue
         if flowing:
             yield from chinese_flows.find(plain, sentence, inside, flows)
-        if valuations.ratio or chinese_valuations.TRIGGER.search(text):
+        if valuations.ratio or valued:
             yield from chinese_valuations.find(plain, sentence, inside, valuations)
         if "%" in text and sector_moves.TRIGGER.search(text):
             for measure, basis in sector_moves.find(plain, sentence, moves):

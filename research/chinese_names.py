@@ -144,7 +144,7 @@ def names(text: str, count: int) -> list[str]:
     >>> names("其中电子、计算机、汽车", 3), names("其中电子", 2)
     (['电子', '计算机', '汽车'], [])
     """
-    found = [noun(piece) for piece in _SPLIT.split(text) if noun(piece)]
+    found = [name for piece in _SPLIT.split(text) if (name := noun(piece))]
     return found[-count:] if len(found) >= count else []
 
 

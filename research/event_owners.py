@@ -22,7 +22,7 @@ from research.event_grams import GROUPS, SIZE, hashed
 from research.event_pairs import Pair
 from research.event_ties import Tie
 from research.moves import Span
-from research.sentences import Sentence, within
+from research.sentences import Sentence, by_part
 
 __all__ = ["HEADS", "Owners", "Views", "head", "shipped", "views"]
 
@@ -105,7 +105,7 @@ def views(plain: str, names: Sequence[Span], parts: Sequence[Sentence], pairs: S
     keep[1:] = (codes[1:] != 48) | (codes[:-1] != 48)
     for name in names:
         codes[name.start], keep[name.start], keep[name.start + 1 : name.end] = _OTHER, True, False
-    inside = [within(names, part.start, part.end) for part in parts]
+    inside = by_part(names, parts)
     known: dict[tuple[int, str | None, bool], int] = {}
     drawn: list[npt.NDArray[np.uint64]] = []
     of_ties: list[list[int]] = []

@@ -85,7 +85,9 @@ CUE = re.compile(
     r"rebound|bounce|dip|retreat|rout|sell-?off)\b",
     re.IGNORECASE,
 )
-PERCENT_SIGN = re.compile(r"%|个点|0[cC][mM]|[pP][eE][rR]\s?[cC][eE][nN][tT]|[一二两三四五六七八九]成")
+PERCENT_SIGN = re.compile(  # the first character is one of a set, which is passed over fast
+    r"[%个0pP一二两三四五六七八九](?:(?<=%)|(?<=个)点|(?<=0)[cC][mM]|(?<=[pP])[eE][rR]\s?[cC][eE][nN][tT]|(?<=[一二两三四五六七八九])成)"
+)
 
 # ---------------------------------------------------------------- expressions
 _MONEY = "美元|港元|人民币|元|美分|便士|日元|欧元"

@@ -34,7 +34,7 @@ from research.move_grammar import (
 from research.move_periods import AGAINST, DAY_WORD, PERIODS, handed_on, last_day_word
 from research.move_subjects import Span, Subject, joined, subject, unfilled, without_asides
 from research.move_topics import Topic, from_context
-from research.sentences import BATCH, Sentence, clauses, within
+from research.sentences import BATCH, Sentence, by_part, clauses
 
 __all__ = ["Move", "Span", "find", "quoted"]
 
@@ -82,8 +82,7 @@ def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]
     lead = next((s for s in spans if _EQUITY.fullmatch(s.symbol) and s.role != "source"), None)
     if lead is None or not sentences or not sentences[0].headline or "\n" in plain[: lead.start]:
         lead = None
-    for number, sentence in enumerate(sentences):
-        inside = within(spans, sentence.start, sentence.end)
+    for number, (sentence, inside) in enumerate(zip(sentences, by_part(spans, sentences), strict=True)):
         text = plain[sentence.start : sentence.end]
         if PERCENT_SIGN.search(text) and CUE.search(text):
             topic = Topic(near, lead, number - told, "\n" in plain[since : sentence.start], _moved(found, sentences, number, plain))

@@ -73,14 +73,21 @@ def fits(text: str, start: int, end: int, name: str) -> bool:
         return False  # van der Linde
     if came == name:
         return True
-    letters = [c for c in name if c.isascii() and c.isalpha()]
+    letters, capitals = _case(name)
     if not letters:
         return True
-    if all(c.isupper() for c in letters):
+    if capitals:
         return not latin and any(c.isupper() for c in came)
     return all(
         c.isupper() or not c.isalpha() for c, w, before in zip(came, name, " " + name, strict=False) if w.isupper() and before == " "
     )
+
+
+@lru_cache(maxsize=4096)
+def _case(name: str) -> tuple[bool, bool]:
+    """Return whether a name has Latin letters, and whether all of them are capitals."""
+    letters = [c for c in name if c.isascii() and c.isalpha()]
+    return bool(letters), all(c.isupper() for c in letters)
 
 
 def in_person(text: str, start: int, end: int) -> bool:

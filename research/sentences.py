@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
 from research import cleaning
 
-__all__ = ["BATCH", "Named", "Sentence", "clauses", "index_at", "read", "sentences", "within"]
+__all__ = ["BATCH", "Named", "Sentence", "by_part", "clauses", "index_at", "read", "sentences", "within"]
 
 #: texts read at a time: memory stays flat however long the archive is; what several readers ask for is kept for as many
 BATCH = 512
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
-_ABBREVIATED = "".join(rf"(?<!\b{word})" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
+_ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
+#: every way begins with a mark, so that the text between marks is passed over at once
 _END = re.compile(
-    r"""[。!?;\n]+["'”’」』)]*|(?<=[A-Za-z0-9%)"'”])""" + _ABBREVIATED + r"""\.["”']?(?=\s+["“(]?[A-Z])"""
+    r"""[。!?;\n.](?:(?<!\.)[。!?;\n]*["'”’」』)]*|(?<=[A-Za-z0-9%)"'”]\.)""" + _ABBREVIATED + r"""["”']?(?=\s+["“(]?[A-Z])"""
     # two sentences of a list whose blank got lost: "rose 0.3% in Singapore.The index fell"
-    r"|(?:(?<=[a-z]{3})|(?<=\d%))\.(?=(?!Com\b)[A-Z][a-z]+[\s'’])|\.\s*$"
+    r"|(?:(?<=[a-z]{3}\.)|(?<=\d%\.))(?=(?!Com\b)[A-Z][a-z]+[\s'’])|(?<=\.)\s*$)"
 )
 #: text that goes on for longer than this without a stop (a list, a table) is read in parts, so that no text takes more than linear time
 _LONGEST = 1_000
@@ -116,6 +117,20 @@ def clauses(plain: str, start: int, end: int) -> list[tuple[int, int]]:
 def index_at(parts: Sequence[NamedT], at: int) -> int:
     """Return which of ``parts`` (sorted by start) holds the character ``at``: the last that begins there or before, else the first."""
     return max(0, bisect_right(parts, at, key=_START) - 1)
+
+
+def by_part(ordered: Sequence[NamedT], parts: Iterable[Named]) -> list[list[NamedT]]:
+    """Return for each of ``parts`` the items of ``ordered`` that begin in it; both are sorted by start."""
+    starts, at = [item.start for item in ordered], 0
+    found: list[list[NamedT]] = []
+    for part in parts:
+        if at == len(starts):
+            found.append([])
+            continue
+        low = bisect_left(starts, part.start, at)
+        at = bisect_left(starts, part.end, low)
+        found.append(list(ordered[low:at]))
+    return found
 
 
 def within(ordered: Sequence[NamedT], start: int, end: int) -> list[NamedT]:

@@ -28,7 +28,7 @@ from research import cleaning, events, moves, roles
 from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
-from research.sentences import Sentence, clauses, index_at, read, within
+from research.sentences import Sentence, by_part, clauses, index_at, read, within
 from research.tone_deals import bids, of_deal, of_suit, suing
 from research.tone_lines import check, target_of
 from research.tone_results import results
@@ -215,10 +215,9 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     _weigh_events(plain, spans, parts, document, line, earners, sums)
     for told_of in bids(plain, spans):
         sums[told_of.symbol].add(told_of.score, _HEADLINE_WEIGHT if told_of.start < line else 1.0, told_of.why)
-    for sentence in parts:
-        inside = within(spans, sentence.start, sentence.end)
-        if inside or only is not None:
-            _weigh(plain, sentence, inside, within(hits, sentence.start, sentence.end), line, only, sums)
+    for sentence, inside, local in zip(parts, by_part(spans, parts), by_part(hits, parts), strict=True):
+        if local and (inside or only is not None):
+            _weigh(plain, sentence, inside, local, line, only, sums)
     for symbol, total in sums.items():
         # An agency or broker that is only quoted has no tone of its own.
         yield _row(document["doc_id"], symbol, total if symbol in quoted else _Sum())
@@ -277,8 +276,6 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
 def _weigh(
     plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], line: int, only: str | None, sums: dict[str, _Sum]
 ) -> None:
-    if not hits:
-        return
     scale = _HEADLINE_WEIGHT if sentence.start < line else 1.0
     pieces = _pieces(plain, sentence, inside)
     current: list[str] = [only] if only is not None and not inside else []

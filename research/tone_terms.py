@@ -59,6 +59,7 @@ _NONE_DONE = re.compile(
 _DONE = frozenset({"合作", "订单", "签约", "签署", "签订", "购销合同", "合同", "中标", "供货"})
 #: what has not come to be: 未出现大幅增长, 不存在违约, 不排除增持
 _NONE_SEEN = re.compile(r"(?:((?:未|没有)(?:出现|发生|见(?!过))|不存在|并无|暂无)[^,。;]{0,10}|(不会)[^,。;]{0,4}|(不排除)[^,。;]{0,12})\Z")
+_NONE_AT_ALL = re.compile("[未无]|没有|不(?:存在|会|排除)")
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
 _RESULT = re.compile(
     r"(?:净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
@@ -138,9 +139,7 @@ def _against_expected(plain: str) -> list[Term]:
 
 def _none_seen(before: str) -> str:
     """Return the words that say of what follows them that it has not come to be, or is not ruled out; empty where none do."""
-    if not any(word in before for word in ("未", "没有", "不存在", "无", "不会", "不排除")):
-        return ""
-    found = _NONE_SEEN.search(before)
+    found = _NONE_SEEN.search(before) if _NONE_AT_ALL.search(before) else None
     return next((words for words in found.groups() if words), "") if found else ""
 
 
