@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from bisect import bisect_right
@@ -31,6 +32,7 @@ from research.schemas import DOCUMENTS
 from research.sentences import Sentence, by_part, clauses, index_at, read, within
 from research.tone_deals import bids, of_deal, of_suit, suing
 from research.tone_lines import check, target_of
+from research.tone_markets import PRICED, of_economy, of_market
 from research.tone_results import results
 from research.tone_terms import Term, terms
 
@@ -40,18 +42,6 @@ TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float6
 
 _CONTRAST = re.compile(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
-)
-#: what is said of prices: it may be said of a market that is no instrument here
-_PRICED = re.compile(
-    r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售"
-    r"|\b(?:rose|ris(?:es?|ing)|fell|fall(?:s|ing)?|gain(?:s|ed)?|drop(?:s|ped)?|jump(?:s|ed)?|surg(?:es?|ed)|climb(?:s|ed)?|slid|tumbl(?:es?|ed)"
-    r"|slump(?:s|ed)?|rall(?:y|ies|ied)|strengthen(?:s|ed)?|weaken(?:s|ed)?)\b",
-    re.IGNORECASE,
-)
-_MARKET = re.compile(
-    r"(?:(?<![该其司团个新])股(?:[市指]|债汇?|多股|普遍)?|股票指数|[美日欧德英中国]债|收益率|指数|板块|概念|赛道|产业链|行业|市场|资产|货币|商品|金属|期货|期指|有色"
-    r"|硬件|算力|创业板|科创板|[美日欧]元|人民币|英镑|[原布燃]油|[油金银铜铝煤]价|黄金|白银|铜|铝)"
-    r"(?:盘[中前后初]|日内|全线|普遍|集体|一度|盘初|持续|继续|大幅|小幅|再度|齐|双双|也|则|均|普|微|转|续)*"
 )
 #: a group of shares called after one company
 _GROUP_RIGHT = re.compile(r"[”\"]?(?:概念|系|(?:产业|供应)?链)")
@@ -66,6 +56,10 @@ _CAUSE = re.compile(r"随着?|因|受|由于")
 #: "Gold hits a high as the conflict drags on": a price moves for what is said of others
 _REASON = re.compile(r"\s(?:as|amid|after|because)\s")
 _PRICE = re.compile(r"^\^|=F$|=X$|-USD$|DX-Y")
+#: between the names of a list
+_LISTED = re.compile(r"(?:[(][^()]*[)])?(?:[、和与及]|以及|等)")
+#: groups of events between two sides
+_OF_TWO = frozenset({"mna", "litigation_settlement", "contract_partnership", "shareholder_reduction"})
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 #: a headline that only says what follows: 某公司公告, 某公司发布2018年年报
 _ANNOUNCES = re.compile(
@@ -196,7 +190,7 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     covered = sorted(
         [(one.start, one.end) for group in (stated, earned) for one in group] + [(roles.run_before(plain, s.start), s.end) for s in spans]
     )
-    hits = terms(plain, covered)
+    hits = [hit for hit in terms(plain, covered) if not of_economy(plain, hit)]
     only = _only(spans, len(document["headline"]))
     line = _line(document["headline"], parts)
     for move in stated:
@@ -250,10 +244,30 @@ def _weigh_events(
     for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"], _tells):
         if event.symbol in sums and not (event.symbol in earners and event.name in _COMPARED):
             weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
-            key = (event.symbol or "", event.name)
-            best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
+            for symbol in _listed_with(plain, spans, event):
+                key = (symbol, event.name)
+                best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
     for (symbol, name), (weight, prior) in sorted(best.items()):
         sums[symbol].add(prior, weight, name)
+
+
+def _listed_with(plain: str, spans: Sequence[Span], event: events.Found) -> Sequence[str]:
+    """Return the subject of an event and those of its list, 甲、乙和丙; of deals and suits, in which two sides stand together, it alone."""
+    subject = event.symbol or ""
+    if event.name.split(".")[0] in _OF_TWO:
+        return [subject]
+    named = [span for span in within(spans, event.start, event.end) if span.role != "source"]
+    places = [place for place, span in enumerate(named) if span.symbol == subject]
+    if not places:
+        return [subject]
+    first = last = min(places, key=lambda place: abs(named[place].start - event.at))
+    while first and _LISTED.fullmatch(plain, named[first - 1].end, named[first].start):
+        first -= 1
+    while last + 1 < len(named) and _LISTED.fullmatch(plain, named[last].end, named[last + 1].start):
+        last += 1
+    if not any("、" in plain[a.end : b.start] for a, b in itertools.pairwise(named[first : last + 1])):
+        return [subject]  # 甲和乙 may be two sides
+    return list(dict.fromkeys(span.symbol for span in named[first : last + 1]))
 
 
 def _tells(kind: events.EventType) -> bool:
@@ -291,7 +305,7 @@ def _weigh(
                     sums[symbol].add(hit.score, 0.4 * scale, hit.why)
             opening = []
             continue
-        local = [hit for hit in local if not _of_market(plain, start, hit)]
+        local = [hit for hit in local if not of_market(plain, start, hit)]
         if current:
             distance *= 0.7 if only is None or sentence.headline else 0.9
             damp = 0.5 if _HYPOTHETICAL.search(plain, start, end) else 1.0
@@ -317,12 +331,12 @@ def _share(
         if before:
             # A list ("A、B") shares what stands before or behind it; otherwise the nearest name takes it.
             nearest = acting[before - 1]
-            if _CAUSE.search(plain, nearest.end, hit.start) and _of_market(plain, nearest.end, hit):
+            if _CAUSE.search(plain, nearest.end, hit.start) and of_market(plain, nearest.end, hit):
                 continue
             if _PRICE.search(nearest.symbol) and _REASON.search(plain, nearest.end, hit.start):
                 continue
-            other = _GROUP_RIGHT.match(plain, nearest.end) and _PRICED.search(plain, hit.start, hit.end)
-            if other or (place and hits[place - 1].end > nearest.end and _of_market(plain, hits[place - 1].end, hit)):
+            other = _GROUP_RIGHT.match(plain, nearest.end) and PRICED.search(plain, hit.start, hit.end)
+            if other or (place and hits[place - 1].end > nearest.end and of_market(plain, hits[place - 1].end, hit)):
                 continue
             deal = of_deal(plain, hit, acting, before, carried, sues)
             if deal is not None:
@@ -345,7 +359,7 @@ def _share(
                     break
                 targets.append(span)
         for symbol, surface in sorted({span.symbol: span.surface for span in targets}.items()):
-            turned = _PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
+            turned = PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
             sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
     return symbols
 
@@ -353,11 +367,6 @@ def _share(
 def _to_the_dollar(symbol: str, surface: str) -> bool:
     """Return whether a name is that of a pair which falls when the currency of its symbol rises: 美元兑日元 of ``JPY=X``."""
     return moves.per_dollar(symbol) and moves.dollar_first(surface)
-
-
-def _of_market(plain: str, start: int, hit: Term) -> bool:
-    """Return whether a term tells of the price of a market or a group of shares that is named from ``start`` on: 港股走低, 概念股大跌."""
-    return bool(_PRICED.search(plain, hit.start, hit.end)) and any(m.end() == hit.start for m in _MARKET.finditer(plain, start, hit.start))
 
 
 def _pieces(plain: str, sentence: Sentence, inside: Sequence[Span]) -> list[tuple[int, int]]:

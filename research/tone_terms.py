@@ -17,7 +17,7 @@ from research import modality
 __all__ = ["Term", "lexicon", "lexicon_terms", "terms"]
 
 _NEGATION = re.compile(
-    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不再|不会|不|否认|澄清|无|非|避免|防止|(?<!不)排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
+    r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不具备?有?|不再|不会|不|否认|澄清|无|非|避免|防止|(?<!不)排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
     re.IGNORECASE,
 )
 #: a fall or a loss that ends or narrows: 暴跌有望结束, 亏损同比收窄

@@ -387,3 +387,30 @@ def test_what_is_done_with_another_is_said_of_who_does_it():
 def test_what_is_lifted_void_or_fought(text, expected):
     got = {symbol: sign(row) for symbol, row in toned(text).items()}
     assert {symbol: got[symbol] for symbol in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("维持凌云科技、远山电子“买入”评级", {"A": 0.5, "B": 0.5}),
+        ("板块内建议关注凌云科技、远山电子", {"A": 0.1, "B": 0.1}),
+        ("监管追缴凌云科技、远山电子欠税", {"A": -0.5, "B": -0.5}),
+    ],
+)
+def test_a_list_shares_what_happens_to_it(text, expected):
+    tones = {symbol: row["sentiment"] for symbol, row in toned(text).items()}
+    assert tones["A"] == tones["B"]
+    assert all(abs(tones[symbol]) >= abs(least) and tones[symbol] * least > 0 for symbol, least in expected.items())
+
+
+def test_two_sides_of_a_deal_are_no_list():
+    tones = toned("凌云科技拟收购远山电子", "凌云科技拟收购远山电子,溢价三成。")
+    assert tones["A"]["sentiment"] != tones["B"]["sentiment"]
+
+
+def test_a_rise_of_the_price_level_is_nobodys_gain():
+    assert sign(toned("凌云科技所在国通胀或升至9%")["A"]) == 0
+
+
+def test_no_competitive_edge_is_no_praise():
+    assert sign(toned("凌云科技称产品不具竞争优势")["A"]) <= 0
