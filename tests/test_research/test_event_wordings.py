@@ -475,6 +475,14 @@ def test_an_exchange_that_breaks_down_is_no_source():
         ("凌云科技发布5月产品产销快报", "product_launch.launch", False),
         ("凌云科技发布新款手机,售价2999元", "product_launch.launch", True),
         ("凌云科技拟减持2%股份(已剔除回购专用账户)", "buyback.plan", False),
+        ("凌云科技:乙烷裂解装置一次投料试车成功", "accident_operations.resume", True),
+        ("凌云科技:发动机点火试车将于年底进行", "accident_operations.resume", False),
+        ("凌云科技拟转让子公司51%的股权", "mna.divest", True),
+        ("凌云科技拟转让两项专利", "mna.divest", False),
+        ("凌云科技公告,公司债存在违约风险", "default_credit.default", True),
+        ("税务部门要求凌云科技补缴进口税", "regulation_investigation.penalty", True),
+        ("凌云科技提醒投资者注意二级市场交易风险", "other.risk_notice", True),
+        ("凌云科技发布年报,敬请注意投资风险", "other.risk_notice", False),
     ],
 )
 def test_words_of_announcements_in_another_sense(text, kind, told):
