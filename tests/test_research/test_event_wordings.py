@@ -483,6 +483,13 @@ def test_an_exchange_that_breaks_down_is_no_source():
         ("税务部门要求凌云科技补缴进口税", "regulation_investigation.penalty", True),
         ("凌云科技提醒投资者注意二级市场交易风险", "other.risk_notice", True),
         ("凌云科技发布年报,敬请注意投资风险", "other.risk_notice", False),
+        ("凌云科技前三季度累计发电312亿千瓦时", "other.business_update", True),
+        ("凌云科技自2月起上调全部产品价格5%", "product_launch.price", True),
+        ("直播电商合规指南正式发布", "regulation_investigation.rule", True),
+        ("直播电商合规指南正式发布", "product_launch.launch", False),
+        ("花旗策略师预计,明年上半年港股将出现反弹", "analyst_rating.view", True),
+        ("花旗预计明年利润增长", "analyst_rating.view", False),
+        ("现货锡供应趋紧", "commodity_supply_demand.shortage", True),
     ],
 )
 def test_words_of_announcements_in_another_sense(text, kind, told):
