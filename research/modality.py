@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
-from research.sentences import BATCH, Sentence
+from research.sentences import Sentence
 
 __all__ = ["Place", "denies", "judge"]
 
@@ -103,7 +102,6 @@ class Place:
     ends: bool = False
 
 
-@lru_cache(maxsize=64 * BATCH)  # tone and events ask for the same
 def judge(plain: str, sentence: Sentence, place: Place, year: int, *, english: bool) -> float:
     """Return 0 when the text denies what stands at ``place`` or says what would follow from something, else what weakens it, multiplied.
 
