@@ -51,6 +51,10 @@ _HEAD_SPEAKS = (
     r"(?![^。]{0,24}(?:我们|公司|本行|业务|营收|利润|季度|裁员|股价|部门|收购|分红|回购))"
 )
 _SOURCE_RIGHT = re.compile(rf"^\)?{_ASIDE}{_UNIT}{_ASIDE}{_QUALIFIER}{_SPEAKS}|^(?:{_PERSON})|^{_ASIDE}{_HEAD_SPEAKS}")
+#: what is called after a company studies the world, not it: 甲金融研究院表示
+_INSTITUTE_RIGHT = re.compile(
+    r"^[一-龥]{0,4}(?:研究院|研究所|研究中心)[^,。;]{0,30}?(?:表示|认为|指出|称|预计|预测|数据|显示|报告|分析|建议|观点)"
+)
 _SOURCE_LEFT = re.compile(
     r"(?:据|根据|援引|引述|引用|参考|来自|来源[:/]?|出自|按照?|依据|截至|采访|券商|投行|(?<!辅导)(?<!保荐)(?<!承销)机构|数据商)\s*(?:《|“)?$"
     r"|(?:according to|analysts? (?:at|from)|strategists? (?:at|from)|economists? (?:at|from)"
@@ -245,6 +249,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
         return "source"
     if (_PLACE_LEFT.search(left) and _PLACE_RIGHT.match(right)) or (_ANALYTICS_RIGHT.match(right) and _DATA_LEFT.search(left)):
+        return "source"
+    if _INSTITUTE_RIGHT.match(right):
         return "source"
     if quoter:
         own = _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right) or _OWN_DEAL_RIGHT.match(right)

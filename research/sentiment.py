@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from bisect import bisect_right
@@ -30,7 +29,7 @@ from research.facts import spans_by_document
 from research.moves import Span
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, by_part, clauses, index_at, read, within
-from research.tone_deals import bids, of_deal, of_suit, suing
+from research.tone_deals import bids, listed_with, of_deal, of_suit, suing
 from research.tone_lines import check, target_of
 from research.tone_markets import PRICED, of_economy, of_market
 from research.tone_results import results
@@ -55,11 +54,9 @@ _AND_ANOTHER = re.compile(r"(?:\s(?:Inc|Corp|Co|Ltd|Plc|plc|PLC|AG|SA|SE|NV|Hold
 _CAUSE = re.compile(r"随着?|因|受|由于")
 #: "Gold hits a high as the conflict drags on": a price moves for what is said of others
 _REASON = re.compile(r"\s(?:as|amid|after|because)\s")
+#: moves smaller than this are hardly one
+_FLAT = 0.002
 _PRICE = re.compile(r"^\^|=F$|=X$|-USD$|DX-Y")
-#: between the names of a list
-_LISTED = re.compile(r"(?:[(][^()]*[)])?(?:[、和与及]|以及|等)")
-#: groups of events between two sides
-_OF_TWO = frozenset({"mna", "litigation_settlement", "contract_partnership", "shareholder_reduction"})
 _HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 #: a headline that only says what follows: 某公司公告, 某公司发布2018年年报
 _ANNOUNCES = re.compile(
@@ -198,7 +195,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
             share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
             weight = share * (_HEADLINE_WEIGHT if move.start <= line else 1.0)
             value = -move.value if _to_the_dollar(move.symbol, move.subject) else move.value
-            sums[move.symbol].add(math.copysign(min(1.0, 0.5 + 5 * abs(value)), value) if value else 0.0, weight, f"{move.value:+.2%}")
+            score = math.copysign(min(1.0, 0.5 + 5 * abs(value)) * min(1.0, abs(value) / _FLAT), value)
+            sums[move.symbol].add(score, weight, f"{move.value:+.2%}")
     earners: set[str] = set()
     for result in earned:
         told = parts[index_at(parts, result.start)]
@@ -244,30 +242,11 @@ def _weigh_events(
     for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"], _tells):
         if event.symbol in sums and not (event.symbol in earners and event.name in _COMPARED):
             weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
-            for symbol in _listed_with(plain, spans, event):
+            for symbol in listed_with(plain, spans, event):
                 key = (symbol, event.name)
                 best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
     for (symbol, name), (weight, prior) in sorted(best.items()):
         sums[symbol].add(prior, weight, name)
-
-
-def _listed_with(plain: str, spans: Sequence[Span], event: events.Found) -> Sequence[str]:
-    """Return the subject of an event and those of its list, 甲、乙和丙; of deals and suits, in which two sides stand together, it alone."""
-    subject = event.symbol or ""
-    if event.name.split(".")[0] in _OF_TWO:
-        return [subject]
-    named = [span for span in within(spans, event.start, event.end) if span.role != "source"]
-    places = [place for place, span in enumerate(named) if span.symbol == subject]
-    if not places:
-        return [subject]
-    first = last = min(places, key=lambda place: abs(named[place].start - event.at))
-    while first and _LISTED.fullmatch(plain, named[first - 1].end, named[first].start):
-        first -= 1
-    while last + 1 < len(named) and _LISTED.fullmatch(plain, named[last].end, named[last + 1].start):
-        last += 1
-    if not any("、" in plain[a.end : b.start] for a, b in itertools.pairwise(named[first : last + 1])):
-        return [subject]  # 甲和乙 may be two sides
-    return list(dict.fromkeys(span.symbol for span in named[first : last + 1]))
 
 
 def _tells(kind: events.EventType) -> bool:
@@ -284,7 +263,7 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
     agreement = abs(total.score) / total.absolute if total.absolute else 0.0
     confidence = (1 - math.exp(-total.absolute)) * (0.5 + 0.5 * agreement)
     strongest = sorted((total.reasons or {}).items(), key=lambda item: (-abs(item[1]), item[0]))[:6]
-    return doc_id, symbol, round(tone, 6), round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
+    return doc_id, symbol, round(tone, 6) + 0.0, round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
 
 
 def _weigh(

@@ -1,4 +1,4 @@
-"""Tone of deals: of whom a term is said that tells what one does with another.
+"""Tone of deals and lists: of whom a term is said that tells what one does with another, and with whom a subject shares its news.
 
 A word of good or bad news counts for the name before it, but 甲获乙增持, 甲与乙签订合同, 甲股东乙减持, 甲:乙拟减持, 乙减持甲 and 乙起诉甲
 are all news of 甲. A bid is good for who is to be bought, a share of the market that is won bad for who had it.
@@ -6,16 +6,22 @@ are all news of 甲. A bid is good for who is to be bought, a share of the marke
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
-from research import roles
+from research import events, roles
 from research.moves import Span
+from research.sentences import within
 from research.tone_terms import Term
 
-__all__ = ["Bid", "bids", "of_deal", "of_suit", "suing"]
+__all__ = ["Bid", "bids", "listed_with", "of_deal", "of_suit", "suing"]
 
+#: between the names of a list
+_LISTED = re.compile(r"(?:[(][^()]*[)])?(?:[、和与及]|以及|等)")
+#: groups of events between two sides
+_OF_TWO = frozenset({"mna", "litigation_settlement", "contract_partnership", "shareholder_reduction"})
 #: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
 _BOUGHT_LEFT = re.compile(
     r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
@@ -95,3 +101,22 @@ def of_deal(plain: str, hit: Term, acting: Sequence[Span], before: int, carried:
     if nearest.symbol in sues and of_suit(hit.why):
         return earlier if left.endswith(("被", "遭", "由")) else [span.symbol for span in acting[before:]][:1]
     return None
+
+
+def listed_with(plain: str, spans: Sequence[Span], event: events.Found) -> Sequence[str]:
+    """Return the subject of an event and those of its list, 甲、乙和丙; of deals and suits, in which two sides stand together, it alone."""
+    subject = event.symbol or ""
+    if event.name.split(".")[0] in _OF_TWO:
+        return [subject]
+    named = [span for span in within(spans, event.start, event.end) if span.role != "source"]
+    places = [place for place, span in enumerate(named) if span.symbol == subject]
+    if not places:
+        return [subject]
+    first = last = min(places, key=lambda place: abs(named[place].start - event.at))
+    while first and _LISTED.fullmatch(plain, named[first - 1].end, named[first].start):
+        first -= 1
+    while last + 1 < len(named) and _LISTED.fullmatch(plain, named[last].end, named[last + 1].start):
+        last += 1
+    if not any("、" in plain[a.end : b.start] for a, b in itertools.pairwise(named[first : last + 1])):
+        return [subject]  # 甲和乙 may be two sides
+    return list(dict.fromkeys(span.symbol for span in named[first : last + 1]))

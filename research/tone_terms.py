@@ -52,13 +52,17 @@ _NONE = r"(?:不|未|没有|无)会?(?:对[^,。;]{1,14}?)?(?:构成|产生|造�
 _SMALL = r"影响(?:甚微|有限|较小|不大|很小|极小|轻微)"
 #: what is said to have no effect, by its own clause or one that goes on about it: 厂区火灾,对业绩影响有限; 汇率影响较小 is said of another
 _NO_EFFECT = re.compile(rf"(?:{_GOES_ON}|[^,。;]{{0,30}}?)(?:{_NONE}|对[^,。;]{{1,14}}?{_SMALL})|(?:{_GOES_ON})?{_SMALL}")
+#: what one is guarded against is not said to happen: 以黄金对冲政策失误
+_GUARDED = re.compile(r"(?:对冲|抵御|规避|防御|防范)[^,。;]{0,16}\Z")
 #: work that is not done together: 与某公司未开展业务合作
 _NONE_DONE = re.compile(
     r"(?:未|没有|暂无|尚无|暂?不)(?:与[^,。;]{1,12})?(?:(?:开展|进行|签署|签订|达成|涉及|产生)[^,。;]{0,12}|(?:接到|收到|获得|取得)[^,。;]{0,24})\Z"
 )
 _DONE = frozenset({"合作", "订单", "签约", "签署", "签订", "购销合同", "合同", "中标", "供货"})
 #: what has not come to be: 未出现大幅增长, 不存在违约, 不排除增持
-_NONE_SEEN = re.compile(r"(?:((?:未|没有)(?:出现|发生|见(?!过))|不存在|并无|暂无)[^,。;]{0,10}|(不会)[^,。;]{0,4}|(不排除)[^,。;]{0,12})\Z")
+_NONE_SEEN = re.compile(
+    r"(?:((?:未|没有)(?:出现|发生|见(?!过))|尚未有|至今没有|不存在|并无|暂无)[^,。;]{0,10}|(不会)[^,。;]{0,4}|(不排除)[^,。;]{0,12})\Z"
+)
 _NONE_AT_ALL = re.compile("[未无]|没有|不(?:存在|会|排除)")
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
 _RESULT = re.compile(
@@ -156,6 +160,8 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
     why = term
     if term in _DONE and _NONE_DONE.search(plain, max(0, start - 30), start):
         return Term(start, end, 0.0, term)
+    if weight < 0 and _GUARDED.search(plain, max(0, start - 20), start):
+        return Term(start, end, 0.0, f"无·{term}")
     if term in _ADJUSTS and "保证金" in plain[end : end + 16]:
         weight = 0.0  # dearer to trade: neither a better view of who says so nor of what is traded
     elif _STRONG.search(before):

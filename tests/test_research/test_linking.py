@@ -305,6 +305,20 @@ def test_a_company_is_in_the_news_before_it_is_listed(linker: linking.Linker) ->
         assert bool(found(linker, "Arm Holdings拟上市", day=day)) is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [("禾赛科技", date(2023, 2, 9)), ("卫龙美味", date(2022, 12, 15)), ("沪上阿姨", date(2025, 5, 8)), ("奇瑞汽车", date(2025, 9, 25))],
+)
+def test_nobody_is_linked_long_before_it_is_listed(linker: linking.Linker, name: str, listed: date) -> None:
+    assert found(linker, f"{name}推出新品", day=date.fromordinal(listed.toordinal() - 60)) == []
+    assert len(found(linker, f"{name}推出新品", day=listed)) == 1
+
+
+def test_sugar_in_london_is_not_sugar_in_zhengzhou(linker: linking.Linker) -> None:
+    assert found(linker, "ICE白糖期货涨0.6%,ICE原糖期货涨0.2%") == [("ICE原糖期货", "SB=F")]
+    assert found(linker, "CME比特币期货报43000美元") == [("CME比特币期货", "BTC-USD")]
+
+
 def test_a_delisted_name_ends(linker: linking.Linker) -> None:
     assert found(linker, "推特公布业绩", day=date(2022, 10, 27)) == [("推特", "TWTR")]
     assert found(linker, "推特公布业绩", day=date(2022, 10, 28)) == []
@@ -319,6 +333,9 @@ def test_a_delisted_name_ends(linker: linking.Linker) -> None:
         ("高盛净利润大增,股价涨4%", "GS", "subject"),
         ("摩根大通分析师称,英伟达目标价上调", "JPM", "source"),
         ("摩根大通(+1.2%)、高盛跌0.3%", "JPM", "subject"),
+        # what is called after a company studies the world, not it
+        ("苏宁金融研究院研究员表示,出口仍有支撑", "002024.SZ", "source"),
+        ("宁德时代研究院落成", "300750.SZ", "subject"),
         ("宁德时代与比亚迪签署供货协议", "300750.SZ", "subject"),
         ("英伟达获准出口,图源:视觉中国", "000681.SZ", "source"),
         ("穆迪下调某国评级展望", "MCO", "source"),
