@@ -307,7 +307,13 @@ def test_a_company_is_in_the_news_before_it_is_listed(linker: linking.Linker) ->
 
 @pytest.mark.parametrize(
     ("name", "listed"),
-    [("禾赛科技", date(2023, 2, 9)), ("卫龙美味", date(2022, 12, 15)), ("沪上阿姨", date(2025, 5, 8)), ("奇瑞汽车", date(2025, 9, 25))],
+    [
+        ("禾赛科技", date(2023, 2, 9)),
+        ("卫龙美味", date(2022, 12, 15)),
+        ("沪上阿姨", date(2025, 5, 8)),
+        ("奇瑞汽车", date(2025, 9, 25)),
+        ("Datadog", date(2019, 9, 19)),
+    ],
 )
 def test_nobody_is_linked_long_before_it_is_listed(linker: linking.Linker, name: str, listed: date) -> None:
     assert found(linker, f"{name}推出新品", day=date.fromordinal(listed.toordinal() - 60)) == []
