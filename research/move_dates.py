@@ -385,7 +385,11 @@ class Dates:
             spans = [d for d in spans if d.last - d.first > _A_WEEK or not _SAID_ON.match(self._plain, sentence.start + d.end)]
         measuring = [d for d in spans if _MEASURED_FROM.search(self._plain, sentence.start, sentence.start + d.start)]
         opens = max(self._plain.rfind(mark, sentence.start, at) for mark in ",;(、") + 1
-        own = [d for d in spans if opens <= sentence.start + d.start < at and (d.last - d.first).days >= _A_MONTH]
+        own = [d for d in spans if opens <= sentence.start + d.start < at]
+        # a day counts where it opens the clause: 本周净买入95亿元,周四净卖出60亿元
+        own = [
+            d for d in own if (d.last - d.first).days >= _A_MONTH or not (periodic or self._plain[opens : sentence.start + d.start].strip())
+        ]
         found = [d for d in measuring if _ITS_OWN.fullmatch(self._plain, sentence.start + d.end, at)]
         if not found and opens > sentence.start:
             found = [d for d in own if d not in measuring][-1:]
