@@ -116,6 +116,9 @@ _CREDIT_RIGHT = re.compile(
 #: where an announcement is made: 在港交所公告, 于腾讯网站披露
 _PLACE_LEFT, _PLACE_RIGHT = re.compile(r"[在于]$"), re.compile(r"^(?:官?网站?)?(?:上)?(?:发布|刊发|刊登)?(?:公告|披露|公布|网站)")
 
+#: 某公司港交所公告: an exchange right behind a name is where it announces
+_EXCHANGE, _NAME_LEFT = re.compile(r"[港联上深北]交所|联合交易所"), re.compile(r"[一-龥A-Za-z)](?<![的与和及])$")
+
 _MOVE = (
     r"(?:涨|跌|猛[涨跌拉]|上涨|下跌|大涨|大跌|暴涨|暴跌|飙|重挫|急挫|下挫|走[强弱高低软]|反弹|回落|回升"
     r"|回调|收[涨跌报于低高升平]|高开|低开|涨停|跌停|跳水|新高|新低|创.{0,8}新[高低]|续[涨跌]|领[涨跌]"
@@ -249,6 +252,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
     if _CREDIT_LEFT.search(left) or _CREDIT_RIGHT.match(right) or _ANALYST_LEFT.search(left) or _ANALYST_RIGHT.match(right):
         return "source"
     if (_PLACE_LEFT.search(left) and _PLACE_RIGHT.match(right)) or (_ANALYTICS_RIGHT.match(right) and _DATA_LEFT.search(left)):
+        return "source"
+    if _EXCHANGE.fullmatch(text, start, end) and _NAME_LEFT.search(left) and _PLACE_RIGHT.match(right):
         return "source"
     if _INSTITUTE_RIGHT.match(right):
         return "source"

@@ -503,6 +503,9 @@ def test_an_exchange_that_breaks_down_is_no_source():
         ("凌云航空宣布取消航班", "accident_operations.halt", True),
         ("凌云航空新增9架次航班", "accident_operations.halt", False),
         ("高盛:仍看好黄金", "analyst_rating.positive", True),
+        ("教育局发布关于规范托管收费的通知", "regulation_investigation.rule", True),
+        ("工信部等三部门发布关于推动陶瓷业升级的通知", "fiscal_trade_policy.industry", True),
+        ("凌云科技蝉联手机芯片榜首", "contract_partnership.cooperate", False),
     ],
 )
 def test_words_of_announcements_in_another_sense(text, kind, told):

@@ -342,6 +342,9 @@ def test_a_delisted_name_ends(linker: linking.Linker) -> None:
         # what is called after a company studies the world, not it
         ("苏宁金融研究院研究员表示,出口仍有支撑", "002024.SZ", "source"),
         ("宁德时代研究院落成", "300750.SZ", "subject"),
+        # an exchange right behind a name is where it announces
+        ("远大医药港交所公告,新厂投产", "0388.HK", "source"),
+        ("港交所公告,将调整结算费用", "0388.HK", "subject"),
         ("宁德时代与比亚迪签署供货协议", "300750.SZ", "subject"),
         ("英伟达获准出口,图源:视觉中国", "000681.SZ", "source"),
         ("穆迪下调某国评级展望", "MCO", "source"),
