@@ -17,13 +17,14 @@ from itertools import pairwise
 from research.chinese_names import INDUSTRIES, clause_at, names, noun
 from research.moves import Span
 from research.numbers import Measure, qualifier
+from research.patterns import presence
 from research.quantities import Quantity, quantities, runs
 from research.sentences import Sentence
 
 __all__ = ["OWNER", "TRIGGER", "FlowContext", "find", "owner"]
 
 #: a sentence without any of these states no flow
-TRIGGER = re.compile(
+TRIGGER = presence(
     r"净(?:流[入出]|买入|卖出|申购|赎回|增持|减持|增加|减少)|[增减]持|[申赎][购回]|新成立|新发(?![展现布明生])|融资余额|两融余额|解禁|(?:北向|北上|陆股通|南向|港股通)[^,。;]{0,8}成交|份额(?:增加|减少|缩减)"
 )
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from research.chinese_names import INDUSTRIES, clause_at, names, noun
 from research.moves import Span
 from research.numbers import NUMBER, Measure, qualifier
+from research.patterns import presence
 from research.sentences import Sentence
 
 __all__ = ["TRIGGER", "ValuationContext", "find"]
 
 #: a paragraph without any of these states no valuation
-TRIGGER = re.compile(r"(?<![A-Za-z])(?:PE|PB|PS|ERP)(?![A-Za-z])|市盈率|市净率|市销率|估值|分位|股息率|风险溢价")
+TRIGGER = presence(r"(?<![A-Za-z])(?:PE|PB|PS|ERP)(?![A-Za-z])|市盈率|市净率|市销率|估值|分位|股息率|风险溢价")
 
 _RATIO = re.compile(
     r"(?:动态|静态|滚动)?(?:(?<![A-Za-z])(?:PE|PB|PS|ERP)(?![A-Za-z])|市盈率|市净率|市销率|估值(?!分位|水平的)|股息率|股权风险溢价|风险溢价)(?:\s?\(?(?:TTM|LYR|LF|MRQ|ttm|lf)\)?)?(?:估值)?(?:水平)?(?:中位数)?"

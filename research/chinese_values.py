@@ -18,23 +18,24 @@ from research.chinese_names import before_measure, names, noun, pieces, with_mea
 from research.move_grammar import OTHER_NOUN
 from research.moves import Span
 from research.numbers import Measure, qualifier
+from research.patterns import presence
 from research.quantities import EACH, Quantity, each, quantities, runs
 from research.sentences import Sentence
 
 __all__ = ["TRIGGER", "ValueContext", "find"]
 
-_MACRO = re.compile(
+_MACRO = presence(
     r"CPI|PPI|PMI|GDP|PCE|商业投资|零售物价|消费者物价|生产者物价|个人消费支出|预算盈余|预算赤字|不良贷款率|经济增长|生产总值|工业企业|规模以上|规上|失业|社融|净融资|社会融资|M[012](?!\d)|社零|零售总额|社会消费品|进出口|(?<![A-Za-z])出口|进口|顺差|逆差|通胀|固定资产投资|固投|财政|税收"
     r"|工业增加值|非农|消费者信心|营业收入利润率|城镇|再贷款|支持工具|发放[^,;。\d]{0,8}贷款|(?:普惠|小微|绿色|涉农)贷款|薪酬|月薪|薪资|工资|(?:建筑|营建)许可|成屋|工[业厂](?:产出|订单)|基建增速|(?:新订单|从业人员|生产经营活动预期|原材料库存|产成品库存|供应商配送时间)指数|信贷|人民币贷款|居民(?:部门)?(?:中长期)?(?:短期)?贷款|短贷|中长贷|长贷|票据融资|居民部门|企业(?:部门)?(?:中长期)?贷款|存款准备金|存款|LPR|MLF|SLF|PSL|逆回购|公开市场|净投放|净回笼|DR007|R007|SHIBOR|Shibor"
     r"|国债|美债|国开债|收益率|(?<![毛净])利率|利差|汇率|中间价|外汇储备|基建投资|制造业投资|房地产(?:开发)?投资|民间投资|服务业增加值|加薪|赤字率|专项债|剪刀差|用电量|货币供应|政府债券|政府债"
 )
-_INDUSTRY = re.compile(
+_INDUSTRY = presence(
     r"行业|制造业|采矿业|产业|板块|面板|出货|订单|产量|销量|销售|冶炼|设备|TMT|资源品|消费|样本|A股|中报|增长面|造纸|汽车|电子|电力|煤|价格|保费|市场|零售(?!总额)|批发|渗透率|开工率|产能利用率|入住率|上座率|库存|均价|现价|批价|报价"
     r"|现货|期货|运价|价格指数|物价指数|库存指数|库存预警|景气指数|信心指数|采购经理|商务活动|干散货|票房|成交|客运量|货运量|吞吐量|装机|发电|挖掘机|重卡|钢|铜|铝|锂|硅|光伏|电池|猪|糖|油|气价|天然气|水泥|玻璃|纯碱|芯片|半导体|DRAM|NAND|存储|手机|智能|空调|冰箱|洗衣机|家电|白酒|茅台|五粮液|彩票|博彩|毛收入|旅游|游客|航空|航班|快递"
     r"|商品房|新房|二手房|土地|房企|物业|并购|船|BDI|SCFI|CCFI|BCI|乘用车|新能源|化工|化肥|尿素|PTA|MDI|乙烯|甲醇|农产品|鸡|豆粕|玉米|小麦|棉|橡胶|黄金|白银|贵金属|稀土|钨|钴|镍|锡|锌|动力煤|焦|螺纹|热卷|铁矿|游戏|直播|电影|医药|疫苗|集装箱|港口|地铁|铁路|公路|水电|火电|核电|风电|储能|运量|发运量|日耗|粗钢|生铁|高炉|粮|屠宰|养殖|母猪|出游|花费|客流|装车|ROE|(?<!该)企业(?:合计)?(?:营|利|收)|厂商|净资产收益率"
 )
 #: a thing that is counted or priced: what follows it is its value without any further word
-_MEASURE = re.compile(
+_MEASURE = presence(
     r"(?:价|价格|均价|批价|报价|运价|销量|产量|零售量?|批发量?|库存|出货[量额]|订单[量额]?|成交面积|成交额|面积|销售额|销售面积|营业收入|营收|收入|净利润|利润|利润总额|总额|[总产]值|增加值|余额|规模|票房|保费|存款|贷款|装机|装机容量|发电量|用电量|均值|中枢|净融资|融资|新增|资金|薪酬|月薪|薪资|工资|许可|交付量?|运量|货运量|客运量|吞吐量|发运量|日耗|顺差|逆差|人次|客流|业务量|投资额?|专项债|国债|存栏|屠宰量|产能|需求|供给|指数|率|占比|比例|比重|幅度|增速|差|收益率|毛收入|额|量|出口|进口|消费|销售|交易量|花费|存量|家数|数|余)(?:\([^()]{1,24}\))?$"
 )
 _RATE_NOUN = re.compile(
@@ -56,9 +57,9 @@ _DOWN = (
 )
 _WAY = re.compile(rf"(?:{_UP}|{_DOWN})")
 _FALL = re.compile(rf"(?:{_DOWN}|低)")
-_LAST_WAY = re.compile(rf"(?:{_UP}|{_DOWN})(?=(?:了|约|近|至|到|为|超过?|逾|\s|\d)*$)")
+_LAST_WAY = presence(rf"(?:{_UP}|{_DOWN})(?=(?:了|约|近|至|到|为|超过?|逾|\s|\d)*$)")
 _APART = re.compile(r"[高低](?=[了出约近]*$)")
-_LINK = re.compile(
+_LINK = presence(
     r"(?:累计|合计|维持|新增|持平|(?:大体|大致|基本)(?=持平|稳定)|首次|(?:已|提前)*下达|(?:将|会|仍)有|报收|收于|现报|最新报|暂报|收报|报于|收盘|录得|(?<!下)达到?|实现|升至|降至|升到|降到|回升至|回落至|扩大至|收窄至|涨至|跌至|增至|减至|转正至|稳定|位于|处于|保持|仍|仅|只有|为|报|在|是|至|到|约|(?<!附)近|(?:[回爬跳落攀提砍压拉冲站探滑][升落]?|缩水)(?=[至到])|不?超过?了?|不[多高大]于|逾|将|共|分别|依次|:|测算值|数值|实际值|当周|当月)+(?:\+|\s)*$"
 )
 _REACHED = re.compile(r"(?:至|到|[^不]为|于|在)(?:了|约|近|超过?|逾|仅|\s)*$")
@@ -69,12 +70,13 @@ _TRIGGER_WORDS = (
     r"|亏损|较上|较前|保费|装机|运量|批发|国债|专项债|成交|资金|薪|工资|许可|(?:制造业|房地产|民间|基建|总)投资|电量|务量|吐量"
 )
 #: a sentence without any of these states no figure
-TRIGGER = re.compile(_TRIGGER_WORDS)
+TRIGGER = presence(_TRIGGER_WORDS)
 
-_PREVIOUS = re.compile(r"前值|上月为|上期为|[去上]年同期|此前|(?<!通胀)预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$")
+_PREVIOUS_WORDS = r"前值|上月为|上期为|[去上]年同期|此前|(?<!通胀)预期|市场一致|[(][^()]{1,8}(?:月|季度)?为$"
+_PREVIOUS = presence(_PREVIOUS_WORDS)
 #: numbers beside the figure that leave its subject as it was
-_ESTIMATED = re.compile(rf"{_PREVIOUS.pattern}|预估|共识")
-_REFUSED = re.compile(
+_ESTIMATED = presence(rf"{_PREVIOUS_WORDS}|预估|共识")
+_REFUSED = presence(
     r"年产$|[高低]点$|未(?:接到|收到|签订|签署|取得|发生)|不存在|并未|没有|否认|目标|共识|讨论|考虑|剔除|破(?:了)?$|突破|逼近|站上|失守|预估|发行利率|票面利率|得标|中标|投标|协议|合同|拉动|贡献|估值|PE|PB|市盈率|市净率|分位|(?<!通胀)预期(?!为负)|若|如果|假设|有望|不低于|每股|每上|每下|概率|关税|补贴|折扣|持股|股权|权重|评级|以上的|负担|按\d|税率|费率|首付|募资|融资额|中标|(?<!逆)回购|增持|减持|净买|净卖|净流|申购|赎回|市值|解禁|派发|派息|分红|股价|总股本|涨幅|跌幅|涨超|跌超|涨停|跌停|收涨|收跌|(?<!环比)大涨|(?<!环比)大跌|盘中|一度|单日|早盘|尾盘"
 )
 #: what trades at a price of its own: 现货铂金涨2%,现报1510美元/盎司
@@ -82,7 +84,7 @@ _TRADED_GOOD = re.compile(r"=F$|^(?:SHFE|LME|DCE|CZCE|INE|GFEX):")
 _CONTRACT = re.compile(r"(?:主力|连续)?(?:期货|合约)*(?!\s?T\+D)")
 _QUOTED = re.compile(r"[,(\s]*(?:现|最新|暂|收)?报(?:价|收|于|在)?(?:约|近)?\s*")
 #: 从2.1%升至2.4%: the level before, and the one that counts
-_CAME_FROM = re.compile(
+_CAME_FROM = presence(
     r"(?:(?<![服听])从|自|(?<![理缘])由)(?:[去上今前]年|同期|上月|上期|\d{1,2}月|前值|此前|之前|初值|原[先来]?|的|接近|约|近|\s)*$"
 )
 _NOW_AT = re.compile(
@@ -294,10 +296,12 @@ def _head(gap: str) -> str:
     """Return what stands in front of the words of change and the verb."""
     change = _CHANGE.search(gap)
     head = gap[: change.start()] if change else gap
-    ways = list(_LAST_WAY.finditer(head))
-    if ways:
-        head = head[: ways[-1].start()]
-    return re.split(r"[;。]", _LINK.sub("", head.strip("(), 、")))[-1].removeprefix("将").removeprefix("较")
+    if way := _LAST_WAY.search(head):
+        head = head[: way.start()]
+    head = head.strip("(), 、")
+    if link := _LINK.search(head):
+        head = head[: link.start()]
+    return re.split(r"[;。]", head)[-1].removeprefix("将").removeprefix("较")
 
 
 def _classified(text: str) -> str | None:

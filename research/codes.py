@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from research.patterns import Finder
+
 __all__ = ["Code", "find", "is_fund"]
 
 _CODE = re.compile(
@@ -24,7 +26,7 @@ _CODE = re.compile(
 )
 #: every code holds one of these, no further than this behind its beginning
 _AHEAD = 10
-_ANYWHERE = re.compile(
+_ANYWHERE = Finder.of(
     r"\d\.(?:S[HSZ]|BJ|HK)|\([A-Z0-9]{1,6}(?:-[AB])?\.[A-Z]|[A-Z]\.[UON]|(?:SH|SZ|BJ|sh|sz|bj)\.?\d|:\s?[A-Z\d]|\$[A-Z]|\([A-Z\d]"
 )
 

@@ -16,18 +16,19 @@ from zoneinfo import ZoneInfo
 
 from research.calendar import mic_of, sessions_within, zone_of
 from research.errors import CalendarError
+from research.patterns import presence
 from research.phrases import DateSpan, find
 from research.publication import Publication, publication
 
 __all__ = ["DateSpan", "Publication", "find", "publication", "session_of"]
 
-_CLOSING = re.compile(
+_CLOSING = presence(
     r"(?<!临近)(?<!接近)收盘(?!前)|(?<!临近)收市|报收|收[涨跌高低平于报盤漲]|隔夜|昨[夜晚]"
     r"|\bclos(?:e|ed|es|ing)\b|\bsettled?\b|\b(?:ended|finished)\b|\bovernight\b|\blast night\b",
     re.IGNORECASE,
 )
 _PREMARKET = re.compile(r"盘前|盤前|\bpre-?market\b|\bbefore (?:the (?:bell|open)\b|regular trading|markets? open)", re.IGNORECASE)
-_INTRADAY = re.compile(
+_INTRADAY = presence(
     r"盘中|日内|一度|早盘|午盘|尾盘|开盘|高开|低开|现[涨跌报]|盤中|開盤|尾盤|早盤"
     r"|\bintraday\b|\bso far\b|\bat the open\b|\bopened\b|\b(?:mid)?(?:morning|afternoon|day) trad",
     re.IGNORECASE,

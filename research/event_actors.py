@@ -24,6 +24,7 @@ from research.instruments import shipped
 from research.linking import BEFORE_LISTING
 from research.moves import Span
 from research.names import of_row, spelling
+from research.patterns import Finder, presence
 from research.sentences import BATCH
 
 __all__ = ["UNLISTED", "actors", "announces", "announcing", "arms", "cast", "digest", "heard", "known", "no_company", "topic_of", "venues"]
@@ -44,10 +45,10 @@ _COMMENTS = re.compile(
     r"|^(?:['’]s)? (?:(?:equity|senior|research) )*(?:analysts?|strategists?|economists?|said in a (?:research )?note)\b",
     re.IGNORECASE,
 )
-_ANALYSTS_AT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
+_ANALYSTS_AT = presence(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
 #: who another one is likened to does nothing himself
-_LIKENED = re.compile(
-    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|[^世]界的|(?:下|又|另)一[个家]|第二[个家]|"
+_LIKENED = presence(
+    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|界的(?<=[^世]界的)|(?:下|又|另)一[个家]|第二[个家]|"
     r"媲美|比肩|堪比|碾压|对标|赶超|超越|不输|吊打|(?:估值|市值|规模|销量|营收|收入|利润)(?:将|已|首次|一度|有望)*(?:超|反超|超过|逼近|追平))[“‘]?$"
 )
 #: right behind who opens a headline: what follows is its own news, whoever else it names
@@ -57,7 +58,7 @@ _FAILS = re.compile(r"(?:突发|系统|交易|大)*(?:宕机|故障|瘫痪|重�
 #: a house's survey is of others
 _SURVEYS = re.compile(r"(?:\d+月)?(?:基金经理|投资者|客户)?(?:月度|最新)?调查(?:显示|发现)?[:,]")
 #: a Latin name in Chinese text that does something, and a Chinese firm that opens the headline
-_LATIN = re.compile(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
+_LATIN = Finder.of(r"(?<![A-Za-z0-9.])[A-Za-z]*[A-Z][A-Za-z]*(?:\.[a-z]{2,3})?(?![A-Za-z])")
 _LATIN_LETTERS = re.compile(r"[A-Za-z]{3}")
 _ABBREVIATION = re.compile(
     r"[A-Z]{1,3}$|(?:AIGC|EBITDA|SaaS|FOMC|WIND|Wind|IPO|CEO|CFO|CTO|COO|ETF|GDP|CPI|PPI|PMI|APP|App|AGI|LLM|GPU|TPU|Token|Agent|Agents)$"
@@ -71,7 +72,7 @@ _CHINESE_ACTOR = re.compile(
     r"|(?:^|[“、;])([一-丧丩-鿿]{1,4}[^国色惠字网费链技老]金融|[一-丧丩-鿿]{2,5}(?:金服|财富|网贷|信托))(?=[^,。]{2})"
 )
 _CHINESE = re.compile(r"[一-鿿]")
-_CLAUSE_BEGINS = re.compile(r"(?<=[,。;:!?\n“])([一-鿿]{2})")
+_CLAUSE_BEGINS = re.compile(r"[,。;:!?\n“]([一-鿿]{2})")
 #: words clauses begin with that are nobody's name
 _ORDINARY = re.compile(
     r"目前|此外|同时|其中|公司|但是|因此|如果|对于|随着|由于|不过|然而|尽管|虽然|数据|分析|市场|投资|今年|去年|本周|上周|昨日|今日|周[一二三四五六日]|"

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from research.event_moves import Stated
 from research.event_subjects import Scene
 from research.event_types import EventType, Found, Hit, hits, unspecified
 from research.moves import Span
-from research.sentences import Sentence, index_at, within
+from research.sentences import BATCH, Sentence, index_at, within
 
 __all__ = ["MARKETS", "Scores", "Tie", "lead_end", "likenesses", "place_of", "ties", "told"]
 
@@ -73,6 +73,14 @@ class Tie(NamedTuple):
     move: Stated | None = None
 
 
+class _Said(NamedTuple):
+    """A wording, the index of its sentence, and what its modality leaves of it: 0 where the text denies it."""
+
+    hit: Hit
+    index: int
+    left: float
+
+
 @dataclass(slots=True)
 class _Reading:
     """A wording that the text does not deny: where it stands, what its modality leaves of it, and its likeliest subject.
@@ -107,12 +115,12 @@ def told(
 
     The arguments are those of :func:`ties`; ``wanted`` tells which types count. One sentence says a thing of somebody once.
     """
-    said_of = [hit for hit in hits(plain, language) if not hit.loose and wanted(hit.kind)]
+    said_of = [one for one in _said(plain, tuple(parts), language, published_at.year) if not one.hit.loose and wanted(one.hit.kind)]
     if not said_of:
         return []
     subjects, topic = _cast(plain, spans, topic, language, published_at)
     found: dict[tuple[str, str | None, int], Found] = {}
-    for reading in _readings(plain, spans, parts, subjects, topic, said_of, published_at.year, english=language == "en"):
+    for reading in _readings(plain, spans, parts, subjects, topic, said_of):
         key = reading.hit.kind.name, reading.symbol, reading.scene.sentence.start
         if not reading.passing and key not in found:
             found[key] = reading.found(reading.symbol, reading.sure)
@@ -146,9 +154,10 @@ def ties(
     salience
         How much the text is about a subject, by symbol, group and whether the headline says so: a factor on the confidence.
     """
-    said_of: Sequence[Hit] = hits(plain, language)
+    said_of: Sequence[_Said] = _said(plain, tuple(parts), language, published_at.year)
     if scores is not None:
-        said_of = _with_read(said_of, scores, parts, spans)
+        read = _read(said_of, scores, parts, spans)
+        said_of = [*said_of, *(_judged(plain, parts, hit, language, published_at.year) for hit in read)]
     if not said_of:
         return []
     line = plain.find("\n")
@@ -158,7 +167,7 @@ def ties(
     titled = list(dict.fromkeys(span.symbol for span in subjects if span.symbol and span.start < line))
     found: list[Tie] = []
     settled: dict[tuple[str, str | None, int], int] = {}
-    for reading in _readings(plain, spans, parts, subjects, topic, said_of, published_at.year, english=language == "en"):
+    for reading in _readings(plain, spans, parts, subjects, topic, said_of):
         hit, index, sentence = reading.hit, reading.index, reading.scene.sentence
         part = place_of(sentence, lead)
         gram, rank = likeness(index, reading.group)
@@ -186,22 +195,30 @@ def _cast(plain: str, spans: Sequence[Span], topic: str | None, language: str, p
     return event_actors.cast(plain, spans, topic, published_at.date())
 
 
+@lru_cache(maxsize=BATCH)  # tone and events ask for the same
+def _said(plain: str, parts: tuple[Sentence, ...], language: str, year: int) -> tuple[_Said, ...]:
+    """Return every wording of an event, denied or not, in the order of :func:`research.event_types.hits`."""
+    return tuple(_judged(plain, parts, hit, language, year) for hit in hits(plain, language))
+
+
+def _judged(plain: str, parts: Sequence[Sentence], hit: Hit, language: str, year: int) -> _Said:
+    kind, index = hit.kind, index_at(parts, hit.start)
+    period = kind.name in _PERIOD or kind.name.split(".")[0] in _PERIOD
+    place = modality.Place(hit.start, hit.end, kind.plan, period, kind.market, kind.ends)
+    return _Said(hit, index, modality.judge(plain, parts[index], place, year, english=language == "en"))
+
+
 def _readings(
-    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], subjects: Sequence[Span], topic: str | None,
-    said_of: Sequence[Hit], year: int, *, english: bool,
-) -> Iterator[_Reading]:  # fmt: skip
+    plain: str, spans: Sequence[Span], parts: Sequence[Sentence], subjects: Sequence[Span], topic: str | None, said_of: Sequence[_Said]
+) -> Iterator[_Reading]:
     """Yield the wordings that the text does not deny, in their order."""
     lead = lead_end(parts)
     scenes: dict[int, Scene] = {}
     denied: set[str] = set()
-    for hit in said_of:
+    for hit, index, said in said_of:
         if _named(spans, hit):
             continue
-        kind, group = hit.kind, hit.kind.name.split(".")[0]
-        index = index_at(parts, hit.start)
-        sentence = parts[index]
-        place = modality.Place(hit.start, hit.end, kind.plan, not _PERIOD.isdisjoint((group, kind.name)), kind.market, kind.ends)
-        said = modality.judge(plain, sentence, place, year, english=english)
+        kind, group, sentence = hit.kind, hit.kind.name.split(".")[0], parts[index]
         if not said:
             if sentence.headline:
                 denied.add(kind.name)
@@ -255,19 +272,17 @@ def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float
     return likeness
 
 
-def _with_read(said_of: Sequence[Hit], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> list[Hit]:
-    """Add the sentences that read like an event of a group none of whose wordings they hold."""
-    held = {(index_at(parts, hit.start), hit.kind.name.split(".")[0]) for hit in said_of}
+def _read(said_of: Sequence[_Said], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> Iterator[Hit]:
+    """Yield the sentences that read like an event of a group none of whose wordings they hold."""
+    held = {(one.index, one.hit.kind.name.split(".")[0]) for one in said_of}
     kinds = unspecified()
-    added = []
     for row, column in zip(*(scores >= _READS).nonzero(), strict=True):
         group, part = GROUPS[column], parts[row]
         if group == "price_move" or (row, group) in held:
             continue
         names = within(spans, part.start, part.end)
         at = names[0].end if names else part.start
-        added.append(Hit(kinds[group], at, at, kinds[group].level, loose=True))
-    return [*said_of, *added]
+        yield Hit(kinds[group], at, at, kinds[group].level, loose=True)
 
 
 def _named(spans: Sequence[Span], hit: Hit) -> bool:

@@ -14,8 +14,8 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from research.errors import DataError
+from research.patterns import presence
 from research.schemas import EVENT_GROUPS
-from research.sentences import BATCH
 
 __all__ = ["EventType", "Found", "Hit", "Pair", "hits", "refined", "taxonomy", "unspecified"]
 
@@ -28,7 +28,7 @@ _GAP = 18
 _PAIR = 0.45
 #: factor on the trust in words that tell less, where the text has others that tell more
 _LESS = 0.75
-_CLAUSE = re.compile(r"[。;!?\n]|(?<!\d),|,(?!\d{3})")
+_CLAUSE = re.compile(r"[。;!?\n,](?:(?<!,)|(?<!\d,)|(?!\d{3}))")
 #: groups without an instrument as their subject
 _MARKETS = frozenset({"macro_data", "central_bank", "fiscal_trade_policy", "geopolitics"})
 _POINT = re.compile(r"(?<=\d)\.(?=\d)")
@@ -124,7 +124,7 @@ def taxonomy() -> tuple[EventType, ...]:
 
 def _type(name: str, entry: Mapping[str, Any]) -> EventType:
     def pattern(key: str) -> re.Pattern[str] | None:
-        return re.compile(entry[key], re.IGNORECASE) if entry.get(key) else None
+        return presence(entry[key], re.IGNORECASE) if entry.get(key) else None
 
     return EventType(
         name, entry["definition"], tuple(entry.get("words", ())), pattern("needs"), pattern("avoid"),
@@ -143,7 +143,7 @@ def _unspecified(group: str) -> EventType:
 
 
 def _pair(words: str, near: str, about: str = "", *, level: float) -> Pair:
-    return Pair(tuple(words.split("|")), re.compile(near), re.compile(about) if about else None, level)
+    return Pair(tuple(words.split("|")), presence(near), presence(about) if about else None, level)
 
 
 @lru_cache(maxsize=1)
@@ -185,18 +185,18 @@ def _matcher() -> tuple[Any, tuple[tuple[tuple[EventType, Pair | None], ...], ..
     return AhoCorasick(words), tuple(tuple(owners[word]) for word in words)
 
 
-@lru_cache(maxsize=BATCH)  # tone and events ask for the same
 def hits(plain: str, language: str) -> tuple[Hit, ...]:
     """Return the places of ``plain`` that may be events, loose ones last, each in order; ``en`` selects English patterns.
 
     Words that tell less are trusted less where the text has others of such types: a fall of revenue beside a rise of profit.
     """
     found = _hits_english(plain) if language == "en" else _hits_chinese(plain)
-    telling = [hit for hit in found if hit.kind.less is not None and not hit.loose]
-    less = {hit for hit in telling if hit.kind.less is not None and hit.kind.less.match(plain, hit.start)}
-    if not less or len(less) == len(telling):
-        return tuple(found)
-    return tuple(hit._replace(level=hit.level * _LESS) if hit in less else hit for hit in found)
+    telling = [place for place, hit in enumerate(found) if hit.kind.less is not None and not hit.loose]
+    less = [place for place in telling if found[place].kind.less.match(plain, found[place].start)]  # type: ignore[union-attr]
+    if less and len(less) < len(telling):
+        for place in less:
+            found[place] = found[place]._replace(level=found[place].level * _LESS)
+    return tuple(found)
 
 
 def _hits_chinese(plain: str) -> list[Hit]:
@@ -206,7 +206,9 @@ def _hits_chinese(plain: str) -> list[Hit]:
     matches = automaton.find_matches_as_indexes(lowered, overlapping=True)
     compounds = [(start, end) for index, start, end in matches if not owners[index]]
     for index, start, end in matches:
-        if _inside_word(lowered, start, end) or any(begin <= start and end <= stop for begin, stop in compounds):
+        if (lowered[start] < "\x7f" or lowered[end - 1] < "\x7f") and _inside_word(lowered, start, end):
+            continue
+        if compounds and any(begin <= start and end <= stop for begin, stop in compounds):
             continue
         first, last = max(0, start - _WINDOW), end + _WINDOW
         for kind, pair in owners[index]:

@@ -36,6 +36,7 @@ from research.event_ties import MARKETS, Scores, Tie, lead_end, likenesses, plac
 from research.event_types import EventType, Found, refined, taxonomy
 from research.facts import spans_by_document
 from research.moves import Span
+from research.patterns import presence
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
 from research.sentences import Sentence, index_at, read
 
@@ -55,7 +56,7 @@ _LONGEST = 200
 #: how much of the body dates what its headline says
 _OPENING = 40
 #: without one of these nothing is dated
-_DATED = re.compile(
+_DATED = presence(
     r"\d[月日号./-]|[日周昨今前]|星期|礼拜|隔夜|上午|下午|晚间|day|morning|night|week|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
     re.IGNORECASE,
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from research.patterns import Finder
+
 __all__ = [
     "MAINLAND",
     "NEW_YORK",
@@ -93,7 +95,7 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     "ADR": NEW_YORK,
 }
 #: A股 at the head of a clause is the market, unless the H share was just told of; 美股盘前跌2% speaks of a share
-_BARE = re.compile(
+_BARE = Finder.of(
     r"(?:(?:该股|公司|其)(?:在|隔夜|[今昨][日天夜晚])?(?P<own>)|(?<=[,;]))"
     r"(?P<share>(?(own)(?:[AH港美]股|ADR)|(?:[AH]股|美股(?=盘[前后]))))"
     r"(?=(?:盘[前中后]|今日|昨日|午后|早盘|午间|收盘|一度|则|也|亦|仍|再|同步|大幅|[小微大])*(?:[涨跌升挫]|[高低]开|收[涨跌高低]|走[高低]))"

@@ -20,6 +20,7 @@ from research import dates, move_clocks, move_periods, moves
 from research.calendar import mic_of, sessions_within, zone_of
 from research.errors import CalendarError
 from research.move_days import ASIDE_EN, NOW, Day, NamedDays
+from research.patterns import presence
 from research.sentences import Sentence, index_at
 
 __all__ = ["LONGER", "Dates", "sentence_at"]
@@ -85,7 +86,7 @@ _A_WEEK = timedelta(days=7)
 #: 较11月增长, 从10月的2%: a period that measures
 _MEASURED_FROM = re.compile(r"(?:[较比从自由]|同比|相比|高于|低于)(?:去年|上年|前年)?\Z")
 _ITS_OWN = re.compile(r"的(?:约|近|历史)?|末?时?的约?")
-_FORECAST = re.compile(r"预计|预测|预估|假[定设]|(?<!通胀)(?<![超于及达符合])预期|料|计划|展望|指引|重申|有望|[将会](?=[为在达增降升减至])")
+_FORECAST = presence(r"预计|预测|预估|假[定设]|(?<!通胀)(?<![超于及达符合])预期|料|计划|展望|指引|重申|有望|[将会](?=[为在达增降升减至])")
 #: 10日在会上指出, 据8日报道: the day something was said is not that of which it was said
 _SAID_ON = re.compile(
     r"[^,。;]{0,40}?(?:报道|[日网社]讯|[日社]电|消息|表示|指出|透露|介绍|获悉|公布|发布|披露|公告|宣布|称|通报|召开|举行|印发|上线)"

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from research import dates, move_grammar
+from research.patterns import Finder, presence
 from research.sentences import Sentence, index_at
 
 __all__ = ["ASIDE_EN", "NOW", "Day", "NamedDays"]
@@ -52,7 +53,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 #: words that count from a day named before them
-_COUNTED = re.compile(
+_COUNTED = Finder.of(
     r"(?P<same>[当同那][天日]|同一个?(?:交易)?[日天])|(?P<next>(?<!节)次日|翌日|第二[天日]|次一?个?交易日|接下来的?一个?交易日)"
     r"|(?P<before>(?<![较比])[前上](?:一个?)?交易日(?!收)|(?<![较比之以])前一[天日]|(?<![一-龥])(?:[就而]?在)?一[天日]之?前)"
 )
@@ -65,7 +66,7 @@ NOW = re.compile(r"截至|发稿|目前|当前|最新|此后|随后|后来|如�
 #: a sentence that leaves the day its paragraph began with
 _ELSEWHEN = re.compile(r"截至|发稿|目前|当前|最新|后来|如今|现[涨跌报]|夜盘|隔夜|这[一次]|去年|今年|上周|本周|累计|过去|全[周月年]")
 #: what a whole week or month ago is told of: 甲公司上周公布财报,股价一度涨10%
-_ANOTHER_WEEK = re.compile(
+_ANOTHER_WEEK = presence(
     r"(?<![较比])上(?:周(?![一二三四五六日天末])|个?月(?!\d)|个?季度?)(?=[^,。;]{0,2}[也曾就还又才][^,。;]*,|表示|称|宣布|公布|发布|披露|推出|报告|因)"
     r"|\b(?:last|earlier this) (?:week|month|quarter)\b|\bearlier this year\b",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from research.numbers import NUMBER, PERCENT, QUALIFIERS, number, qualifier
+from research.patterns import Finder, presence
 from research.sentences import Sentence
 
 __all__ = [
@@ -80,7 +81,7 @@ _EN_DOWN = _any(
     "(?<=was\\s)off (?<=were\\s)off (?<=is\\s)off (?<=are\\s)off (?<=[(])off down lower"
 )
 _EN_RISES = re.compile(rf"(?:{_EN_UP})$", re.IGNORECASE)
-CUE = re.compile(
+CUE = presence(
     rf"{_UP}|{_DOWN}|[涨跌]停|封板|[-+−]\d|\b(?:{_EN_UP}|{_EN_DOWN}|gainers|risers|winners|advancers|decliners|losers|fallers|laggards|loss(?:es)?|"
     r"rebound|bounce|dip|retreat|rout|sell-?off)\b",
     re.IGNORECASE,
@@ -100,27 +101,27 @@ _REACH = _any(
 _RANK = r"(?:(?<=幅)(?:最[大小高深]|居[前首]|垫底),)?"
 _ADVERB = rf"(?:{_REACH}|{QUALIFIERS}|\s)*"
 _LIST = rf"(?:(?:、|,|和|与|及|以及)\s*(?:和|及)?\s*{QUALIFIERS}?[-+]?{NUMBER}{PERCENT})*"
-_ZH = re.compile(
+_ZH = Finder.of(
     rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_RANK}{_ADVERB}{_POINTS}{_ADVERB})"
     rf"(?P<values>[-+−]?{NUMBER}{PERCENT}{_LIST})(?P<after>以上|左右|上下|多)?"
 )
 #: "12.4%的单日暴跌", "录得近3%的涨幅"
-_NOUN = re.compile(
+_NOUN = Finder.of(
     rf"(?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})(?P<after>以上|左右|上下)?的(?:单日|日内|当日|盘中|盘后|盘前|收盘|最大|巨大|惊人)*"
     r"(?P<verb>[暴大下急崩]跌|[暴大上急]涨|[涨跌]幅|闪崩|跳水|回调|反弹)(?!的?(?:空间|风险|概率|可能|目标|预期|潜力|门槛|限制|上限|股票|个股))"
 )
-_LIMIT = re.compile(
+_LIMIT = Finder.of(
     rf"(?:(?P<values>{NUMBER}{PERCENT})|(?<!\d)(?P<board>[123]0)[cC][mM])\s?(?P<verb>[涨跌]停|封板|封死?[涨跌]停)(?!板?[的价幅限制线])"
 )
 #: 涨停幅度为20%, 跌停(20%)
 _LIMIT_OF = re.compile(rf"(?P<verb>[涨跌]停)(?:板)?(?:,?\s?(?:涨停|跌停)?幅度?(?:为|达)?|\()\s?(?P<values>{NUMBER}{PERCENT})")
 #: 跌逾三成, 大跌近四成半
-_TENTHS = re.compile(
+_TENTHS = Finder.of(
     rf"(?P<verb>{_UP}|{_DOWN})(?P<adverb>{_ADVERB})(?P<tenths>[一二两三四五六七八九])成(?P<half>半)?(?P<after>以上|左右|上下|多)?(?=$|[,。;:!?、\s)”\n])"
 )
 _BRACKET = re.compile(rf"[(](?P<inner>[^()%]{{0,24}}?)(?P<sign>[-+−]|涨|跌)(?P<word>超|近|约|逾)?(?P<digits>{NUMBER}){PERCENT}[)]")
 #: 一度跌超5%,随后收窄至0.9%: the way of the move before
-_NARROWED = re.compile(rf"(?<!幅)(?<!幅已)(?P<verb>收窄|扩大)[至到](?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})")
+_NARROWED = Finder.of(rf"(?<!幅)(?<!幅已)(?P<verb>收窄|扩大)[至到](?P<adverb>(?:{QUALIFIERS})?)(?P<values>{NUMBER}{PERCENT})")
 _NEAR_BEFORE = 30
 _SHORT_OF = re.compile(r"不足|不到")
 _SIZE = re.compile(r"([涨跌升降])幅")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from research.patterns import presence
 from research.phrase_words import month_number, number, weekday_number
 
 __all__ = ["SCAN", "Phrase", "read"]
@@ -159,7 +160,7 @@ _ATOMS = MappingProxyType(
 )
 
 # Where a phrase can begin at all: cheap to search for, so that SCAN is only tried there.
-_CANDIDATE = re.compile(
+_CANDIDATE = presence(
     r"[今去明后昨][年日天晨早晚夜]|[上下本这当][上个一半周星礼季月年]|前[年天三十一二四五六七八九\d]|第[一二三四1-4]季|首季"
     r"|年[初内]|隔夜|日前|近日|周[一二三四五六日天末]|星期|礼拜"
     rf"|[{_CN}]{{1,4}}(?=[年月季])|(?<=年)[Qq]|(?<=周\()\s?\d"

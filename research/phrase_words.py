@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
+from research.patterns import Finder
+
 __all__ = [
     "AS_OF",
     "PART_OF_DAY",
@@ -30,7 +32,7 @@ _CN_DIGITS = MappingProxyType({c: i for i, c in enumerate("〇一二三四五六
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-SENTENCE_END = re.compile(r"[。!?！？\n;；]|\.\s+(?=[A-Z])")
+SENTENCE_END = Finder.of(r"[。!?！？\n;；]|\.\s+(?=[A-Z])")
 _FUTURE_BEFORE = re.compile(
     r"(?:将于|将在|将自|将从|拟于|定于|计划[于在]|预计[于在到]?|有望[于在]|最迟|不迟于|不晚于|[推延]迟?期?至|展望|到期日为?"
     r"|届满日为?|直至|将[持延]续[至到])\s?(?:今年|下周|本周)?\s?$"

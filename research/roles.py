@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 
+from research.patterns import presence
+
 __all__ = ["agent", "corporate_cue", "currency_cue", "fund_product", "move_cue", "notice", "role_at", "run_before", "subsidiary"]
 
 #: how many characters before and after a name are looked at
@@ -97,7 +99,7 @@ _OWN_AFFAIRS = re.compile(
     r"|^(?:集团|公司)?(?:宣布|计划|收购|出售|投资|关闭|拟|完成)"
 )
 #: words that make any firm, not only a known quoter, the one that speaks: 某行分析师:, analysts at X, X upgrades Y
-_ANALYST_LEFT = re.compile(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with)\s+$", re.IGNORECASE)
+_ANALYST_LEFT = presence(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with)\s+$", re.IGNORECASE)
 _ANALYST_RIGHT = re.compile(
     r"^的?(?:一[位名](?:首席|高级|资深)?|首席|高级|资深)[一-鿿]{0,10}(?:分析师|策略师|经济学家|交易员)|^(?:公司)?统计的|^报[^,。]{0,14}均价"
     r"|^(?:证券|银行|国际|资本|研究)?(?:首席)?(?:分析师(?![日大会])|策略师|经济学家)|^的(?:分析师|策略师|经济学家)(?=在|称|表示|认为|指出|写道|:)|^(?:['’]s)?\s+(?:analysts?(?!\s+days?)|strategists?|economists?)\b"
@@ -184,7 +186,7 @@ _EARNINGS_RIGHT = re.compile(
 _OWN_NEWS_RIGHT = re.compile(
     r"^\((?:\d{6}\.(?:SH|SS|SZ)|0?\d{4}\.HK|[A-Z]{1,5}\.[NO])\)(?!.{0,4}(?:分析师|研报|预计(?!20\d\d年(?:年?度)?(?:归母)?净[利亏])|认为|上调|下调|将|CEO|首席|董事长|主席))|^:(?:.{2,8}将(?:该|我)?公司)"
 )
-_COUNTERPARTY_LEFT = re.compile(
+_COUNTERPARTY_LEFT = presence(
     r"(?:(?<![产参给赋相])与|(?<![总呼温缓平柔])和|携手|联手|联合|收购|并购|入股|牵手|起诉|状告"
     r"|诉讼对手|控股|供货(?:给|商)?|供应(?:给|商)?|客户|合作伙伴|合作方|竞争对手|中标|预中标|向|由|被)$"
     r"|(?:acquir(?:e|es|ed|ing)|buys?|bought|with|against|sued?|sues|from|supplier to|customer)\s+$",
@@ -227,7 +229,7 @@ _COLON_RIGHT = re.compile(
     r"|可转债|非公开发行|发明专利|批件|预[增减]|股价异动|实控人|销售额|吞吐量|备案|收购|补[贴助]|(?:关注|问询|监管|警示)函)"
 )
 #: 三连板某公司公告
-_RAN_LEFT = re.compile(r"(?:[\d一二两三四五六七八九十]连板|[\d一二两三四五六七八九十]天[\d一二两三四五六七八九十]{1,2}板|涨停|跌停)的?$")
+_RAN_LEFT = presence(r"(?:[\d一二两三四五六七八九十]连板|[\d一二两三四五六七八九十]天[\d一二两三四五六七八九十]{1,2}板|涨停|跌停)的?$")
 _HEAD = frozenset("\n。!?;；！？【[]】 ︱丨|")
 
 

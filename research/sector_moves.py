@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from research.chinese_names import INDUSTRIES, clause_at, names, noun
 from research.numbers import NUMBER, Measure
+from research.patterns import presence
 from research.sentences import Sentence
 
 __all__ = ["TRIGGER", "MoveContext", "find"]
 
 #: a sentence without any of these lists no moves
-TRIGGER = re.compile(r"[涨跌]|走平|领先|居前|靠前|依次")
+TRIGGER = presence(r"[涨跌]|走平|领先|居前|靠前|依次")
 
 _STYLES = re.compile(
     r"(?:[大中小微]盘|巨潮|国证|申万|中信)?(?:大盘|中盘|小盘|微盘)(?:股|价值|成长|指数)+|(?:红利|价值|成长|周期|消费|金融|稳定|科技|先进制造|北证\d*|万得全A|万得微盘股)(?:风格|指数)"

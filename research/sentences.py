@@ -31,7 +31,7 @@ _END = re.compile(
 _LONGEST = 1_000
 _PART = re.compile(r"(?s:.*)(?:[、\s]|,(?!\d))")
 _START = attrgetter("start")
-_CLAUSE = re.compile(r"(?<!\d),|,(?!\d{3}(?!\d))|(?<!\d):|:(?!\d)|—+|\s[-–]\s")
+_CLAUSE = re.compile(r"[,:—\s](?:(?<=,)(?:(?<!\d,)|(?!\d{3}(?!\d)))|(?<=:)(?:(?<!\d:)|(?!\d))|(?<=—)—*|(?<=\s)[-–]\s)")
 
 
 class Sentence(NamedTuple):
@@ -119,17 +119,18 @@ def index_at(parts: Sequence[NamedT], at: int) -> int:
     return max(0, bisect_right(parts, at, key=_START) - 1)
 
 
-def by_part(ordered: Sequence[NamedT], parts: Iterable[Named]) -> list[list[NamedT]]:
-    """Return for each of ``parts`` the items of ``ordered`` that begin in it; both are sorted by start."""
-    starts, at = [item.start for item in ordered], 0
-    found: list[list[NamedT]] = []
-    for part in parts:
-        if at == len(starts):
-            found.append([])
-            continue
-        low = bisect_left(starts, part.start, at)
-        at = bisect_left(starts, part.end, low)
-        found.append(list(ordered[low:at]))
+def by_part(ordered: Iterable[NamedT], parts: Sequence[Named]) -> list[list[NamedT]]:
+    """Return for each of ``parts``, which do not overlap, the items of ``ordered`` that begin in it; both are sorted by start."""
+    found: list[list[NamedT]] = [[] for _ in parts]
+    at, last = 0, len(parts)
+    for item in ordered:
+        start = item.start
+        while at < last and parts[at].end <= start:
+            at += 1
+        if at == last:
+            break
+        if parts[at].start <= start:
+            found[at].append(item)
     return found
 
 

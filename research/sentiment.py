@@ -27,6 +27,7 @@ import polars as pl
 from research import cleaning, events, moves, roles
 from research.facts import spans_by_document
 from research.moves import Span
+from research.patterns import Finder, presence
 from research.schemas import DOCUMENTS
 from research.sentences import Sentence, by_part, clauses, index_at, read, within
 from research.tone_deals import bids, listed_with, of_deal, of_suit, suing
@@ -39,7 +40,7 @@ __all__ = ["TONES_SCHEMA", "score_lines", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
-_CONTRAST = re.compile(
+_CONTRAST = Finder.of(
     r"但是?|不过|然而|却|反而|而(?=[一-龥]{2,}[涨跌升降])|\b(?:but|however|while|whereas|although|despite)\b", re.IGNORECASE
 )
 #: a group of shares called after one company
@@ -57,7 +58,7 @@ _REASON = re.compile(r"\s(?:as|amid|after|because)\s")
 #: moves smaller than this are hardly one
 _FLAT = 0.002
 _PRICE = re.compile(r"^\^|=F$|=X$|-USD$|DX-Y")
-_HYPOTHETICAL = re.compile(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
+_HYPOTHETICAL = presence(r"若|如果|假如|倘若|一旦|可能|或将|担心|是否|\b(?:if|could|may|might)\b", re.IGNORECASE)
 #: a headline that only says what follows: 某公司公告, 某公司发布2018年年报
 _ANNOUNCES = re.compile(
     r"[^,。;:!?()、\s]{2,8}:?(?:今日|晚间|午间|盘后|早间)?(?:发布|披露|公布|刊登)?[^,。;:!?、增减盈亏升降]{0,12}?(?:公告|[年季中]报|快报|预告|财报|简报|报告|业绩)(?:出炉|发布)?"

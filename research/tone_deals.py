@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from research import events, roles
 from research.moves import Span
+from research.patterns import presence
 from research.sentences import within
 from research.tone_terms import Term
 
@@ -23,12 +24,12 @@ _LISTED = re.compile(r"(?:[(][^()]*[)])?(?:[、和与及]|以及|等)")
 #: groups of events between two sides
 _OF_TWO = frozenset({"mna", "litigation_settlement", "contract_partnership", "shareholder_reduction"})
 #: who is to be bought: 拟全面收购某公司, 向某公司提出收购要约
-_BOUGHT_LEFT = re.compile(
+_BOUGHT_LEFT = presence(
     r"(?<!不再)(?<!放弃)(?<!终止)(?<!取消)(?:将|拟|计划|同意|宣布|要约|全面|现金|洽购|求购)(?:以[^,。;]{1,14})?(?:收购|私有化)$|(?<!放弃)(?<!取消)向$"
 )
 _OFFERED_RIGHT = re.compile(r"(?:集团|公司)?(?:提出|发出|开出)[^,。;]{0,12}(?:收购|要约|私有化)")
 #: who loses what another takes: has won share from Acme
-_SHARE_LOST_LEFT = re.compile(
+_SHARE_LOST_LEFT = presence(
     r"\b(?:grabb|tak|took|won|winn|gain|stole|steal|captur)\w*\s(?:more\s|some\s)?(?:market\s)?share\sfrom\s(?:(?:its\s)?rivals?\s(?:like|such\sas|including)\s)?\Z"
 )
 #: what a bid says of who is to be bought, and a lost share of the market of who had it
@@ -60,7 +61,7 @@ def bids(plain: str, spans: Sequence[Span]) -> Iterator[Bid]:
     """Yield the names that somebody bids for, and those that lose a share of their market."""
     for span in spans:
         left = _BOUGHT_LEFT.search(plain, max(0, span.start - 18), span.start)
-        if left and (not left.group().endswith("向") or _OFFERED_RIGHT.match(plain, span.end)):
+        if left and (plain[span.start - 1] != "向" or _OFFERED_RIGHT.match(plain, span.end)):
             yield Bid(span.symbol, span.start, _BID, "bid")
         if _SHARE_LOST_LEFT.search(plain, max(0, span.start - 72), span.start):
             yield Bid(span.symbol, span.start, _SHARE_LOST, "share lost")

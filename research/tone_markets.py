@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from research.patterns import presence
 from research.tone_terms import Term
 
 __all__ = ["PRICED", "of_economy", "of_market"]
 
 #: what is said of prices: it may be said of a market that is no instrument here
-PRICED = re.compile(
+PRICED = presence(
     r"[涨跌升挫飙]|走[强弱高低软]|跳水|回落|新[高低]|连[板阳]|拉升|冲高|企稳|失守|突破|站上|[上下]行|崩|抛售"
     r"|\b(?:rose|ris(?:es?|ing)|fell|fall(?:s|ing)?|gain(?:s|ed)?|drop(?:s|ped)?|jump(?:s|ed)?|surg(?:es?|ed)|climb(?:s|ed)?|slid|tumbl(?:es?|ed)"
     r"|slump(?:s|ed)?|rall(?:y|ies|ied)|strengthen(?:s|ed)?|weaken(?:s|ed)?)\b",

@@ -13,10 +13,11 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from research import modality
+from research.patterns import Finder, presence
 
 __all__ = ["Term", "lexicon", "lexicon_terms", "terms"]
 
-_NEGATION = re.compile(
+_NEGATION = presence(
     r"(?:未能|未曾|未有|尚未|并未|未必是?|并非|不是|不算|未|没有|没|不具备?有?|不再|不会|不|否认|澄清|无|非|避免|防止|(?<!不)排除|免于|缓解|消除|驱散|打消|击退|打脸|反驳|驳斥|减轻|解除|扭转|收窄|(?:结束|终结)[\d一-鿿]{0,2}|(?:击退|打脸|驳斥)[“\"A-Z]{1,3}|难以?|(?:回吐|抹去)[此前早日盘内的全部分大]{0,4}|\b(?:no|not|without|never|denies|denied|n't|cannot|ends?|eases?|lifts?)\s+(?:\w+\s+)?)$",
     re.IGNORECASE,
 )
@@ -63,19 +64,19 @@ _DONE = frozenset({"合作", "订单", "签约", "签署", "签订", "购销合�
 _NONE_SEEN = re.compile(
     r"(?:((?:未|没有)(?:出现|发生|见(?!过))|尚未有|至今没有|不存在|并无|暂无)[^,。;]{0,10}|(不会)[^,。;]{0,4}|(不排除)[^,。;]{0,12})\Z"
 )
-_NONE_AT_ALL = re.compile("[未无]|没有|不(?:存在|会|排除)")
+_NONE_AT_ALL = presence("[未无]|没有|不(?:存在|会|排除)")
 #: a result and what was expected of it: 净利润344.6亿美元,市场预期317.6亿美元
-_RESULT = re.compile(
+_RESULT = Finder.of(
     r"(?:净利润?|营业?利润|经营利润|营收|营业收入|收入|净?销售额?|每股收益|EPS)(?:总额|为|达|报|录得|约)*\s?(?P<came>\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>万亿|亿|万)?[^,。;\d]{0,6}"
     r"[,(](?:分析师|市场|此前|华尔街)*(?:平均|普遍|一致)?(?:预期|预估|预计|预测)(?:值|为)*\s?(?P<thought>\d+(?:,\d{3})*(?:\.\d+)?)(?P<same>万亿|亿|万)?"
 )
 _FALLS = re.compile("[跌亏挫]|下[滑降行]|抛[压售]")
-_STRONG = re.compile(
+_STRONG = presence(
     r"(?:大幅|显著|明显|急剧|剧烈|严重|极度|十分|非常|远|更|最|持续|全面|强烈|"
     r"sharply |significantly |strongly |very |record |biggest |heavily )$",
     re.IGNORECASE,
 )
-_WEAK = re.compile(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
+_WEAK = presence(r"(?:小幅|微|略有?|轻微|有所|些许|slightly |modestly |marginally |somewhat )$", re.IGNORECASE)
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]")
 
 
@@ -178,7 +179,7 @@ def _scored(plain: str, term: str, weight: float, start: int, end: int) -> Term:
         return Term(start, end, told, f"{unseen}·{term}")
     if negation or ends:
         weight *= -0.5
-        why = f"{negation.group().strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]
+        why = f"{before[negation.start() :].strip()}·{term}" if negation else f"{term}·{ends[1]}"  # type: ignore[index]
     elif term in _BURDENS and (lifted := _LIFTED.search(plain, max(0, start - 44), start)):
         weight *= -0.5
         why = f"{lifted.group()[:2]}·{term}"

@@ -17,10 +17,11 @@ from datetime import date
 from itertools import accumulate
 
 from research.names import Name
+from research.patterns import Finder
 
 __all__ = ["Treated"]
 
-_MARKED = re.compile(
+_MARKED = Finder.of(
     r"(?<![A-Za-z])(?:S?\*?ST)(?P<rest>[一-鿿]{2}(?:(?!股价|股[东票]|公[告司]|晚间|披露|涨[停超]|跌[停超])[一-鿿])?)"
     r"|(?<![A-Za-z])(?:XD|XR|DR)(?P<head>[一-鿿]{2,3})"
 )

@@ -23,6 +23,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from research import listings
+from research.patterns import Finder
 
 __all__ = ["Neighbour", "Place", "chosen", "region"]
 
@@ -43,7 +44,7 @@ _DEFAULT = ("mainland", "new_york", "hong_kong", "taiwan", "europe")
 _ENGLISH = ("new_york", "mainland", "hong_kong", "taiwan", "europe")
 #: lists of a trade mix A shares with companies that have none: there a neighbour says nothing
 _AH = frozenset({"mainland", "hong_kong"})
-_CUE = re.compile(
+_CUE = Finder.of(
     r"(?P<hong_kong>港股(?!份)|(?:登陆|[在于])港交所|港交所(?:主板|挂牌|上市)|[Hh]股|恒生(?!电子|银行)|恒指|恒科|国企指数|南向|港股通|"
     r"香港(?:市场|股市|股票|交易)|\.HK\b|Hong Kong|Hang Seng)"
     r"|(?P<new_york>美股|(?<![A-Z])AD[RS](?![A-Z])|华尔街(?!见闻|日报)|纳指|纳斯达克|道指|标普|纽约|纽交所|费城半导体|费半|盘前|(?<![开收])盘后|中概|美东|"
@@ -74,7 +75,7 @@ _OTHER_LISTING = re.compile(
 _BREAK = re.compile(r"午间|午盘|午后|午前|半日|早盘收")
 _MOVE = re.compile(r"[涨跌升挫]|走[高低强弱]|[高低]开|rose|fell|gain|drop|jump|slid|surg|tumbl|climb|los[te]|up |down ", re.IGNORECASE)
 _PRICED = re.compile(r"股价|涨|跌|挫|shares|stock|rose|fell|jump|drop")
-_SENTENCE = re.compile(r"[。!?！？\n]|(?<=[a-z])\. ")
+_SENTENCE = Finder.of(r"[。!?！？\n]|(?<=[a-z])\. ")
 _SEPARATOR = re.compile(r"(?:集团|控股|-S?W)?(?:[、,和与及]|以及|\s?and\s|,\s?)(?:以及|及)?")
 #: what follows a name speaks of it over this many characters
 _RIGHT = 60
