@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from research import spam
+from research.patterns import presence
 
 __all__ = [
     "is_boilerplate",
@@ -108,8 +109,11 @@ def is_boilerplate(line: str) -> bool:
     Menus, loading marks, copyright, disclaimers, invitations to download an app, links to the previous and the next article.
     A sentence that merely mentions such a word is not boilerplate.
     """
-    bare = plain(line).strip()
-    return bool(bare) and any(pattern.search(bare) for pattern in _BOILERPLATE)
+    return _of_page(plain(line).strip())
+
+
+def _of_page(bare: str) -> bool:
+    return bool(_OF_PAGE.match(bare) or _PAGE_ENDS.search(bare))
 
 
 def strip_boilerplate(text: str) -> str:
@@ -118,7 +122,11 @@ def strip_boilerplate(text: str) -> str:
     >>> strip_boilerplate("A robot was shown.\nMore from our desk:\nApple unveils a watch\nWhy Snap fell")
     'A robot was shown.'
     """
-    kept = [line for line in text.split("\n") if not is_boilerplate(line)]
+    simplified, at, kept = plain(text), 0, []
+    for line in text.split("\n"):
+        if not _of_page(simplified[at : at + len(line)].strip()):
+            kept.append(line)
+        at += len(line) + 1
     heads = [i for i, line in enumerate(kept) if i and _TEASERS.match(line)]
     end = next((i for i in heads if not any(_STOP.search(line) for line in kept[i + 1 :])), len(kept))
     return "\n".join(kept[:end]).strip()
@@ -226,36 +234,42 @@ _CLAUSE = re.compile(r"[^,。;!?\n,;!?]+[,。;!?,;!?]?")
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028\u2029\u2060\ufeff]")
 
-#: whole lines, after :func:`plain`
-_BOILERPLATE = tuple(
-    re.compile(p, re.IGNORECASE)
-    for p in (
-        r"^(?:行业|头条|新闻|文章|栏目|全部|热门|资讯|内容|频道)?分类\s*[::]?$",
-        r"^(?:正在)?(?:加载|载入|loading)(?:中|更多)?\s*[.…。]*$",
-        r"^(?:点击)?(?:查看|加载|阅读|展开)(?:更多|全文|全部|原文)\s*[.…>»]*$",
-        r"^(?:首页|上一页|下一页|末页|返回(?:首页|顶部|列表)?|登录|注册|搜索|更多|分享(?:到.{0,10})?|打印|收藏|关闭|点赞|评论|举报|广告|推广|导航|目录)$",
-        r"^(?:相关(?:文章|阅读|推荐|新闻|资讯)|热门(?:文章|推荐|评论|搜索)|推荐阅读|猜你喜欢|发表评论|网友评论|最新评论|评论列表|友情链接|联系我们|关于我们|标签)\s*[::]?$",
-        r"^(?:上一[篇条则]|下一[篇条则]|前一篇|后一篇)\s*[::]",
-        r"^(?:[【\[<(〖]?(?:打印(?:此页|本页|文章)?|返回(?:顶部|首页|列表|上页|上一页)|关闭(?:窗口|本页)?|加入收藏|收藏(?:此页|本文)?|推荐给好友|分享(?:到[^】\]]{0,10})?|字号[^】\]]{0,8}|大|中|小)[】\]>)〗]?[\s|·/]*)+$",
-        r"^(?:tags?|tag标签|标签|关键[词字])\s*(?:标签)?\s*[::]",
-        r"^(?:本文|文章|内容|图文|信息)?(?:来自|来源于?|转自|摘自|整理自)(?:于)?(?:互联)?网络?[,。;]?[^。]{0,30}(?:侵权|版权|联系|删除)",
-        r"(?:如有侵权|若有侵权|侵权)[^。]{0,12}(?:联系|删除|告知)[^。]{0,60}[。!]?\s*\S{0,60}$",
-        r"^(?:服务热线|咨询热线|客服热线|联系电话|电话|传真|邮箱|地址|邮编|qq|微信)\s*[::].{0,60}$",
-        r"^(?:版权所有|copyright|©|\(c\)\s*\d{4}|all rights reserved)",
-        r"(?:icp备|icp证|公网安备)[^。]{0,60}$",
-        r"^[【\[(]?(?:免责声明|免责条款|版权声明|法律声明|特别声明|风险提示及免责条款|郑重声明|disclaimer)[】\])]?\s*(?:[::]|$)",
-        r"^市场有风险,投资需谨慎。本文不构成",
-        r"^(?:以上)?(?:本文|内容|文章)(?:来自|来源于|源自|转自|转载自|首发于|由)[^。]{1,40}(?:下载|app|查看更多|关注)[^。]{0,20}。?$",
-        r"^(?:更多[^。]{0,20})?(?:欢迎|立即|请|点击|扫码|长按)(?:识别|扫描)?[^。]{0,20}(?:下载|关注|订阅|打开)[^。]{0,30}(?:app|公众号|客户端|二维码|查看更多|微信|小程序)[^。]{0,20}[。!]?$",
-        r"^本文由[^。]{1,40}(?:发表|发布|转载|整理)(?:在|于|自)",
-        r"^(?:本文|文章|原文|转载请注明)?(?:链接|地址|网址|出处)\s*[::]\s*\S*(?:/|\.)\S*$",
-        r"^read more\s*[.…»]*$",
-        r"^(?:read (?:more|next)|also read|see also|related|don['’]t miss|more)\s?:\s\S.{5,160}[^.。\s]$",
-        r"^(?:to contact the (?:reporters?|editors?|authors?) |--\s?with assistance (?:from|by) |for more articles like this)",
-        r"^\((?:(?:reporting|writing) by|updates?) ",
-        r"^[a-z.]{1,6} quotes? by tradingview$",
-        r"^(?:the post .{1,200} appeared first on .{1,80}|sign up (?:for|to) .{0,60}newsletter.{0,40}|continue reading)\s*[.…»]*$",
-    )
+#: whole lines, after :func:`plain`, that belong to the page, by how they begin
+_OF_PAGE = re.compile(
+    "|".join(
+        (
+            r"(?:行业|头条|新闻|文章|栏目|全部|热门|资讯|内容|频道)?分类\s*[::]?$",
+            r"(?:正在)?(?:加载|载入|loading)(?:中|更多)?\s*[.…。]*$",
+            r"(?:点击)?(?:查看|加载|阅读|展开)(?:更多|全文|全部|原文)\s*[.…>»]*$",
+            r"(?:首页|上一页|下一页|末页|返回(?:首页|顶部|列表)?|登录|注册|搜索|更多|分享(?:到.{0,10})?|打印|收藏|关闭|点赞|评论|举报|广告|推广|导航|目录)$",
+            r"(?:相关(?:文章|阅读|推荐|新闻|资讯)|热门(?:文章|推荐|评论|搜索)|推荐阅读|猜你喜欢|发表评论|网友评论|最新评论|评论列表|友情链接|联系我们|关于我们|标签)\s*[::]?$",
+            r"(?:上一[篇条则]|下一[篇条则]|前一篇|后一篇)\s*[::]",
+            r"(?:[【\[<(〖]?(?:打印(?:此页|本页|文章)?|返回(?:顶部|首页|列表|上页|上一页)|关闭(?:窗口|本页)?|加入收藏|收藏(?:此页|本文)?|推荐给好友|分享(?:到[^】\]]{0,10})?|字号[^】\]]{0,8}|大|中|小)[】\]>)〗]?[\s|·/]*)+$",
+            r"(?:tags?|tag标签|标签|关键[词字])\s*(?:标签)?\s*[::]",
+            r"(?:本文|文章|内容|图文|信息)?(?:来自|来源于?|转自|摘自|整理自)(?:于)?(?:互联)?网络?[,。;]?[^。]{0,30}(?:侵权|版权|联系|删除)",
+            r"(?:服务热线|咨询热线|客服热线|联系电话|电话|传真|邮箱|地址|邮编|qq|微信)\s*[::].{0,60}$",
+            r"(?:版权所有|copyright|©|\(c\)\s*\d{4}|all rights reserved)",
+            r"[【\[(]?(?:免责声明|免责条款|版权声明|法律声明|特别声明|风险提示及免责条款|郑重声明|disclaimer)[】\])]?\s*(?:[::]|$)",
+            r"市场有风险,投资需谨慎。本文不构成",
+            r"(?:以上)?(?:本文|内容|文章)(?:来自|来源于|源自|转自|转载自|首发于|由)[^。]{1,40}(?:下载|app|查看更多|关注)[^。]{0,20}。?$",
+            r"(?:更多[^。]{0,20})?(?:欢迎|立即|请|点击|扫码|长按)(?:识别|扫描)?[^。]{0,20}(?:下载|关注|订阅|打开)[^。]{0,30}(?:app|公众号|客户端|二维码|查看更多|微信|小程序)[^。]{0,20}[。!]?$",
+            r"本文由[^。]{1,40}(?:发表|发布|转载|整理)(?:在|于|自)",
+            r"(?:本文|文章|原文|转载请注明)?(?:链接|地址|网址|出处)\s*[::]\s*\S*(?:/|\.)\S*$",
+            r"read more\s*[.…»]*$",
+            r"(?:read (?:more|next)|also read|see also|related|don['’]t miss|more)\s?:\s\S.{5,160}[^.。\s]$",
+            r"(?:to contact the (?:reporters?|editors?|authors?) |--\s?with assistance (?:from|by) |for more articles like this)",
+            r"\((?:(?:reporting|writing) by|updates?) ",
+            r"[a-z.]{1,6} quotes? by tradingview$",
+            r"(?:the post .{1,200} appeared first on .{1,80}|sign up (?:for|to) .{0,60}newsletter.{0,40}|continue reading)\s*[.…»]*$",
+        )
+    ),
+    re.IGNORECASE,
+)
+#: what ends a line of the page, whatever stands before it
+_PAGE_ENDS = presence(
+    r"(?:如有侵权|若有侵权|侵权)[^。]{0,12}(?:联系|删除|告知)[^。]{0,60}[。!]?\s*\S{0,60}$"
+    r"|(?:icp备|icp证|公网安备)[^。]{0,60}$",
+    re.IGNORECASE,
 )
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick
 
 from research.instruments import shipped
 from research.linking import BEFORE_LISTING
@@ -200,16 +200,31 @@ def actors(plain: str, spans: Sequence[Span], day: date) -> list[Span]:
     names = heard_of.names | _acting(plain, heard_of.latin, spans)
     surfaces = {span.surface for span in spans} if heard_of.repeated else ()
     short = {word for word in heard_of.repeated if any(surface.startswith(word) for surface in surfaces)}
-    every = sorted(names | (heard_of.repeated - short))
+    every = names | (heard_of.repeated - short)
     if not every:
         return []
     taken = _covered(plain, spans, margin=1)
     found = []
-    for index, start, end in AhoCorasick(every, matchkind=MatchKind.LeftmostLongest).find_matches_as_indexes(plain):
-        before = plain[start - 1] if start else "\n"
+    for start, name in _leftmost_longest(plain, every):
+        before, end = plain[start - 1] if start else "\n", start + len(name)
         if before != "(" and (before in "而但据" or not _CHINESE.match(before)) and 1 not in taken[start:end]:
-            found.append(Span(UNLISTED, every[index], start, end, "company" if every[index] in names else "subject"))
+            found.append(Span(UNLISTED, name, start, end, "company" if name in names else "subject"))
     return found
+
+
+def _leftmost_longest(plain: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield where the names stand, the longest where several begin, none overlapping: for a few names faster than an automaton."""
+    places = []
+    for name in names:
+        at = plain.find(name)
+        while at >= 0:
+            places.append((at, -len(name), name))
+            at = plain.find(name, at + 1)
+    reach = 0
+    for at, _, name in sorted(places):
+        if at >= reach:
+            yield at, name
+            reach = at + len(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from research.event_actors import UNLISTED, announces, no_company
 from research.event_types import Hit
 from research.moves import Span
 from research.names import quoters
-from research.sentences import Sentence, within
+from research.sentences import START, Sentence, within
 
 __all__ = ["COMPANY", "PRODUCT", "Scene", "options", "subject"]
 
@@ -111,11 +111,11 @@ class Scene:
     def of(cls, plain: str, sentence: Sentence, subjects: Sequence[Span]) -> Scene:
         """Return the scene of a sentence, ``subjects`` being all names of the text by start."""
         inside = within(subjects, sentence.start, sentence.end)
-        first = bisect_left(subjects, sentence.start, key=lambda span: span.start)
+        first = bisect_left(subjects, sentence.start, key=START)
         near = [s for s in subjects[max(0, first - 8) : first] if sentence.start - s.end <= _FOCUS and not no_company(s.symbol)]
         opener = None
         if near:
-            stop = max(plain.rfind(mark, 0, near[-1].start) for mark in "。;!?\n")
+            stop = max(plain.rfind(mark, near[0].start, near[-1].start) for mark in "。;!?\n")
             opener = next(s for s in near if s.start > stop)
         return cls(
             sentence, inside, [s for s in inside if not PRODUCT.match(plain, s.end)], subjects[first - 1] if first else None,

@@ -259,15 +259,15 @@ def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float
     if scores is None:
         return lambda part, group: (0.0, 0.0)
 
-    values: list[list[float]] = scores.tolist()
-
     @cache
-    def falling(part: int) -> list[float]:
-        return sorted(values[part], reverse=True)
+    def of_sentence(part: int) -> tuple[list[float], list[float]]:
+        values: list[float] = scores[part].tolist()
+        return values, sorted(values, reverse=True)
 
     def likeness(part: int, group: str) -> tuple[float, float]:
-        value = values[part][_COLUMN[group]]
-        return value, 1.0 / (1 + falling(part).index(value))
+        values, falling = of_sentence(part)
+        value = values[_COLUMN[group]]
+        return value, 1.0 / (1 + falling.index(value))
 
     return likeness
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from research import cleaning
 
-__all__ = ["BATCH", "Named", "Sentence", "by_part", "clauses", "index_at", "read", "sentences", "within"]
+__all__ = ["BATCH", "START", "Named", "Sentence", "by_part", "clauses", "index_at", "read", "sentences", "within"]
 
 #: texts read at a time: memory stays flat however long the archive is; what several readers ask for is kept for as many
 BATCH = 512
@@ -30,7 +30,8 @@ _END = re.compile(
 #: text that goes on for longer than this without a stop (a list, a table) is read in parts, so that no text takes more than linear time
 _LONGEST = 1_000
 _PART = re.compile(r"(?s:.*)(?:[、\s]|,(?!\d))")
-_START = attrgetter("start")
+#: key by which names and sentences are in order
+START = attrgetter("start")
 _CLAUSE = re.compile(r"[,:—\s](?:(?<=,)(?:(?<!\d,)|(?!\d{3}(?!\d)))|(?<=:)(?:(?<!\d:)|(?!\d))|(?<=—)—*|(?<=\s)[-–]\s)")
 
 
@@ -116,7 +117,7 @@ def clauses(plain: str, start: int, end: int) -> list[tuple[int, int]]:
 
 def index_at(parts: Sequence[NamedT], at: int) -> int:
     """Return which of ``parts`` (sorted by start) holds the character ``at``: the last that begins there or before, else the first."""
-    return max(0, bisect_right(parts, at, key=_START) - 1)
+    return max(0, bisect_right(parts, at, key=START) - 1)
 
 
 def by_part(ordered: Iterable[NamedT], parts: Sequence[Named]) -> list[list[NamedT]]:
@@ -136,5 +137,5 @@ def by_part(ordered: Iterable[NamedT], parts: Sequence[Named]) -> list[list[Name
 
 def within(ordered: Sequence[NamedT], start: int, end: int) -> list[NamedT]:
     """Return the items of ``ordered`` (sorted by start) that begin in ``[start, end)``."""
-    low = bisect_left(ordered, start, key=_START)
-    return list(ordered[low : bisect_left(ordered, end, low, key=_START)])
+    low = bisect_left(ordered, start, key=START)
+    return list(ordered[low : bisect_left(ordered, end, low, key=START)])

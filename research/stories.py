@@ -37,7 +37,8 @@ _SAMPLE = 4
 _LONG = 400
 _BLOCK = 512
 
-_NUMBER = re.compile(r"(?<![\d.A-Za-z])\d[\d,]*(?:\.\d+)?(?:%|个百分点|[万千百]?亿|万| ?(?:million|billion|trillion|percent))?")
+_NUMBER = re.compile(r"(\d(?<![\d.A-Za-z]\d)[\d,]*(?:\.\d+)?)(%|个百分点|[万千百]?亿|万| ?(?:million|billion|trillion|percent))?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _FIGURES = re.compile(r"\d+(?:\.\d+)?")
 _OPPOSITES = (
     ("涨", "跌"), ("升", "降"), ("升", "跌"), ("涨", "降"), ("增", "减"), ("买", "卖"), ("高", "低"), ("上", "下"),
@@ -123,16 +124,12 @@ def _texts(rows: pl.DataFrame) -> _Texts:
 def _figures(text: str) -> frozenset[str]:
     """Return the numbers that can tell one event from another: two significant digits and more, no years, no small counts."""
     found = set()
-    for match in _NUMBER.finditer(plain(text)):
-        number = match.group().replace(",", "")
-        digits = _FIGURES.match(number)
-        value, unit = (digits.group(), number[digits.end() :].strip()) if digits else ("", "")
+    for digits, unit in _NUMBER.findall(plain(text)):
+        value = digits.replace(",", "")
         value = value.rstrip("0").rstrip(".") if "." in value else value
         significant = len(value.replace(".", "").strip("0"))
-        if re.fullmatch(r"(?:19|20)\d\d", value) and not unit:
-            continue
-        if significant >= 3 or (significant >= 2 and (unit or "." in value)):
-            found.add(value + unit)
+        if (significant >= 3 and (unit or not _YEAR.fullmatch(value))) or (significant == 2 and (unit or "." in value)):
+            found.add(value + unit.strip())
     return frozenset(found)
 
 
