@@ -77,7 +77,7 @@ class _Said(NamedTuple):
     """A wording, the index of its sentence, and what its modality leaves of it: 0 where the text denies it."""
 
     hit: Hit
-    index: int
+    part: int
     left: float
 
 
@@ -274,7 +274,7 @@ def likenesses(scores: Scores | None) -> Callable[[int, str], tuple[float, float
 
 def _read(said_of: Sequence[_Said], scores: Scores, parts: Sequence[Sentence], spans: Sequence[Span]) -> Iterator[Hit]:
     """Yield the sentences that read like an event of a group none of whose wordings they hold."""
-    held = {(one.index, one.hit.kind.name.split(".")[0]) for one in said_of}
+    held = {(one.part, one.hit.kind.name.split(".")[0]) for one in said_of}
     kinds = unspecified()
     for row, column in zip(*(scores >= _READS).nonzero(), strict=True):
         group, part = GROUPS[column], parts[row]

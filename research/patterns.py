@@ -16,8 +16,8 @@ from typing import Any
 __all__ = ["Finder", "presence"]
 
 _CATEGORIES = {"CATEGORY_DIGIT": r"\d", "CATEGORY_SPACE": r"\s", "CATEGORY_WORD": r"\w"}
-#: what matches a letter regardless of case beside its two forms
-_ALIKE = {"i": "\u0130\u0131", "s": "\u017f", "k": "\u212a"}
+#: what matches regardless of case beside the two forms of a letter
+_ALIKE = ("iI\u0130\u0131", "sS\u017f", "kK\u212a")
 _FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
 
@@ -135,5 +135,7 @@ def _of_set(items: Iterable[tuple[Any, Any]], flags: int) -> list[str]:
 
 def _cased(code: int, flags: int) -> list[str]:
     letter = chr(code)
-    every = {letter, letter.lower(), letter.upper(), *_ALIKE.get(letter.lower(), "")} if flags & re.IGNORECASE else {letter}
+    every = {letter}
+    if flags & re.IGNORECASE:
+        every |= {letter.lower(), letter.upper(), *next((alike for alike in _ALIKE if letter in alike), "")}
     return [re.escape(one) for one in sorted(every) if len(one) == 1]
