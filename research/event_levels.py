@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from research import event_actors
 from research.event_types import Found
-from research.moves import Span
+from research.moves import RATE, Span
 from research.sentences import Sentence, index_at, within
 
 __all__ = ["DOWN", "LIMIT", "UP", "told"]
@@ -56,7 +56,7 @@ def told(plain: str, spans: Sequence[Span], parts: Sequence[Sentence], topic: st
             continue
         said = match.groupdict()
         if match.re is _YIELD:
-            known = [s for s in within(heard, max(sentence.start, match.start() - 12), match.end()) if s.symbol.startswith("^")]
+            known = [s for s in within(heard, max(sentence.start, match.start() - 12), match.end()) if RATE.fullmatch(s.symbol)]
             symbol: str | None = known[-1].symbol if known else None
         else:
             symbol = _owner(plain, match, sentence, heard, topic)

@@ -215,7 +215,7 @@ class Dates:
         The moves of a document are to be asked for in order of appearance: one that names no day may have that of those before it.
         """
         if move.basis in LONGER:
-            whole = self._past_year(sentence, move)
+            whole = self._past_year(sentence, move) or self._named_period(sentence, move)
             if whole is not None:
                 return whole
             last = self._session(None, "", move.symbol)
@@ -318,6 +318,14 @@ class Dates:
     def _sentence_to(self, move: moves.Move) -> str:
         """Return the sentence of a move as far as its number."""
         return self._plain[max(self._plain.rfind(end, 0, move.at) for end in "。\n") + 1 : move.at]
+
+    def _named_period(self, sentence: Sentence, move: moves.Move) -> tuple[date, date] | None:
+        """Return the first day and the last session of the week or month gone by that a move is of: 上周累跌3%, 9月单月下跌2%."""
+        today = self._published_at.astimezone(_BEIJING).date()
+        span = move_periods.whole(move.basis, self._days.spans(sentence), move.at - sentence.start)
+        if span is None or span.last >= today or (move.basis == "week" and today.weekday() == _SUNDAY):
+            return None
+        return span.first, self._session(span, "收盘", move.symbol) or span.last
 
     def _past_year(self, sentence: Sentence, move: moves.Move) -> tuple[date, date] | None:
         """Return the first and last day of the year gone by that a move is of: 去年上涨60%, 2021年,…全年升值2.3%."""

@@ -6,8 +6,11 @@ Used by :mod:`research.moves` and :mod:`research.move_dates`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PAST_YEAR", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word"]
+from research.dates import DateSpan
+
+__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PAST_YEAR", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word", "whole"]
 
 _COUNT = r"[一二两三四五六七八九十\d]"
 #: a move of a year gone by: 去年上涨, 2021年累计下跌
@@ -20,8 +23,8 @@ PERIODS = (
             rf"\d{{1,2}}[月日]份?[初中下底末]?以来|[较比][^,]{{0,8}}(?:发行价|招股价)[^,]{{0,4}}(?:累计|已)|(?:当|该|本|上|[一二三四1-4])季度?(?:内|度?[上下]?[涨跌]|累)|从[^,]{{0,14}}(?:高点|低点|峰值|高位|巅峰)|(?:较|自|比|距)[^,]{{0,16}}(?:高点|低点|峰值|高位|巅峰|顶峰|以来|财报后|纪录|记录|前高|前低)|"
             rf"较(?:去年|今年|年初|上月|\d{{1,2}}月)[^,%]{{0,8}}的\d|"
             rf"自[^,]{{1,16}}以来|自[^,]{{0,8}}新[高低]|最近[“\"]?{_COUNT}+[”\"]?(?:天|日|周|个?月)|自[^,]{{1,12}}来(?:已|累|,)|(?<![\d月])[两二三四五六七八九十][日天](?:内|间)?(?:累|大|暴|狂|连|飙|涨|跌|升|贬|下|上|收|反|跳|急|猛|挫|崩|泻)|"
-            rf"过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
-            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|{_COUNT}+(?:天|个交易日|个月|年)内|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|"
+            rf"[上下]半年|过去[^,]{{0,3}}{_COUNT}[^,]{{0,3}}(?:天|日|周|个?月|年)|近\s?{_COUNT}+\s?(?:个?交易日|天|日|周|个?月|年)|"
+            rf"(?:过去|最近|近)\s?(?!24\s?小时){_COUNT}+\s?个?小时|(?!一天){_COUNT}+(?:天|个交易日|个月|年|周)[内里间]|(?<!第)(?:[两三四五六七八九十]|\d+)个交易日|连续{_COUNT}+个?(?:交易日|天|周|月)|\d日?(?:至|到|-|—|~)(?:\d{{1,2}}月)?\d{{1,2}}日|"
             rf"{PAST_YEAR.pattern}|"
             r"同期|一年|[一-龥]{0,4}期间|(?<!公布)(?<!发布)财报后(?!收|一度|盘|[高低]开|次日)|年(?:间|来)|"
             r"from (?:its|their|a|the) [^,]{0,20}(?:peak|high|low|record (?:of )?\W?\d)|since |"
@@ -49,19 +52,20 @@ PERIODS = (
         "month",
         re.compile(
             r"(?<![\d年])1?\d月份?(?=[,:]|累|狂|暴|飙|大[涨跌]|$)|(?<![\d年])1?\d月份(?=[涨跌])|^1?\d月份?(?![\d初上中下末底])(?![^,]{0,10}(?:期货|合约|主力))|"
-            r"本月|当月|月内|上月(?![\d末底])|上个月|全月|月线|月累计|this month|last month|for the month|monthly",
+            r"在(?:1[0-2]|[1-9])月份?[里内]?(?=[上下大暴累]?[涨跌])|"
+            r"本月|当月|单月|月内|上月(?![\d末底])|上个月|全月|月线|月累计|this month|last month|for the month|monthly",
             re.IGNORECASE,
         ),
     ),
     (
         "week",
         re.compile(
-            r"本周(?![一二三四五六日天])|当周|这一?周(?!末)|上周(?![一二三四五六日天])|一周(?!之?后)|全周|周内|周线|周累计|"
+            r"本周(?![一二三四五六日天])|那一?周(?![一二三四五六日天末])|当周|这一?周(?!末)|上周(?![一二三四五六日天])|一周(?!之?后)|全周|周内|周线|周累计|"
             r"this week|last week|for the week|weekly|on the week",
             re.IGNORECASE,
         ),
     ),
-    ("other", re.compile(r"累[计涨跌]|平均(?!指数|工业)")),
+    ("other", re.compile(r"累[计涨跌]|合计|平均(?!指数|工业)")),
 )
 DAYS = (
     (
@@ -134,6 +138,16 @@ def _last(words: tuple[tuple[str, re.Pattern[str]], ...], said: str) -> str | No
     return max(found)[1] if found else None
 
 
+def whole(basis: str | None, spans: Sequence[DateSpan], at: int) -> DateSpan | None:
+    """Return the whole week or month that ``spans`` name last before the offset ``at``, whichever a move of this ``basis`` is of."""
+    named = [span for span in spans if span.end <= at]
+    if basis == "week":
+        named = [span for span in named if (span.last - span.first).days == _WEEK - 1]
+    elif basis == "month":
+        named = [span for span in named if span.first.day == 1 and _MONTH <= (span.last - span.first).days + 1 < _MONTH + 4]
+    return named[-1] if named and basis in ("week", "month") else None
+
+
 def before_open(said: str) -> bool:
     """Return whether the trading outside the session that ``said`` names last is the one before it."""
     return max((m.start() for m in _BEFORE_OPEN.finditer(said)), default=-1) > max(
@@ -141,6 +155,8 @@ def before_open(said: str) -> bool:
     )
 
 
+#: days of a week, and least of a month
+_WEEK, _MONTH = 7, 28
 #: goods, currencies and coins; Chinese futures; shares of exchanges that New York's hours mean nothing to
 _OTHER_HOURS = re.compile(r"(?<!^ES)(?<!^NQ)(?<!^YM)(?<!^RTY)=F$|=X$|-USD$|^[A-Z]+:|\.(?:KS|KQ|T|SS|SZ|BJ)$|^\^(?:KS11|N225|HSI)$")
 #: a headline that sums up a month or week speaks of it throughout

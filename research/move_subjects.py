@@ -160,6 +160,7 @@ def subject(
         and not TRADED.search(opening)
         and not QUOTED.search(plain, sentence.start, clause[0])
         and not (last is not None and _DAY.search(opening))
+        and not PRICE_ONLY.search(plain, max((a for a, b in pieces if b <= clause[0]), default=clause[0]), clause[0])
     ):
         return None
     if last is not None and last_end <= clause[0] and not any(s.start >= last_end for s in before):

@@ -6,14 +6,14 @@ Used by :mod:`research.moves` where :func:`research.move_subjects.subject` finds
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from research.move_grammar import TRADED, WEAK, Expression
+from research.move_grammar import OTHER_NOUN, TRADED, WEAK, Expression
 from research.move_subjects import BOTH, QUOTED, SHARE, Span, Subject, only_price, unfilled
 from research.sentences import Sentence
 
-__all__ = ["Topic", "from_context"]
+__all__ = ["Topic", "from_context", "listed_as"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,17 @@ class Topic:
 _BOTH_BACK = 4
 #: 大涨7%!甲公司创新高; not 暴跌24%是错杀?
 _SHOUTED = re.compile(r"[!,。:; …|]|$")
+#: a price of a share: 收盘报131.5港元, 首日收于83.23美元
+_SETTLED = re.compile(r"(?:收[盘市于在报]|报收)(?:[报于在价为]|定格在|时)*\s?\d[\d,.]*(?:港元|港币|美元|元|日元|欧元|英镑|韩元)(?!/)")
+#: 其港股由涨转跌,收盘跌6.5%
+_OWN_LISTING = re.compile(r"其(?P<market>[AH港美]股)")
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "A股": ("SS", "SZ", "BJ"),
+    "H股": ("HK",),
+    "港股": ("HK",),
+    "美股": ("",),
+    "ADR": ("",),
+}
 _LISTED_AS = re.compile(r"ADR|ADS|H股")
 #: a sentence that begins with a name of its own, though one no instrument is known for: 某某制药是个例外
 _OWN_SUBJECT = re.compile(
@@ -52,6 +63,15 @@ _FURTHER = re.compile(
 #: "Acme - The store's shares rose 3%": the news of a name no instrument is known for
 _LABELLED = re.compile(r"[A-Z][\w.&'’ ]{1,30}\s[-–—]\s")
 _THEY = re.compile(r"\s*(?:but\s|and\s)?(?:they|it)\s(?:had|has|have|was|were)\s", re.IGNORECASE)
+
+
+def listed_as(symbol: str, market: str) -> bool:
+    """Return whether a share is the listing that a word for its market means.
+
+    >>> listed_as("0700.HK", "港股"), listed_as("300750.SZ", "H股"), listed_as("BABA", "ADR")
+    (True, False, True)
+    """
+    return (symbol.rpartition(".")[2] if "." in symbol else "") in _SUFFIXES[market]
 
 
 def _goes_on(said: str, expression: Expression, plain: str, sentence: Sentence) -> bool:
@@ -87,10 +107,14 @@ def from_context(
         both = [s for s in spans if s.end <= sentence.start and s.role != "source" and SHARE.fullmatch(s.symbol)]
         pair = list({s.symbol: s for s in reversed(both[-_BOTH_BACK:])}.values())[:2][::-1]
         return [(s.symbol, s.surface, clause[0]) for s in pair] if len(pair) == 2 else None
-    elided = only_price(opening) or (not unfilled(opening) and (only_price(said) or bool(_LISTED_AS.search(opening))))
+    settled = SHARE.fullmatch(topic.near.symbol) and _SETTLED.search(said) and not OTHER_NOUN.search(said) if topic.near else None
+    elided = only_price(opening) or (not unfilled(opening) and (only_price(said) or bool(settled or _LISTED_AS.search(opening))))
     if not elided or _OWN_SUBJECT.match(said) or _LABELLED.match(plain, sentence.start):
         return None
     meant = topic.lead if "我们" in opening else topic.share()
     if meant is None or meant.role == "source":
+        return None
+    own = _OWN_LISTING.search(said)
+    if own and SHARE.fullmatch(meant.symbol) and not listed_as(meant.symbol, own["market"]):
         return None
     return [(meant.symbol, meant.surface, clause[0])]

@@ -12,7 +12,7 @@ Growth rates, margins, prices of goods, forecasts and conditions are refused: a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
@@ -32,11 +32,11 @@ from research.move_grammar import (
     expressions,
 )
 from research.move_periods import AGAINST, DAY_WORD, PERIODS, handed_on, last_day_word
-from research.move_subjects import Span, Subject, joined, subject, unfilled, without_asides
-from research.move_topics import Topic, from_context
+from research.move_subjects import SHARE, Span, Subject, joined, subject, unfilled, without_asides
+from research.move_topics import Topic, from_context, listed_as
 from research.sentences import BATCH, Sentence, by_part, clauses
 
-__all__ = ["Move", "Span", "find", "quoted"]
+__all__ = ["RATE", "Move", "Span", "find", "quoted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]
     spans = joined(plain, spans)
     found: list[Move] = []
     near, told, since = None, 0, 0
-    lead = next((s for s in spans if _EQUITY.fullmatch(s.symbol) and s.role != "source"), None)
+    lead = next((s for s in spans if SHARE.fullmatch(s.symbol) and s.role != "source"), None)
     if lead is None or not sentences or not sentences[0].headline or "\n" in plain[: lead.start]:
         lead = None
     for number, (sentence, inside) in enumerate(zip(sentences, by_part(spans, sentences), strict=True)):
@@ -210,7 +210,8 @@ _HELD = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r",?\s(?:and\s)?(?:the\s)?")
-_RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
+#: symbols of yields, not of what is bought at them
+RATE = re.compile(r"\^(?:TNX|TYX|FVX|IRX)|2YY=F|[A-Z]{2}\d{2}Y")
 _CURRENCY = re.compile(r"=X$|-USD$|DX-Y\.NYB$")
 #: what has no share price
 _NO_SHARE = re.compile(r"^\^|=F$|=X$|-USD$|^[A-Z]+:")
@@ -222,16 +223,8 @@ _OF_GOODS = re.compile(
 )
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
 _DOLLAR_FIRST = re.compile(r"美元|USD|US dollar|dollar", re.IGNORECASE)
-_EQUITY = re.compile(r"[A-Z]+(?:-[A-Z])?|[A-Z0-9-]+\.[A-Z]{1,3}")
 #: 甲涨6.9%,港股今日收涨2.3%
 _LISTED_IN = re.compile(r",?(?:而|但|其|公司|该股)?(?:在|隔夜|[今昨][日天夜晚])?(?P<market>[AH港美]股|ADR)(?!三大|市场|指数|大盘|主要)")
-_SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "A股": ("SS", "SZ", "BJ"),
-    "H股": ("HK",),
-    "港股": ("HK",),
-    "美股": ("",),
-    "ADR": ("",),
-}
 _WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 #: 假期期间(10月1日至8日),
@@ -239,9 +232,17 @@ _HEAD_PERIOD = re.compile(r"[^,%。]{0,12}(?:期间|以来|(?:天|日|周|个?�
 #: 股价在财报后上涨7%: some days since, unless one is named
 _REPORTED = re.compile(r"在财报后(?!累|已|至今)")
 #: 盘前仅涨1%,稍早一度涨近5%
+#: 某公司9月跌去17%: no contract of that month, which shares do not have
+_IN_MONTH = re.compile(r"(?<![\d年])(?:1[0-2]|[1-9])月份?[里内]?(?=[上下大暴累]?[涨跌])")
 _AT_FIRST = re.compile(r"(?:但|而|其|此前|之前|早些时候|稍早|曾|股价)*(?:一度|最多)")
 _SETTLES = re.compile(r"[,(]?\s?(?:收于|报收|收报)")
+#: 上周|涨势如虹的券商股领跌: what is known of them, not when they fell
+_WELL_KNOWN = re.compile(r"[^,%]{0,8}[涨跌升挫][^,%]{0,6}的[一-龥]")
 _BRACKETED = re.compile(r"[(][^()]*[)]")
+#: what may stand right in front of 掉 where it means a fall, not the end of something done
+_FELL_OFF = re.compile(
+    r"(?:[已就都便又再也却仅只了才则均曾周月日天里中内此]|股价|盘[前中后初]|[开收]盘|一度|反而|最多|累计|再度|继续|进一步)$"
+)
 _RANGE = re.compile(r"(?:[至到~-]|—+)\d[\d.]*%")
 #: 上一次单日跌幅接近10%是在2024年9月3日: a measure for what follows
 _LAST_SEEN = re.compile(r",?还?(?:是在|[要得需须]追溯)")
@@ -260,12 +261,14 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
         gap = gap[move_english.own_price(gap) or 0 :]
         return bool(EN_REFUSED.search(gap) or HYPOTHETICAL.search(plain[clause[0] : expression.start]) or YEAR_ON_YEAR.match(tail))
     local = plain[max(clause[0], start) : expression.start]
+    if expression.verb == "掉" and surface_end < expression.start and not _FELL_OFF.search(plain, sentence.start, expression.start):
+        return True  # 砍掉三成
     if surface_end <= clause[0] and TRADED.search(plain, clause[0], expression.start + 2):
         gap = local  # the clauses between tell what happened before: 已就租金达成一致,该股今天下跌2.9%
     if (
         surface_end <= clause[0]
         and subject[0][0]
-        and _EQUITY.fullmatch(subject[0][0])
+        and SHARE.fullmatch(subject[0][0])
         and _OF_GOODS.search(gap)
         and not _OF_SHARE.search(gap)
     ):
@@ -281,7 +284,7 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     if plain[expression.start - 1 : expression.start] in ("或", "每") or _THEN.match(tail):
         return True
     # a yield that rises to 1.9% has that level; it has not moved by it
-    if subject[0][0] and _RATE.fullmatch(subject[0][0]) and "至" in plain[expression.start : expression.end]:
+    if subject[0][0] and RATE.fullmatch(subject[0][0]) and "至" in plain[expression.start : expression.end]:
         return True
     if _RANGE.match(tail):
         return True  # 三家公司已下挫5%至7%
@@ -300,9 +303,8 @@ def _of_twin(plain: str, clause: tuple[int, int], expression: Expression, subjec
     symbol, surface, at = subject[0]
     opening = plain[clause[0] : expression.start]
     market = _LISTED_IN.match(opening)
-    if symbol and market and at < clause[0] and _EQUITY.fullmatch(symbol):
-        suffix = symbol.rpartition(".")[2] if "." in symbol else ""
-        return suffix not in _SUFFIXES[market["market"]]
+    if symbol and market and at < clause[0] and SHARE.fullmatch(symbol):
+        return not listed_as(symbol, market["market"])
     return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
 
 
@@ -314,6 +316,8 @@ def _basis(
     ``goes_on`` tells whether the move before it was of the same subject: its own 一度 is then one of the same trading.
     """
     local = AGAINST.sub("", plain[max(clause[0], last_end) : expression.end])
+    if whose[0][0] and SHARE.fullmatch(whose[0][0]) and _IN_MONTH.search(local):
+        return "month"
     if expression.english:
         local = _EN_ASIDE.sub(" ", local)
         tail = _EN_EARLIER.split(plain[expression.end : min(sentence.end, expression.end + _EN_TAIL)])[0]
@@ -326,7 +330,8 @@ def _basis(
         return named
     if DAY_WORD.search(local):
         outside = goes_on and _AT_FIRST.match(local) and last_day_word(plain[sentence.start : clause[0]]) == "after_hours"
-        return "after_hours" if outside else last_day_word(local)
+        own = last_day_word(local) or (last_day_word(plain[sentence.start : clause[0]]) if "单日" in local else None)
+        return "after_hours" if outside else own
     opening = _BRACKETED.sub("", plain[sentence.start : max(clause[0], sentence.start)])
     opening = _EN_ASIDE.sub(" ", opening) if expression.english else opening
     if expression.english and _EN_WHEN.match(plain, clause[0]):
@@ -354,7 +359,7 @@ def _scopes(opening: str, period: re.Match[str]) -> bool:
     """Tell whether a period stands at the head of its clause (it then governs what follows), not inside another statement."""
     head = re.split(r"[,:;]", opening[: period.start()])[-1]
     tail = re.split(r"[,:;]", opening[period.end() :])[0]
-    return not unfilled(head) and "%" not in tail
+    return not unfilled(head) and "%" not in tail and not _WELL_KNOWN.match(tail)
 
 
 def _moves(plain: str, sentence: Sentence, expression: Expression, subject: Subject, basis: str | None) -> list[Move]:

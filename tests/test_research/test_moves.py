@@ -15,6 +15,7 @@ NAMES = {
     "道琼斯工业平均指数": "^DJI", "罗素2000": "^RUT", "恒生指数": "^HSI", "创业板指": "399006.SZ", "日经指数": "^N225", "布伦特": "BZ=F",
     "原油期货": "CL=F", "COMEX黄金": "GC=F", "现货黄金": "GC=F", "沪铜": "SHFE:CU", "比特币": "BTC-USD", "日元": "JPY=X", "美元兑日元": "JPY=X",
     "美元指数": "DX-Y.NYB", "贵州茅台": "600519.SS", "宁德时代": "300750.SZ", "腾讯": "0700.HK", "CME": "CME", "瑞银": "UBS",
+    "纳斯达克综合指数": "^IXIC", "标普500指数": "^GSPC", "恐慌指数": "^VIX", "波音": "BA", "吉利汽车": "0175.HK", "必和必拓": "BHP", "油价": "CL=F",
 }  # fmt: skip
 FOUND = re.compile("|".join(sorted(NAMES, key=len, reverse=True)))
 MORNING = datetime(2026, 3, 11, 2, 30, tzinfo=UTC)  # Wednesday 10:30 in Beijing, Tuesday evening in New York
@@ -33,6 +34,11 @@ def stated(text):
 
 def dated(body, at=MORNING, headline="行情综述"):
     """(symbol, session) of every move of an article whose time is known to the second."""
+    return told(body, at, headline).select("symbol", "end_date").rows()
+
+
+def told(body, at, headline="行情综述"):
+    """The moves of an article whose time is known to the second."""
     text = f"{headline}\n{body}"
     doc_id = content_id(headline, body)
     document = DOCUMENTS.frame(
@@ -57,7 +63,7 @@ def dated(body, at=MORNING, headline="行情综述"):
         "role": pl.String,
     }
     found = facts.extract(document, pl.DataFrame(rows, schema=schema, orient="row"))
-    return found.filter(pl.col("kind") == "price_move").select("symbol", "end_date").rows()
+    return found.filter(pl.col("kind") == "price_move")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,25 @@ def dated(body, at=MORNING, headline="行情综述"):
         ("日经指数领跌亚太跌超3%。", [("^N225", -0.03, "over", None)]),
         ("台股领涨亚洲股市大涨4.5%。", [("^TWII", 0.045, "exact", None)]),
         ("台股领涨亚太,日经指数涨2.5%。", [("^N225", 0.025, "exact", None)]),
+        # tenths to the hundredth, plain words for a fall, and 掉 that only ends what was done
+        ("苹果跌三成三,微软跌去两成四。", [("AAPL", -0.33, "about", None), ("MSFT", -0.24, "about", None)]),
+        ("纳斯达克综合指数泻4.1%,波音掉了8.2%。", [("^IXIC", -0.041, "exact", None), ("BA", -0.082, "exact", None)]),
+        ("波音因减值把净利润砍掉三成。", []),
+        ("波音卖掉5%的股份。", []),
+        # a level given up or won back, or a high, stands between the name and its move
+        ("标普500指数已抹平跌幅转涨0.3%。", [("^GSPC", 0.003, "exact", None)]),
+        ("英伟达从高点回落约14%。", [("NVDA", -0.14, "about", "other")]),
+        ("苹果7月20日盘中一度涨超8%。", [("AAPL", 0.08, "over", "intraday")]),
+        ("吉利汽车的港股收跌1.1%。", [("0175.HK", -0.011, "exact", "close")]),
+        ("必和必拓澳股收跌1.5%。", [("BHP", -0.015, "exact", "close")]),
+        ("恐慌指数由17升到37,一天上升116%。", [("^VIX", 1.16, "about", None)]),
+        # the price a share settled at, in a sentence that does not name it again
+        ("腾讯挂牌。首日收盘290港元,涨43.5%。", [("0700.HK", 0.435, "exact", "close")]),
+        ("腾讯公布销量。钢价收于290元/吨,涨43.5%。", []),
+        ("腾讯股价连涨两天,累计升了34.5%。", [("0700.HK", 0.345, "exact", "other")]),
+        # which listing moved is said though the name is not
+        ("宁德时代拟发债。其A股当日微涨1.2%。", [("300750.SZ", 0.012, "exact", None)]),
+        ("宁德时代拟发债。其港股低开7.1%,收盘跌4.9%。", []),
     ],
 )  # fmt: skip
 def test_wordings_of_a_move(text, expected):
@@ -321,10 +346,31 @@ def test_wordings_of_trading(text, expected):
         ("比特币去年12月有波动,今日上涨1.5%。", [None]),
         ("3月2日至6日这一周,恒生指数跌去约12%。", ["other"]),
         ("英伟达涨7.5%(盘后又涨1.5%),苹果涨5.6%。", [None, "after_hours", None]),
+        # what a month, a half-year or some sessions brought is no move of one session
+        ("苹果9月跌去17%,油价在7月上涨约14%。", ["month", "month"]),
+        ("原油期货9月下跌1.5%。", [None]),
+        ("苹果那一周跌3.5%。", ["week"]),
+        ("恒生指数上半年涨逾14%,苹果三年里跌去七成,微软三个交易日合计跌2.5%。", ["other", "other", "other"]),
+        ("苹果在一天内跌去5.5%。", [None]),
+        ("上周涨势如虹的券商股领跌,苹果跌33%。", [None]),
+        ("恒生指数收市报25086点,单日泻去1105点,跌幅4.22%。", ["close"]),
     ],
 )
 def test_more_spans_of_time(text, expected):
     assert [basis for *_, basis in stated(text)] == expected
+
+
+def test_a_week_or_month_gone_by_is_dated_as_it_is_named():
+    monday = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
+
+    def spans(text, at=monday):
+        return told(text, at).select("start_date", "end_date").rows()
+
+    assert spans("腾讯上周累计下跌4.9%。") == [(date(2026, 3, 2), date(2026, 3, 6))]
+    assert spans("腾讯2月累计下跌4.9%。") == [(date(2026, 2, 1), date(2026, 2, 27))]
+    assert spans("腾讯本周累计下跌4.9%。") == [(date(2026, 3, 9), date(2026, 3, 9))]
+    # told on a Sunday, the last week is the one that has just ended
+    assert spans("腾讯上周累计下跌4.9%。", datetime(2026, 3, 8, 4, 0, tzinfo=UTC)) == [(date(2026, 3, 2), date(2026, 3, 6))]
 
 
 def test_a_headline_that_says_next_day_tells_the_news_of_its_day():
