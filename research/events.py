@@ -42,7 +42,7 @@ from research.sentences import Sentence, index_at, read
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
-ANNOTATOR = "events@15"
+ANNOTATOR = "events@16"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
 _FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.2
 #: characters of body from which on a text is an article
