@@ -41,6 +41,10 @@ def mentioned(linker: linking.Linker, headline: str, body: str) -> pl.DataFrame:
     [
         ("零售股走弱,RH跌4%,盖璞跌2%,威廉姆斯-索诺玛跌3%", ["RH", "GAP", "WSM"]),
         ("社交股重挫,Snap盘后暴跌两成", ["SNAP"]),
+        ("Snap公布季度业绩", ["SNAP"]),
+        ("网约车平台Grab跌2%", ["GRAB"]),
+        ("地区银行受压,西部联盟跌超一成", ["WAL"]),
+        ("法航-荷航低开", ["AF.PA"]),
         ("稳定币公司Circle当日收跌5%", ["CRCL"]),
         ("新能源股里恩菲斯能源跌9%,阿帕奇石油涨1%", ["ENPH", "APA"]),
         ("私募巨头凯雷、EQT与CVC均在报价名单上", ["CG", "EQT.ST", "CVC.AS"]),
