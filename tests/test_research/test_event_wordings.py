@@ -521,6 +521,12 @@ def test_an_exchange_that_breaks_down_is_no_source():
         ("凌云科技为客户供应零部件", "contract_partnership.win", False),
         ("凌云科技名为“一号”的电芯下线", "product_launch.launch", True),
         ("凌云科技的应用正式上架各大应用市场", "product_launch.launch", False),
+        ("凌云汽车12月销量环比大增逾30%", "other.business_update", True),
+        ("凌云科技停止开发一款操作系统", "product_launch.delay", True),
+        ("凌云科技推出的新系统停止开发", "product_launch.launch", False),
+        ("建筑业商务活动指数为56.3%,比上月下降2.8个百分点", "macro_data.release", True),
+        ("旅游研究院:预计我国旅游收入有望达到3233亿元", "guidance.outlook", False),
+        ("远山海上风电联合开发有限公司向凌云科技增资", "contract_partnership.cooperate", False),
     ],
 )
 def test_words_of_announcements_in_another_sense(text, kind, told):
