@@ -110,7 +110,7 @@ def _of_document(document: Mapping[str, Any], spans: list[Span]) -> Iterable[dic
         periodic = (
             measure.kind in _OF_PERIOD and measure.unit != "points" and "/" not in measure.unit and not _DAILY.search(measure.subject)
         )
-        start, end = context.of_figure(sentence, measure.at, before=measure.subject.endswith(" 前值"), periodic=periodic)
+        start, end = context.figures.of_figure(sentence, measure.at, before=measure.subject.endswith(" 前值"), periodic=periodic)
         called, session = sessions.get((sentence.start, measure.symbol), ("", None))
         if measure.symbol is not None and "/" in measure.unit and (end is None or measure.subject == called):
             start, end = None, session  # the price that goes with a move
