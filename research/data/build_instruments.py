@@ -108,6 +108,7 @@ MEMBERS = {
     "OMX Stockholm 30": ".ST",
     "Switzerland 20": ".SW",
 }
+_HAN = re.compile(r"[一-鿿]")
 _LEGAL = re.compile(
     r"[,\s]+(?:Inc\.?|Corp\.?|Corporation|Company|Co\.?|Companies|plc|Plc|PLC|Ltd\.?|Limited|LLC|LP|L\.P\.|SE|AG|KGaA|N\.?V\.?|S\.?A\.?|S\.?p\.?A\.?|AB|ASA|Oyj|"
     r"Group|Holdings?|Holding|The|\(The\)|\(Class [ABC]\)|Class [ABC])$"
@@ -317,9 +318,9 @@ def twinned(rows: list[Row]) -> list[Row]:
 
 
 def _in_english(rows: list[Row]) -> list[Row]:
-    """Give a Hong Kong row the English name of the company's other listing, as "Alibaba HK" is Alibaba; let the two point at each other.
+    """Give a Hong Kong row the English name of the company's New York listing, as "Alibaba HK" is Alibaba, and its Chinese names.
 
-    The text decides which is meant.
+    The two point at each other; the text decides which is meant.
     """
     chinese: dict[str, set[str]] = {}
     symbols: dict[str, str] = {}
@@ -336,7 +337,9 @@ def _in_english(rows: list[Row]) -> list[Row]:
         if shared and r.twin is None and base in symbols:
             other |= {symbols[base]: r.symbol, r.symbol: symbols[base]}
         out.append(replace(r, aliases={**r.aliases, base: False}) if shared else r)
-    return [replace(r, twin=r.twin or other.get(r.symbol)) for r in out]
+    chinese_of = {r.symbol: {a: doubt for a, doubt in r.aliases.items() if _HAN.search(a)} for r in out if r.valid_to is None}
+    named = {hk: {**chinese_of.get(new_york, {})} for new_york, hk in other.items() if hk.endswith(".HK")}
+    return [replace(r, twin=r.twin or other.get(r.symbol), aliases={**named.get(r.symbol, {}), **r.aliases}) for r in out]
 
 
 def _with_ticker(row: Row, ordinary: set[str]) -> Row:

@@ -525,6 +525,7 @@ def test_an_exchange_that_breaks_down_is_no_source():
         ("凌云科技通过公开摘牌竞得远山民爆52.8%股权", "mna.acquire", True),
         ("凌云科技通过公开摘牌竞得远山民爆52.8%股权", "other.listing_status", False),
         ("凌云汽车12月出口量按年增长44%", "macro_data.release", False),
+        ("期货定价显示,美联储1月维持利率不变的概率为94%", "central_bank.hold", False),
         ("凌云科技停止开发一款操作系统", "product_launch.delay", True),
         ("凌云科技推出的新系统停止开发", "product_launch.launch", False),
         ("建筑业商务活动指数为56.3%,比上月下降2.8个百分点", "macro_data.release", True),
