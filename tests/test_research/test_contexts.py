@@ -48,7 +48,7 @@ def mentioned(linker: linking.Linker, headline: str, body: str) -> pl.DataFrame:
         # a brand is of the listing that the text is about
         ("小鹏旗舰轿车涨价,小鹏汽车港股走高", ["9868.HK", "9868.HK"]),
         ("航天科技集团全年安排四十次发射", []),
-        ("波罗的海整体干散货运价指数涨2%", ["BDI"]),
+        ("波罗的海整体干散货运价指数走高2%", ["BDI"]),
         ("稳定币公司Circle当日收跌5%", ["CRCL"]),
         ("新能源股里恩菲斯能源跌9%,阿帕奇石油涨1%", ["ENPH", "APA"]),
         ("私募巨头凯雷、EQT与CVC均在报价名单上", ["CG", "EQT.ST", "CVC.AS"]),
