@@ -280,7 +280,7 @@ class Dates:
     def _named_period(self, sentence: Sentence, move: moves.Move) -> tuple[date, date] | None:
         """Return the first day and the last session of the week or month gone by that a move is of: 上周累跌3%, 9月单月下跌2%."""
         today = self._published_at.astimezone(_BEIJING).date()
-        span = move_periods.whole(move.basis, self._days.spans(sentence), move.at - sentence.start)
+        span = move_periods.period_named(self._plain, sentence.start, self._days.spans(sentence), move.at, move.basis)
         if span is None or span.last >= today or (move.basis == "week" and today.weekday() == _SUNDAY):
             return None
         return span.first, self._session(span, "收盘", move.symbol) or span.last

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from research.dates import DateSpan
 
-__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PAST_YEAR", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word", "whole"]
+__all__ = ["AGAINST", "DAYS", "DAY_WORD", "PAST_YEAR", "PERIODS", "before_open", "day_part", "handed_on", "last_day_word", "period_named"]
 
 _COUNT = r"[一二两三四五六七八九十\d]"
 #: a move of a year gone by: 去年上涨, 2021年累计下跌
@@ -138,14 +138,14 @@ def _last(words: tuple[tuple[str, re.Pattern[str]], ...], said: str) -> str | No
     return max(found)[1] if found else None
 
 
-def whole(basis: str | None, spans: Sequence[DateSpan], at: int) -> DateSpan | None:
-    """Return the whole week or month that ``spans`` name last before the offset ``at``, whichever a move of this ``basis`` is of."""
-    named = [span for span in spans if span.end <= at]
-    if basis == "week":
-        named = [span for span in named if (span.last - span.first).days == _WEEK - 1]
-    elif basis == "month":
-        named = [span for span in named if span.first.day == 1 and _MONTH <= (span.last - span.first).days + 1 < _MONTH + 4]
-    return named[-1] if named and basis in ("week", "month") else None
+def period_named(plain: str, start: int, spans: Sequence[DateSpan], at: int, basis: str | None) -> DateSpan | None:
+    """Return the week or month, whichever a move of this ``basis`` is of, that the sentence at ``start`` names last before ``at``.
+
+    ``spans`` are the dates of the sentence, their offsets counted from its start. 较9月 is what a move is measured from.
+    """
+    rules = _PERIOD_RULES.get(basis or "", ())
+    named = [s for s in spans if s.rule in rules and start + s.end <= at and plain[start + s.start - 1 : start + s.start] not in _MEASURES]
+    return named[-1] if named else None
 
 
 def before_open(said: str) -> bool:
@@ -155,8 +155,9 @@ def before_open(said: str) -> bool:
     )
 
 
-#: days of a week, and least of a month
-_WEEK, _MONTH = 7, 28
+#: rules of :mod:`research.dates` that name a week or a month; what a period stands behind that only measures
+_PERIOD_RULES = {"week": ("week",), "month": ("month", "relative-month")}
+_MEASURES = ("较", "比", "距")
 #: goods, currencies and coins; Chinese futures; shares of exchanges that New York's hours mean nothing to
 _OTHER_HOURS = re.compile(r"(?<!^ES)(?<!^NQ)(?<!^YM)(?<!^RTY)=F$|=X$|-USD$|^[A-Z]+:|\.(?:KS|KQ|T|SS|SZ|BJ)$|^\^(?:KS11|N225|HSI)$")
 #: a headline that sums up a month or week speaks of it throughout

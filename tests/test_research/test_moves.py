@@ -369,6 +369,10 @@ def test_a_week_or_month_gone_by_is_dated_as_it_is_named():
     assert spans("腾讯上周累计下跌4.9%。") == [(date(2026, 3, 2), date(2026, 3, 6))]
     assert spans("腾讯2月累计下跌4.9%。") == [(date(2026, 2, 1), date(2026, 2, 27))]
     assert spans("腾讯本周累计下跌4.9%。") == [(date(2026, 3, 9), date(2026, 3, 9))]
+    # the one named last counts, whatever else the sentence names, and none that only measures
+    assert spans("腾讯2月累计下跌4.9%,本月累计上涨2.1%。") == [(date(2026, 2, 1), date(2026, 2, 27)), (date(2026, 3, 1), date(2026, 3, 9))]
+    assert spans("上周公布财报的腾讯本周累计上涨2.3%。") == [(date(2026, 3, 9), date(2026, 3, 9))]
+    assert spans("腾讯本月较2月累计下跌2.2%。") == [(date(2026, 3, 1), date(2026, 3, 9))]
     # told on a Sunday, the last week is the one that has just ended
     assert spans("腾讯上周累计下跌4.9%。", datetime(2026, 3, 8, 4, 0, tzinfo=UTC)) == [(date(2026, 3, 2), date(2026, 3, 6))]
 
