@@ -16,8 +16,10 @@ from typing import Any
 __all__ = ["Finder", "presence"]
 
 _CATEGORIES = {"CATEGORY_DIGIT": r"\d", "CATEGORY_SPACE": r"\s", "CATEGORY_WORD": r"\w"}
-#: what matches regardless of case beside the two forms of a letter
+#: what matches regardless of case beside the two forms of a letter of ASCII
 _ALIKE = ("iI\u0130\u0131", "sS\u017f", "kK\u212a")
+#: letters that have two forms and these, and characters that have one; others may have more
+_ASCII, _CASELESS = range(0x80), range(0x2E80, 0xA000)
 _FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
 
@@ -120,12 +122,16 @@ def _of_set(items: Iterable[tuple[Any, Any]], flags: int) -> list[str]:
     for operation, value in items:
         name = str(operation)
         if name == "LITERAL":
-            found += _cased(value, flags)
+            if not (here := _cased(value, flags)):
+                return []
+            found += here
         elif name == "RANGE":
             first, last = value
             found.append(f"{re.escape(chr(first))}-{re.escape(chr(last))}")
-            if flags & re.IGNORECASE:
-                found += [one for code in range(first, min(last, 127) + 1) for one in _cased(code, flags)]
+            if flags & re.IGNORECASE and not (first in _CASELESS and last in _CASELESS):
+                if last not in _ASCII:
+                    return []
+                found += [one for code in range(first, last + 1) for one in _cased(code, flags)]
         elif name == "CATEGORY" and str(value) in _CATEGORIES:
             found.append(_CATEGORIES[str(value)])
         else:
@@ -134,8 +140,11 @@ def _of_set(items: Iterable[tuple[Any, Any]], flags: int) -> list[str]:
 
 
 def _cased(code: int, flags: int) -> list[str]:
+    """Return the characters that ``code`` matches; none where they cannot be told, as of a letter with accents regardless of case."""
     letter = chr(code)
-    every = {letter}
-    if flags & re.IGNORECASE:
-        every |= {letter.lower(), letter.upper(), *next((alike for alike in _ALIKE if letter in alike), "")}
-    return [re.escape(one) for one in sorted(every) if len(one) == 1]
+    if not flags & re.IGNORECASE or (code not in _ASCII and letter.lower() == letter.upper()):
+        return [re.escape(letter)]
+    if code not in _ASCII:
+        return []
+    every = {letter.lower(), letter.upper(), *next((alike for alike in _ALIKE if letter in alike), "")}
+    return [re.escape(one) for one in sorted(every)]

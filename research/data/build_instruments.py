@@ -338,7 +338,7 @@ def _in_english(rows: list[Row]) -> list[Row]:
             other |= {symbols[base]: r.symbol, r.symbol: symbols[base]}
         out.append(replace(r, aliases={**r.aliases, base: False}) if shared else r)
     chinese_of = {r.symbol: {a: doubt for a, doubt in r.aliases.items() if _HAN.search(a)} for r in out if r.valid_to is None}
-    named = {hk: {**chinese_of.get(new_york, {})} for new_york, hk in other.items() if hk.endswith(".HK")}
+    named = {hk: chinese_of.get(new_york, {}) for new_york, hk in other.items() if hk.endswith(".HK")}
     return [replace(r, twin=r.twin or other.get(r.symbol), aliases={**named.get(r.symbol, {}), **r.aliases}) for r in out]
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from research.patterns import Finder, presence
 
-LETTERS = "abkKſis涨跌不 1,"
+LETTERS = "abkKſisµé涨跌不 1,"
 atoms = st.one_of(
     st.sampled_from(LETTERS),
-    st.sampled_from([r"[涨跌]", r"[a-c]", r"[^a]", r"\d", r"\s", r"\w", r"\S", "."]),
+    st.sampled_from([r"[涨跌]", r"[a-c]", r"[À-ö]", r"[一-龥]", r"[^a]", r"\d", r"\s", r"\w", r"\S", "."]),
 )
 edges = st.sampled_from(["", "", "", r"\b", "^", "$", "(?<!不)", "(?<=a)", "(?!涨)", "(?=[a跌])"])
 
@@ -31,13 +31,16 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 patterns = st.recursive(atoms, _grown, max_leaves=8)
-texts = st.text(alphabet=LETTERS + "ABS\n。", max_size=24)
+texts = st.text(alphabet=LETTERS + "ABSμÉ\n。", max_size=24)
 flags = st.sampled_from([re.NOFLAG, re.IGNORECASE, re.MULTILINE, re.DOTALL])
 
 
 @given(patterns, flags, texts, st.integers(0, 24), st.integers(0, 24))
 @example("K", re.IGNORECASE, "k", 0, 1)
 @example("s", re.IGNORECASE, "ſ", 0, 1)
+@example("µ", re.IGNORECASE, "μ", 0, 1)
+@example("[À-ö]", re.IGNORECASE, "ø".upper(), 0, 1)
+@example("[À-ö]", re.IGNORECASE, "É", 0, 1)
 @example("(?<!不)涨|跌?a", re.NOFLAG, "不涨跌a", 0, 4)
 def test_a_pattern_is_present_where_it_matches(pattern: str, flag: re.RegexFlag, text: str, start: int, end: int) -> None:
     whole, whether = re.compile(pattern, flag).search(text, start, end), presence(pattern, flag).search(text, start, end)
@@ -47,9 +50,8 @@ def test_a_pattern_is_present_where_it_matches(pattern: str, flag: re.RegexFlag,
 
 @given(patterns.filter(lambda pattern: re.compile(pattern).match("") is None), flags, texts)
 def test_a_finder_finds_the_matches_of_its_pattern(pattern: str, flag: re.RegexFlag, text: str) -> None:
-    expected = [match.span() for match in re.finditer(pattern, text, flag) if match.group()]
-    if any(not match.group() for match in re.finditer(pattern, text, flag)):
-        return  # a finder is for patterns of one character or more
+    expected = [match.span() for match in re.finditer(pattern, text, flag)]
+    assume(all(match.group() for match in re.finditer(pattern, text, flag)))  # a finder is for patterns of one character or more
     finder = Finder.of(pattern, flag)
     assert [match.span() for match in finder.finditer(text)] == expected
     first = finder.search(text)
