@@ -60,6 +60,10 @@ def mentioned(linker: linking.Linker, headline: str, body: str) -> pl.DataFrame:
         ("控股股东保时捷SE涨1%,丹麦灵北跌2%", ["PAH3.DE", "HLUN-B.CO"]),
         ("新加坡上市的金光农业资源跌4%,土耳其担保银行涨5%", ["E5H.SI", "GARAN.IS"]),
         ("康耐特光学涨6%,大行科工跌3%", ["2276.HK", "2543.HK"]),
+        # what a portal does or when, not a place where somebody writes
+        ("腾讯上周累计下跌2%", ["0700.HK"]),
+        ("腾讯上季度收入增长", ["0700.HK"]),
+        ("快手上线新工具,脸书上季收入增长", ["1024.HK", "META"]),
         ("恒生医疗保健指数跌1%,标普500能源板块跌3%,泛欧斯托克600银行指数跌2%", ["^HSHCI", "^SP500-10", "^SX7P"]),
         ("中证半导体材料设备指数涨4%", ["931743.SS"]),
         ("生物科技ETF平收,光伏ETF涨1%", ["515790.SS"]),
@@ -74,6 +78,7 @@ def test_names_as_chinese_media_write_them(linker: linking.Linker, text: str, ex
     [
         "他在领英上写道,团队很好",
         "总裁在微博晒出体检报告",
+        "他在微博上写道,快手上有人不信",
         "视频来自YouTube博主",
         "发言人在Truth Social上发文",
         "伯恩斯坦认为,订单会回来",
