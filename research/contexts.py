@@ -72,7 +72,10 @@ _BAND = re.compile(r"^-\d")
 _INDEX_RIGHT = re.compile(r"^\s?[A-Z]{0,4}\s?[一-鿿A-Z]{0,10}?(?:指数|ETF)")
 #: a medium that is only where somebody wrote: 在微博晒出, 一条微博
 _POST_LEFT = re.compile(r"(?:[在于]|[条篇则]|通过|个人|认证|发布?|官方|登录|刷|其)$")
-_POST_RIGHT = re.compile(r"^(?:上(?![涨市周月季年半午调架升修演线诉榜交缴任下]|一[季年财周个月]|个[周月季财])|晒|发[文布帖]|账号|热搜|话题|博主|网友|大V|截图|平台上|号|频道|播客|认证|昵称|评论区|留言)")
+_POST_RIGHT = re.compile(
+    r"^(?:上(?![涨市周月季年半午调架升修演线诉榜交缴任下]|一[季年财周个月]|个[周月季财])|晒|发[文布帖]"
+    r"|账号|热搜|话题|博主|网友|大V|截图|平台上|号|频道|播客|认证|昵称|评论区|留言)"
+)
 _PLATFORMS = frozenset({"YouTube", "Instagram", "Facebook", "脸书", "推特", "快手", "B站"})
 _PLACE_LEFT = re.compile(r"(?:在|登陆|登录|赴|挂牌|转战|转板至?|冲刺|敲开|叩响)(?:美国)?$")
 _RATING = re.compile(r"评级|展望|垃圾级|投资级|信用|违约|主权|观察名单|穆迪|惠誉|发债|债务")

@@ -35,6 +35,7 @@ from research.tone_lines import check, target_of
 from research.tone_markets import PRICED, of_economy, of_market
 from research.tone_results import results
 from research.tone_terms import Term, terms
+from research.tone_yields import of_yield, yielded
 
 __all__ = ["TONES_SCHEMA", "score_lines", "tones"]
 
@@ -107,7 +108,8 @@ def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``doc_id, symbol, sentiment`` in [-1, 1] towards the instrument's own price, ``confidence`` in [0, 1] (0 without evidence),
+        ``doc_id, symbol, sentiment`` in [-1, 1] towards the instrument's own price (of a currency the named one, of a yield its bond),
+        ``confidence`` in [0, 1] (0 without evidence),
         ``explanation`` (the strongest words and moves with what they were worth). One row per named instrument, no nulls.
     """
     DOCUMENTS.validate(documents)
@@ -184,9 +186,10 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     quoted = {s.symbol for s in spans if s.role != "source"}
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新), of how it has run (三连板某公司) or of a stated move says nothing more.
-    earned = results(plain)
+    earned, of_yields = results(plain), list(yielded(plain, spans))
     covered = sorted(
-        [(one.start, one.end) for group in (stated, earned) for one in group] + [(roles.run_before(plain, s.start), s.end) for s in spans]
+        [(one.start, one.end) for group in (stated, earned, of_yields) for one in group]
+        + [(roles.run_before(plain, s.start), s.end) for s in spans]
     )
     hits = [hit for hit in terms(plain, covered) if not of_economy(plain, hit)]
     only = _only(spans, len(document["headline"]))
@@ -198,6 +201,8 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
             value = -move.value if _to_the_dollar(move.symbol, move.subject) else move.value
             score = math.copysign(min(1.0, 0.5 + 5 * abs(value)) * min(1.0, abs(value) / _FLAT), value)
             sums[move.symbol].add(score, weight, f"{move.value:+.2%}")
+    for moved in of_yields:
+        sums[moved.symbol].add(moved.score, _HEADLINE_WEIGHT if moved.start <= line else 1.0, moved.why)
     earners: set[str] = set()
     for result in earned:
         told = parts[index_at(parts, result.start)]
@@ -282,7 +287,7 @@ def _weigh(
             current = _share(plain, local, named, current, scale, sums)
             for hit in opening:
                 for symbol in current:
-                    sums[symbol].add(hit.score, 0.4 * scale, hit.why)
+                    sums[symbol].add(_towards(plain, symbol, hit), 0.4 * scale, hit.why)
             opening = []
             continue
         local = [hit for hit in local if not of_market(plain, start, hit)]
@@ -291,7 +296,7 @@ def _weigh(
             damp = 0.5 if _HYPOTHETICAL.search(plain, start, end) else 1.0
             for hit in local:
                 for symbol in current:
-                    sums[symbol].add(hit.score, distance * damp * scale, hit.why)
+                    sums[symbol].add(_towards(plain, symbol, hit), distance * damp * scale, hit.why)
         else:
             opening = local
 
@@ -340,8 +345,13 @@ def _share(
                 targets.append(span)
         for symbol, surface in sorted({span.symbol: span.surface for span in targets}.items()):
             turned = PRICED.search(plain, hit.start, hit.end) and _to_the_dollar(symbol, surface)
-            sums[symbol].add(-hit.score if turned else hit.score, scale, hit.why)
+            sums[symbol].add(-hit.score if turned else _towards(plain, symbol, hit), scale, hit.why)
     return symbols
+
+
+def _towards(plain: str, symbol: str, hit: Term) -> float:
+    """Return the score of a term towards the price of ``symbol``: that of a bond falls when its yield rises."""
+    return -hit.score if of_yield(plain, symbol, hit) else hit.score
 
 
 def _to_the_dollar(symbol: str, surface: str) -> bool:
