@@ -38,15 +38,13 @@ from research.facts import spans_by_document
 from research.moves import Span
 from research.patterns import presence
 from research.schemas import DOCUMENTS, EVENTS, MENTIONS, content_id
-from research.sentences import Sentence, index_at, read
+from research.sentences import Sentence, index_at, is_article, read
 
 __all__ = ["ANNOTATOR", "EventType", "Found", "evidence_of", "extract", "find", "pairs_of", "select", "taxonomy"]
 
 ANNOTATOR = "events@16"
 #: least confidence of an event of a short text, least probability of one of an article, and of one of its groups for any subject
 _FLOOR, _LISTED, _GROUP_LISTED = 0.3, 0.3, 0.2
-#: characters of body from which on a text is an article
-_ARTICLE = 400
 #: most events of an article; of a short text, of one instrument in it that its headline does not name, and market-wide ones
 _MOST_LISTED = 6
 _MOST, _MOST_ASIDE, _MOST_WIDE = 6, 2, 3
@@ -103,7 +101,7 @@ def extract(documents: pl.DataFrame, spans: pl.DataFrame, mentions: pl.DataFrame
 def _of_document(document: Mapping[str, Any], spans: Sequence[Span], mentions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     text = document["headline"] + "\n" + document["body"]
     plain, parts = read(document["headline"], document["body"])
-    article = document["language"] != "en" and len(document["body"]) >= _ARTICLE
+    article = is_article(document["language"], document["body"])
     scores = event_grams.shipped().scores(plain, spans, parts) if article else None
     pairs = _pairs(document, plain, parts, spans, mentions, scores)
     if scores is None:

@@ -15,10 +15,12 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from research import cleaning
 
-__all__ = ["BATCH", "START", "Named", "Sentence", "by_part", "clauses", "index_at", "read", "sentences", "within"]
+__all__ = ["BATCH", "START", "Named", "Sentence", "by_part", "clauses", "index_at", "is_article", "read", "sentences", "within"]
 
 #: texts read at a time: memory stays flat however long the archive is; what several readers ask for is kept for as many
 BATCH = 512
+#: characters of body from which on a text in Chinese is read as an article
+_ARTICLE = 400
 #: a full stop before a capital ends an English sentence, but not behind these abbreviations
 _ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in (r"U\.S", r"U\.K", "Inc", "Corp", "Co", "Ltd", "Mr", "Ms", "Dr", "vs"))
 #: every way begins with a mark, so that the text between marks is passed over at once
@@ -70,6 +72,15 @@ def read(headline: str, body: str) -> tuple[str, tuple[Sentence, ...]]:
     """
     plain = cleaning.plain(f"{headline}\n{body}")
     return plain, tuple(sentences(plain, len(headline) + 1))
+
+
+def is_article(language: str, body: str) -> bool:
+    """Return whether a text is read as an article, of whose background not all is news; English ones and short ones are not.
+
+    >>> is_article("zh", "甲公司停牌。"), is_article("zh", "甲公司停牌。" * 100), is_article("en", "Acme was halted. " * 100)
+    (False, True, False)
+    """
+    return language != "en" and len(body) >= _ARTICLE
 
 
 def sentences(plain: str, headline_end: int = 0) -> list[Sentence]:

@@ -10,6 +10,7 @@
 6. Results count by what the profit did (:mod:`research.tone_results`).
 7. What the headline says weighs double, or the first sentence under one that only announces (某公司公告). The sum ``s`` becomes
    ``tanh(s / sqrt(w))`` with ``w`` the weight of all evidence, so that repetition saturates and contradiction cancels.
+8. In an article all this is evidence beside the words around the names, weighed by :mod:`research.tone_articles`.
 """
 
 from __future__ import annotations
@@ -18,26 +19,27 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from research import cleaning, events, moves, roles
+from research import cleaning, events, moves, roles, tone_articles, tone_views
 from research.facts import spans_by_document
 from research.moves import Span
 from research.patterns import Finder, presence
 from research.schemas import DOCUMENTS
-from research.sentences import Sentence, by_part, clauses, index_at, read, within
-from research.tone_deals import bids, listed_with, of_deal, of_suit, suing
+from research.sentences import Sentence, by_part, clauses, index_at, is_article, read, within
+from research.tone_articles import Told
+from research.tone_deals import bids, listed_with, of_deal, suing
+from research.tone_evidence import HEADLINE_WEIGHT, Evidence
 from research.tone_lines import check, target_of
 from research.tone_markets import PRICED, of_economy, of_market
 from research.tone_results import results
 from research.tone_terms import Term, terms
 from research.tone_yields import of_yield, yielded
 
-__all__ = ["TONES_SCHEMA", "score_lines", "tones"]
+__all__ = ["TONES_SCHEMA", "score_lines", "told_of_article", "tones"]
 
 TONES_SCHEMA = {"doc_id": pl.String, "symbol": pl.String, "sentiment": pl.Float64, "confidence": pl.Float64, "explanation": pl.String}
 
@@ -64,7 +66,6 @@ _HYPOTHETICAL = presence(r"若|如果|假如|倘若|一旦|可能|或将|担心|
 _ANNOUNCES = re.compile(
     r"[^,。;:!?()、\s]{2,8}:?(?:今日|晚间|午间|盘后|早间)?(?:发布|披露|公布|刊登)?[^,。;:!?、增减盈亏升降]{0,12}?(?:公告|[年季中]报|快报|预告|财报|简报|报告|业绩)(?:出炉|发布)?"
 )
-_HEADLINE_WEIGHT = 2.0
 _SCALE = 1.1
 #: events that the results themselves tell
 _COMPARED = frozenset({"earnings.growth", "earnings.decline"})
@@ -74,25 +75,8 @@ _LEAST_PRIOR = 0.3
 _LEAST_TONE = 0.1
 #: a line carries no date: nothing in it counts as a look back
 _NO_DATE = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class _Sum:
-    score: float = 0.0
-    weight: float = 0.0
-    absolute: float = 0.0
-    reasons: dict[str, float] | None = None
-    suing: bool = False
-
-    def add(self, score: float, weight: float, why: str) -> None:
-        if self.suing and of_suit(why):
-            return
-        self.score += score * weight
-        self.weight += weight
-        self.absolute += abs(score) * weight
-        reasons = self.reasons if self.reasons is not None else {}
-        reasons[why] = reasons.get(why, 0.0) + score * weight
-        self.reasons = reasons
+#: document, symbol, sentiment, confidence, explanation
+_Tone = tuple[str, str, float, float, str]
 
 
 def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -109,17 +93,36 @@ def tones(documents: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``doc_id, symbol, sentiment`` in [-1, 1] towards the instrument's own price (of a currency the named one, of a yield its bond),
-        ``confidence`` in [0, 1] (0 without evidence),
-        ``explanation`` (the strongest words and moves with what they were worth). One row per named instrument, no nulls.
+        ``confidence`` in [0, 1] (0 without evidence; in an article the probability of a tone), ``explanation`` (the strongest words and
+        moves with what they were worth). One row per named instrument, no nulls, by document and symbol.
     """
     DOCUMENTS.validate(documents)
     named = spans_by_document(spans)
-    rows: list[tuple[str, str, float, float, str]] = []
+    rows: list[_Tone] = []
+    articles: list[tuple[str, Told]] = []
     for document in documents.sort("doc_id").iter_rows(named=True):
         found = named.get(document["doc_id"], [])
-        if found:
+        if found and is_article(document["language"], document["body"]):
+            told = told_of_article(document, found)
+            articles += [(document["doc_id"], one) for one in told]
+            rows += [
+                (document["doc_id"], symbol, 0.0, 0.0, "") for symbol in {span.symbol for span in found} - {one.symbol for one in told}
+            ]
+        elif found:
             rows += _of_document(document, found)
-    return pl.DataFrame(rows, schema=TONES_SCHEMA, orient="row")
+    read_ = tone_articles.likely([one for _, one in articles])
+    rows += [(doc_id, one.symbol, *tone) for (doc_id, one), tone in zip(articles, read_, strict=True)]
+    return pl.DataFrame(rows, schema=TONES_SCHEMA, orient="row").sort("doc_id", "symbol")
+
+
+def told_of_article(document: Mapping[str, Any], spans: Sequence[Span]) -> list[Told]:
+    """Return what a row of ``documents`` tells of each instrument named in it, those that are only quoted left out."""
+    plain, parts = read(document["headline"], document["body"])
+    quoted = {s.symbol for s in spans if s.role != "source"}
+    sums = _weighed(document, spans)
+    rules = {symbol: _row("", "", total)[2] for symbol, total in sums.items()}
+    told = tone_articles.told(plain, len(document["headline"]), spans, tone_views.drawn(plain, spans, parts), sums, rules)
+    return [one for one in told if one.symbol in quoted]
 
 
 def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -153,7 +156,7 @@ def score_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return scored
 
 
-def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, str, float, float, str]:
+def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> _Tone:
     text = row["text"]
     plain = cleaning.plain(text)
     target = target_of(row)
@@ -163,7 +166,7 @@ def _of_line(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, str, fl
             language = row.get("lang") or cleaning.language(text)
             document = {"doc_id": "", "headline": text, "body": "", "language": language, "published_at": _NO_DATE}
             return next(tone for tone in _of_document(document, spans) if tone[1] == target)
-    total = _Sum()
+    total = Evidence()
     for hit in terms(plain, []):
         total.add(hit.score, 1.0, hit.why)
     return _row("", "", total)
@@ -179,11 +182,18 @@ def _named(plain: str, names: Iterable[str]) -> list[Span]:
     return [Span(by_form[m.group()], m.group(), m.start(), m.end()) for m in pattern.finditer(plain)]
 
 
-def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[tuple[str, str, float, float, str]]:
+def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable[_Tone]:
+    quoted = {s.symbol for s in spans if s.role != "source"}
+    for symbol, total in _weighed(document, spans).items():
+        # An agency or broker that is only quoted has no tone of its own.
+        yield _row(document["doc_id"], symbol, total if symbol in quoted else Evidence())
+
+
+def _weighed(document: Mapping[str, Any], spans: Sequence[Span]) -> dict[str, Evidence]:
+    """Return what a text says for and against each instrument named in it."""
     plain, parts = read(document["headline"], document["body"])
     sues = suing(plain, spans)
-    sums: dict[str, _Sum] = {symbol: _Sum(suing=symbol in sues) for symbol in sorted({s.symbol for s in spans})}
-    quoted = {s.symbol for s in spans if s.role != "source"}
+    sums: dict[str, Evidence] = {symbol: Evidence(suing=symbol in sues) for symbol in sorted({s.symbol for s in spans})}
     stated = moves.find(plain, spans, parts)
     # A word inside a name (安克创新), of how it has run (三连板某公司) or of a stated move says nothing more.
     earned, of_yields = results(plain), list(yielded(plain, spans))
@@ -197,28 +207,26 @@ def _of_document(document: Mapping[str, Any], spans: Sequence[Span]) -> Iterable
     for move in stated:
         if move.symbol is not None:
             share = 1.0 if move.basis in ("close", "intraday", "after_hours", None) else 0.5
-            weight = share * (_HEADLINE_WEIGHT if move.start <= line else 1.0)
+            weight = share * (HEADLINE_WEIGHT if move.start <= line else 1.0)
             value = -move.value if _to_the_dollar(move.symbol, move.subject) else move.value
             score = math.copysign(min(1.0, 0.5 + 5 * abs(value)) * min(1.0, abs(value) / _FLAT), value)
-            sums[move.symbol].add(score, weight, f"{move.value:+.2%}")
+            sums[move.symbol].add(score, weight, f"{move.value:+.2%}", "move")
     for moved in of_yields:
-        sums[moved.symbol].add(moved.score, _HEADLINE_WEIGHT if moved.start <= line else 1.0, moved.why)
+        sums[moved.symbol].add(moved.score, HEADLINE_WEIGHT if moved.start <= line else 1.0, moved.why, "move")
     earners: set[str] = set()
     for result in earned:
         told = parts[index_at(parts, result.start)]
         owner = _earner(within(spans, told.start, told.end), result.start, only)
         if owner is not None:
             earners.add(owner)
-            sums[owner].add(result.score, _HEADLINE_WEIGHT if result.start < line else 1.0, result.why)
+            sums[owner].add(result.score, HEADLINE_WEIGHT if result.start < line else 1.0, result.why, "result")
     _weigh_events(plain, spans, parts, document, line, earners, sums)
     for told_of in bids(plain, spans):
-        sums[told_of.symbol].add(told_of.score, _HEADLINE_WEIGHT if told_of.start < line else 1.0, told_of.why)
+        sums[told_of.symbol].add(told_of.score, HEADLINE_WEIGHT if told_of.start < line else 1.0, told_of.why, "deal")
     for sentence, inside, local in zip(parts, by_part(spans, parts), by_part(hits, parts), strict=True):
         if local and (inside or only is not None):
             _weigh(plain, sentence, inside, local, line, only, sums)
-    for symbol, total in sums.items():
-        # An agency or broker that is only quoted has no tone of its own.
-        yield _row(document["doc_id"], symbol, total if symbol in quoted else _Sum())
+    return sums
 
 
 def _earner(inside: Sequence[Span], at: int, only: str | None) -> str | None:
@@ -241,18 +249,18 @@ def _line(headline: str, parts: Sequence[Sentence]) -> int:
 
 def _weigh_events(
     plain: str, spans: Sequence[Span], parts: Sequence[Sentence], document: Mapping[str, Any], line: int,
-    earners: Set[str], sums: dict[str, _Sum],
+    earners: Set[str], sums: dict[str, Evidence],
 ) -> None:  # fmt: skip
     topic = next((s.symbol for s in spans if s.start < len(document["headline"]) and s.role != "source"), None)
     best: dict[tuple[str, str], tuple[float, float]] = {}
     for event in events.find(plain, spans, parts, topic, document["language"], document["published_at"], _tells):
         if event.symbol in sums and not (event.symbol in earners and event.name in _COMPARED):
-            weight = event.confidence * (_HEADLINE_WEIGHT if event.start <= line else 1.0)
+            weight = event.confidence * (HEADLINE_WEIGHT if event.start <= line else 1.0)
             for symbol in listed_with(plain, spans, event):
                 key = (symbol, event.name)
                 best[key] = max(best.get(key, (0.0, 0.0)), (weight, event.prior))
     for (symbol, name), (weight, prior) in sorted(best.items()):
-        sums[symbol].add(prior, weight, name)
+        sums[symbol].add(prior, weight, name, "event")
 
 
 def _tells(kind: events.EventType) -> bool:
@@ -260,7 +268,7 @@ def _tells(kind: events.EventType) -> bool:
     return abs(kind.prior) >= _LEAST_PRIOR and not kind.market
 
 
-def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float, str]:
+def _row(doc_id: str, symbol: str, total: Evidence) -> _Tone:
     if total.weight == 0:
         return doc_id, symbol, 0.0, 0.0, ""
     # One weak word about a name in passing is hardly evidence: it is shrunk towards neutral.
@@ -268,14 +276,13 @@ def _row(doc_id: str, symbol: str, total: _Sum) -> tuple[str, str, float, float,
     tone = thin * math.tanh(_SCALE * total.score / math.sqrt(max(1.0, total.weight)))
     agreement = abs(total.score) / total.absolute if total.absolute else 0.0
     confidence = (1 - math.exp(-total.absolute)) * (0.5 + 0.5 * agreement)
-    strongest = sorted((total.reasons or {}).items(), key=lambda item: (-abs(item[1]), item[0]))[:6]
-    return doc_id, symbol, round(tone, 6) + 0.0, round(confidence, 6), "; ".join(f"{why}{value:+.1f}" for why, value in strongest)
+    return doc_id, symbol, round(tone, 6) + 0.0, round(confidence, 6), total.explanation()
 
 
 def _weigh(
-    plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], line: int, only: str | None, sums: dict[str, _Sum]
+    plain: str, sentence: Sentence, inside: Sequence[Span], hits: Sequence[Term], line: int, only: str | None, sums: dict[str, Evidence]
 ) -> None:
-    scale = _HEADLINE_WEIGHT if sentence.start < line else 1.0
+    scale = HEADLINE_WEIGHT if sentence.start < line else 1.0
     pieces = _pieces(plain, sentence, inside)
     current: list[str] = [only] if only is not None and not inside else []
     opening: list[Term] = []
@@ -302,7 +309,7 @@ def _weigh(
 
 
 def _share(
-    plain: str, hits: Sequence[Term], named: Sequence[Span], carried: Sequence[str], scale: float, sums: dict[str, _Sum]
+    plain: str, hits: Sequence[Term], named: Sequence[Span], carried: Sequence[str], scale: float, sums: dict[str, Evidence]
 ) -> list[str]:
     """Give each term of one clause to the instruments it is said of: those before it up to the previous term, else the next one.
 
