@@ -67,9 +67,11 @@ _TRADE_RIGHT = re.compile(
     r"^\s(?:majors?|giants?|marketing|compan(?:y|ies)|firms?|producers?|explorers?|refiners?|drillers?|miners?|workers?|industry|sector|stocks|shares|fields?|rigs?)\b"
 )
 _GOLD_RIGHT = re.compile(r"^(?:销量|产量|柜台|金条|回收|门店|产品|业务|资源量)")
+#: what a field or a plant yields a day: 日产30万桶
+_DAILY_RIGHT = re.compile(r"^\s?\d[\d.,]*[万亿余多]*(?:桶|吨|标准|立方|方|枚|片|台|件|单|[公千]?斤|千瓦|升|箱|瓶)")
 _RUNS_ON = re.compile(r"[一-鿿A-Za-z\d](?<![的和与及是而])$")
 _BAND = re.compile(r"^-\d")
-_INDEX_RIGHT = re.compile(r"^\s?[A-Z]{0,4}\s?[一-鿿A-Z]{0,10}?(?:指数|ETF)")
+_INDEX_RIGHT = re.compile(r"^\s?[A-Z]{0,4}\s?[一-鿿A-Z\d]{0,10}?(?:指数|ETF)")
 #: a medium that is only where somebody wrote: 在微博晒出, 一条微博
 _POST_LEFT = re.compile(r"(?:[在于]|[条篇则]|通过|个人|认证|发布?|官方|登录|刷|其)$")
 _POST_RIGHT = re.compile(
@@ -78,7 +80,7 @@ _POST_RIGHT = re.compile(
 )
 _PLATFORMS = frozenset({"YouTube", "Instagram", "Facebook", "脸书", "推特", "快手", "B站"})
 _PLACE_LEFT = re.compile(r"(?:在|登陆|登录|赴|挂牌|转战|转板至?|冲刺|敲开|叩响)(?:美国)?$")
-_RATING = re.compile(r"评级|展望|垃圾级|投资级|信用|违约|主权|观察名单|穆迪|惠誉|发债|债务")
+_RATING = re.compile(r"评级|降级|升级|展望|垃圾级|投资级|信用|违约|主权|观察名单|穆迪|惠誉|发债|债务")
 _BARE_AGENCY = frozenset({"标普", "标准普尔"})
 
 
@@ -120,7 +122,11 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
         return True
     if symbol in RATES:
         country = RATES[symbol]
-        return country[0] not in surface and listings.other_rate(text[max(0, start - 24) : start], country)
+        if country[0] in surface:
+            return False
+        headed = listings.country_of(text[: max(0, text.find("\n"))])  # 印度央行降息\n…,10年期国债收益率下行
+        elsewhere = headed is not None and all(headed != other[0] for other in RATES.values()) and country[0] not in text[:start]
+        return elsewhere or listings.other_rate(text[max(0, start - 24) : start], country)
     if what.asset_class == "commodity":
         plants = surface.lower().startswith("oil") and _OTHER_OIL_LEFT.search(text, max(0, start - 24), start)
         if plants or (surface.isascii() and _TRADE_RIGHT.match(right)):
@@ -131,6 +137,8 @@ def another(what: Instrument, symbol: str, text: str, start: int, end: int, *, b
         return bool((behind_name and surface.endswith("股")) or place or listings.other_index(surface, right, left[-3:]))
     if what.asset_class != "equity":
         return False
+    if surface == "日产" and _DAILY_RIGHT.match(right):
+        return True
     if surface.isascii() and _LIKE_LEFT.search(left) and _LIKE_RIGHT.match(right):
         return True
     if what.mic in (*listings.MAINLAND, "XHKG") and (listings.bond(left[-3:], right) or roles.fund_product(right)):

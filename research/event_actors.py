@@ -48,7 +48,7 @@ _COMMENTS = re.compile(
 _ANALYSTS_AT = presence(r"\b(?:analysts?|strategists?|economists?) (?:at|from|with) $", re.IGNORECASE)
 #: who another one is likened to does nothing himself
 _LIKENED = presence(
-    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美]股|AI|互联网|币圈)版的?|界的(?<=[^世]界的)|(?:下|又|另)一[个家]|第二[个家]|"
+    r"(?:(?:中国|国内|国产|美国|日本|韩国|印度|欧洲|俄罗斯|东南亚|非洲|拉美|中东|越南|香港|台湾|本土|民间|[AB港美日韩中]股?|AI|互联网|币圈)版的?|界的(?<=[^世]界的)|(?:下|又|另)一[个家]|第二[个家]|"
     r"媲美|比肩|堪比|碾压|对标|赶超|超越|不输|吊打|(?:估值|市值|规模|销量|营收|收入|利润)(?:将|已|首次|一度|有望)*(?:超|反超|超过|逼近|追平))[“‘]?$"
 )
 #: right behind who opens a headline: what follows is its own news, whoever else it names
