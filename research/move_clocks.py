@@ -34,7 +34,8 @@ _SATURDAY = 5
 _BEIJING, _NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 _NIGHT_WORD = re.compile(r"夜盘|夜市|(?<!\d)23[:点时]0{0,2}收盘")
 _DAYTIME = re.compile(r"早盘|日盘|上午|午[前后间盘]|下午|白天|(?<!\d)(?:9|1[0-5])(?:[时点]|:\d\d)")
-_IN_ASIA = re.compile(r"亚[市盘洲太]|早盘|早间|开盘|\bAsian?\b")
+#: trading in Asia or at an open, unless the text has gone on to New York: 亚洲早盘见新高,纽约尾盘跌0.6%
+_IN_ASIA = re.compile(r"(?s:(?:亚[市盘洲太]|早盘|早间|开盘|\bAsian?\b)(?!.*(?:纽约|美股)[^,。;]{0,4}(?:尾盘|收盘|午后|时段|盘[中后])))")
 
 
 def around_the_clock(symbol: str) -> bool:
