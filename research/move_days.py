@@ -46,6 +46,12 @@ _SINCE = re.compile(
     r"(?:以|至今|起|之)?来|以后|至今|后的?首次|的(?:[涨跌][幅势]|反弹|[大暴][涨跌])(?=[,。;])"
     r"|的?(?:历史|收盘|盘中|此前|阶段性?|年内|创下的?)*(?:[前新]?[高低](?![开走])|高位|低位|纪录|记录|峰值|水平|收盘价|均价|(?<=的)\d)"
 )
+#: 而2月6日时,它还只有728点
+_BACK_WHEN = re.compile(r"时(?=[,它还仅只才曾])")
+#: 报告公布当日: the day the story began
+_STORY = re.compile(r"(?:公布|发布|披露|宣布|出炉|公告|官宣|落地|消息)(?:的)?\Z")
+#: sentences of an article that may name that day
+_LEAD = 4
 _BEIJING = ZoneInfo("Asia/Shanghai")
 _GOES_ON = re.compile(
     r"其中|同[一日]|受此影响|(?:消息|数据|报告|财报|业绩|决议|声明|公告|讲话)(?:公布|发布|传出|披露|出炉|落地)?之?后"
@@ -54,7 +60,7 @@ _GOES_ON = re.compile(
 )
 #: words that count from a day named before them
 _COUNTED = Finder.of(
-    r"(?P<same>[当同那][天日]|同一个?(?:交易)?[日天])|(?P<next>(?<!节)次日|翌日|第二[天日]|次一?个?交易日|接下来的?一个?交易日)"
+    r"(?P<same>[当同那][天日]|同一个?(?:交易)?[日天])|(?P<next>(?<!节)次日|翌日|(?<!连续)(?<!连)第二[天日]|次一?个?交易日|接下来的?一个?交易日)"
     r"|(?P<before>(?<![较比])[前上](?:一个?)?交易日(?!收)|(?<![较比之以])前一[天日]|(?<![一-龥])(?:[就而]?在)?一[天日]之?前)"
 )
 #: a month at the head of what happened in it: 2025年6月,…; 5月把…
@@ -169,7 +175,9 @@ class NamedDays:
             return True
         if _FROM.search(self._plain, max(0, start - 1), start) and _ON.match(self._plain, end):
             return True
-        return bool(_SINCE.match(self._plain, end)) or self._plain[max(0, start - 1) : start] in tuple("较比距")
+        return bool(_SINCE.match(self._plain, end) or _BACK_WHEN.match(self._plain, end)) or self._plain[
+            max(0, start - 1) : start
+        ] in tuple("较比距")
 
     def _behind(self, sentence: Sentence, at: int) -> dates.DateSpan | None:
         """Return the day that follows a number in English: fell 3.9% on Nov. 6, rose 2% to $10 Tuesday."""
@@ -304,6 +312,13 @@ class NamedDays:
                 return Day(days[-1], step)
             if any(self._past_month(part, d) for d in self.spans(part) if part.start + d.start < end):
                 return Day(known=False)
+        if word["same"] and _STORY.search(self._plain, max(0, word.start() - 4), word.start()):
+            today = self._published_at.astimezone(_BEIJING).date()
+            lead = [
+                d for part in self._parts[:_LEAD] for d in self._single(part, part.end) if part.end <= sentence.start and d.last <= today
+            ]
+            if lead:
+                return Day(lead[0])
         # a headline counts from the day its story began; what it tells is the news of the day
         return Day(known=not step or sentence.headline)
 

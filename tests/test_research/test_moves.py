@@ -364,6 +364,26 @@ def test_more_spans_of_time(text, expected):
     assert [basis for *_, basis in stated(text)] == expected
 
 
+def test_which_day_the_same_day_is():
+    friday = datetime(2026, 3, 6, 11, 0, tzinfo=UTC)
+    # a day that only measures is not the one the text goes on with
+    assert dated("3月4日,恒生指数收跌1.5%;而2月6日时它还高得多。当天腾讯收涨2.3%。", friday)[1] == ("0700.HK", date(2026, 3, 4))
+    # a second day in a row is no day later
+    assert dated("3月5日,腾讯连续第二天下跌,收跌2.3%,恒生指数跌1.5%。", friday) == [
+        ("0700.HK", date(2026, 3, 5)),
+        ("^HSI", date(2026, 3, 5)),
+    ]
+    # the day something was published is that the story began with
+    story = "3月4日提请审议的报告给出了目标。\n机构的看法不一。\n报告公布当日,恒生指数涨1.5%。"
+    assert dated(story, friday) == [("^HSI", date(2026, 3, 4))]
+
+
+def test_a_close_in_new_york_is_not_asias_morning():
+    morning = datetime(2026, 3, 5, 23, 20, tzinfo=UTC)  # Friday, 7:20 in Beijing
+    body = "标普500指数收跌1.2%。现货黄金在亚洲早盘见了新高,随后回落,纽约尾盘跌0.6%;COMEX白银期货跌2.9%。"
+    assert {day for _, day in dated(body, morning)} == {date(2026, 3, 5)}
+
+
 def test_a_week_or_month_gone_by_is_dated_as_it_is_named():
     monday = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
 
