@@ -66,10 +66,17 @@ def yearless(phrase: Phrase) -> bool:
     return phrase.unit == "day" and phrase.month is not None and phrase.year is None and phrase.shift is None and phrase.until is None
 
 
-def in_the_year_above(phrase: Phrase, first: date, last: date, rule: str, named: date, bound: date) -> tuple[date, date, str]:
-    """Return the day that goes on from a month of a given year in the same sentence: 2023年7月底加息,引发8月5日的暴跌."""
+def in_the_year_above(
+    phrase: Phrase, first: date, last: date, rule: str, named: date, bound: date, *, beside: bool = False
+) -> tuple[date, date, str]:
+    """Return the day that goes on from a month of a given year in the same sentence: 2023年7月底加息,引发8月5日的暴跌.
+
+    One named ``beside`` it is of the same year (2008年4月24日与9月19日), so is any other of a year before the last one.
+    """
     options = (_valid(year, phrase.month or 0, phrase.day or 0) for year in (named.year, named.year + 1))
-    told = next((d for d in options if d is not None and named <= d <= min(bound, named + _GOES_ON)), None)
+    same = beside or named.year < bound.year - 1
+    until = max(named + _GOES_ON, date(named.year, 12, 31)) if same else named + _GOES_ON
+    told = next((d for d in options if d is not None and named <= d <= min(bound, until)), None)
     if told is None or told == first or first != last:
         return first, last, rule
     return told, told, f"{rule}+year-above"

@@ -91,6 +91,7 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
     zones = Zones(plain, words, zone)
     spans = []
     years: tuple[int, date] | None = None  # where a sentence begins that has named a month of a given year, and when that month began
+    dated: tuple[int, date] | None = None  # where a day of a given year, or of last year, ended, and the day
     for phrase in phrases:
         name, start, end, explicit = zones.of(phrase)
         bound = reference.astimezone(ZoneInfo(name)).date()
@@ -101,8 +102,13 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
         if days is None:
             continue
         first, last, rule = days
-        if years is not None and zones.sentence(start) == years[0] and yearless(phrase):
+        if yearless(phrase) and dated is not None and _BESIDE.fullmatch(plain, dated[0], start):
+            first, last, rule = in_the_year_above(phrase, first, last, rule, dated[1], bound, beside=True)
+            dated = (end, first)
+        elif years is not None and zones.sentence(start) == years[0] and yearless(phrase):
             first, last, rule = in_the_year_above(phrase, first, last, rule, years[1], bound)
+        if phrase.unit == "day" and (phrase.year is not None or phrase.shift) and phrase.until is None:
+            dated = (end, first)
         if phrase.unit in ("day", "month") and phrase.year is not None:
             years = (zones.sentence(start), first)
         if not explicit and first > reference.astimezone(ZoneInfo(name)).date() and not future:
@@ -127,6 +133,9 @@ def _same_week(spans: list[DateSpan]) -> list[DateSpan]:
 
 
 # --- 2. phrases that belong together
+
+#: what stands between two days of one year: 2008年4月24日与9月19日
+_BESIDE = re.compile(r"[与和及、]|以及")
 
 
 def _ranges(phrases: list[Phrase], plain: str) -> list[Phrase]:
