@@ -288,7 +288,8 @@ def _row(document: Mapping[str, Any], text: str, plain: str, found: Found, menti
     evidence = _evidence(text, plain, found)
     event_type = refined(found.name, plain[found.start : found.end])
     mention = mentions.get(found.symbol) if found.symbol is not None else None
-    tone = found.prior if mention is None or not mention["confidence"] else 0.6 * found.prior + 0.4 * mention["sentiment"]
+    said = mention["sentiment"] if mention is not None and mention["confidence"] else 0.0
+    tone = 0.6 * found.prior + 0.4 * said if said else found.prior  # where the text has no tone, its events have theirs
     return {
         "event_id": content_id(document["doc_id"], found.symbol, event_type, evidence),
         "doc_id": document["doc_id"],
