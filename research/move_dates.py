@@ -76,6 +76,8 @@ _MARKETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 #: a wrap whose headline says when it was written: 盘前:…, 美股盘前要闻; what its sentences tell of another time
 _BEFORE_THE_BELL = re.compile(r"[【\s]*(?:美股)?盘前(?=[:|丨】\s]|要[闻点]|异动|必读|速[递览]|行情|直击)")
 _TOLD_OF = re.compile(r"上周|上月|今年|去年|年内|累计|以来|此前|过去|开盘")
+#: how long before its publication the day may lie that an article is about
+_LATELY = timedelta(days=3)
 #: what a line that calls the open goes on to list moved at the open
 _JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前|以来)(?!.*(?:收盘|午后|尾盘|夜盘|隔夜|昨)))")
 
@@ -271,7 +273,17 @@ class Dates:
             told = self._session(None, "收盘", "^GSPC")
         elif NOW.search(self._plain, sentence.start, move.at):
             return None
-        return self._session(told, "", symbol) if move_clocks.wound_up(symbol, told, said, self._instant) else None
+        if move_clocks.wound_up(symbol, told, said, self._instant):
+            return self._session(told, "", symbol)
+        begun = sentence.headline and not self._bare and move_clocks.around_the_clock(symbol)
+        return self._session(self._lead(), "", symbol) if begun else None
+
+    def _lead(self) -> dates.DateSpan | None:
+        """Return the day an article begins with, where it is one of the last few before its own: 周二,黄金创下十二年来最大跌幅."""
+        body = next((part for part in self._parts if not part.headline), None)
+        named = [span for span in self._days.spans(body) if span.first == span.last] if body is not None else []
+        today = self._published_at.astimezone(_BEIJING).date()
+        return named[0] if len({span.last for span in named}) == 1 and today - _LATELY <= named[0].last < today else None
 
     def _sentence_to(self, move: moves.Move) -> str:
         """Return the sentence of a move as far as its number."""

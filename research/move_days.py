@@ -275,7 +275,9 @@ class NamedDays:
         """
         told = self._plain.rfind("%", earlier.start, earlier.end)
         if told < 0:
-            return self.of(earlier, earlier.end)
+            comma = self._plain.find(",", earlier.start, earlier.end)
+            aside = comma >= 0 and any(m["before"] for m in _COUNTED.finditer(self._plain, comma, earlier.end))
+            return self.of(earlier, comma if aside else earlier.end)  # 甲跌停,前一日刚创新高;乙跌6%
         first = self._plain.find("%", earlier.start, earlier.end)
         if first < told and move_grammar.CUE.search(self._plain, earlier.start, first):
             begun = self.of(earlier, first)
@@ -312,13 +314,13 @@ class NamedDays:
                 return Day(days[-1], step)
             if any(self._past_month(part, d) for d in self.spans(part) if part.start + d.start < end):
                 return Day(known=False)
-        if word["same"] and _STORY.search(self._plain, max(0, word.start() - 4), word.start()):
+        if _STORY.search(self._plain, max(0, word.start() - 4), word.start()):
             today = self._published_at.astimezone(_BEIJING).date()
             lead = [
                 d for part in self._parts[:_LEAD] for d in self._single(part, part.end) if part.end <= sentence.start and d.last <= today
             ]
             if lead:
-                return Day(lead[0])
+                return Day(lead[0], step)
         # a headline counts from the day its story began; what it tells is the news of the day
         return Day(known=not step or sentence.headline)
 

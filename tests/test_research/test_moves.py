@@ -376,6 +376,15 @@ def test_which_day_the_same_day_is():
     # the day something was published is that the story began with
     story = "3月4日提请审议的报告给出了目标。\n机构的看法不一。\n报告公布当日,恒生指数涨1.5%。"
     assert dated(story, friday) == [("^HSI", date(2026, 3, 4))]
+    assert dated(story.replace("当日", "次日"), friday) == [("^HSI", date(2026, 3, 5))]
+    # what one share did the day before says nothing of the next one's day
+    assert dated("苹果跌停,前一日刚创下新高;腾讯跌2.3%。", friday) == [("0700.HK", date(2026, 3, 6))]
+
+
+def test_a_headline_has_the_day_its_article_begins_with():
+    morning = datetime(2026, 3, 4, 1, 5, tzinfo=UTC)  # Wednesday, 9:05 in Beijing
+    body = "周二,金市的多头遭遇了十二年来最坏的一天。\n抛售从欧洲开始。"
+    assert dated(body, morning, "现货黄金暴跌6%,拥挤的交易到头了")[0][1] == date(2026, 3, 3)
 
 
 def test_a_close_in_new_york_is_not_asias_morning():
