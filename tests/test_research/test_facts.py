@@ -203,6 +203,13 @@ def measured(text):
         ("新接船舶订单量累计同比增幅收窄15.09个百分点至43.93%", [("industry_value", 0.4393, "fraction"), ("industry_value", -0.1509, "fraction")]),
         ("电子、汽车行业利润分别增长24.0%、10.7%", [("industry_value", 0.24, "fraction"), ("industry_value", 0.107, "fraction")]),
         ("贵州茅台净利润同比增长12.5%", [("company_value", 0.125, "fraction")]),
+        # what weeklies and wires measure
+        ("融资余额单周回落612.5亿元。", [("margin_flow", -61250000000.0, "CNY")]),
+        ("某型PERC电池片均价为0.31元/瓦。", [("industry_value", 0.31, "CNY/W")]),
+        ("水泥库容比为61.5%。", [("industry_value", 0.615, "fraction")]),
+        ("一季度新增专项债累计发行8702亿元。", [("macro_value", 870200000000.0, "CNY")]),
+        ("已披露公司一季度归母净利润同比增长17.5%。", [("industry_value", 0.175, "fraction")]),
+        ("我国对某国出口占全部出口的12.5%。", [("macro_value", 0.125, "fraction")]),
     ],
 )  # fmt: skip
 def test_measures(text, expected):
