@@ -28,7 +28,8 @@ _NUMERAL = "[一二三四五六七八九十]"
 #: phrases that occur in nothing but lottery and betting advertisements
 STRONG_WORDS = (
     rf"{_NUMERAL}{{1,2}}[肖码](?:[-—]*{_NUMERAL}{{1,2}}[肖码])+|{_NUMERAL}肖(?:中特|必中|必选|期期准)|必中{_NUMERAL}?[肖码]|{_NUMERAL}[肖码]中特"
-    rf"|{_NUMERAL}中{_NUMERAL}特|{_NUMERAL}码{_NUMERAL}中{_NUMERAL}|六开彩|(?:澳门|香港){_NUMERAL}[肖码](?!头)|一肖|平特一?肖"
+    rf"|{_NUMERAL}中{_NUMERAL}特|{_NUMERAL}码{_NUMERAL}中{_NUMERAL}|六开彩|(?:澳门|香港){_NUMERAL}[肖码](?!头)|一肖|平特一?肖|精选{_NUMERAL}{{1,2}}[码肖]"
+    r"|(?:想|要|了解|查看|看|获取|更多|每[日天]|今[日天]|最新|精准|推荐)*(?:(?<!客服)(?<!热线)(?<!电话)号码|心水|资料|图库|高手|论坛)[^,。;]{0,12}?(?:www\.)?[A-Za-z0-9-]{3,}\.(?:cc|com|net|vip|top|xyz|club)(?![A-Za-z])"
     r"|新(?:澳门?|奥)(?=\s*(?:资料|今晚|今天|开[奖彩码]|内部|精准|免费|彩|天天|最[快新准]|六|正版|管家婆|特|历史))"
     r"|(?<![\d.])(?:4949){1,2}\d{0,2}(?=\s*(?:澳|图|资料|开奖|正版))|(?<![\d.])7{3,6}8{3,6}(?![\d.])|"
     + _words(
@@ -39,14 +40,14 @@ STRONG_WORDS = (
 #: words that such advertisements share with honest texts on gaming and lotteries
 MEDIUM_WORDS = _words(
     "特马 特码 管家婆 开奖 博彩 彩票 六合 生肖 必中 好彩 王中王 特肖 投注 百家乐 棋牌 赌场 下注 赔率 香港马会 彩民 料大全 开码 "
-    "白小姐 铁算盘 老虎机 娱乐城 真人娱乐 天天彩"
+    "白小姐 铁算盘 老虎机 娱乐城 真人娱乐 天天彩 跑狗 赌侠 心水论坛"
 )
 PROMISE_WORDS = _words(
     "资料 免费 精准 大全 正版 内部 公开 结果 查询 网站 传真 今晚 今天 晚上 今期 天天 最新 最快 最准 百分百 100% 准确 直播 注册 平台 下载 "
     "官网 开户 公式 玄机 图库 历史记录 记录 预测 推荐 澳门 香港 手机版 入口 登录 安装 长期 期期 100准 必中"
 )
 #: a text without any of these needs no closer look at its unbracketed clauses
-HINT = re.compile(rf"{STRONG_WORDS}|{MEDIUM_WORDS}|资料|大全")
+HINT = re.compile(rf"{STRONG_WORDS}|{MEDIUM_WORDS}|资料|大全|号码")
 
 _STRONG = re.compile(STRONG_WORDS)
 _MEDIUM = re.compile(MEDIUM_WORDS)
@@ -57,7 +58,7 @@ _TRADE = re.compile(
     MEDIUM_WORDS
     + "|"
     + _words(
-        "六合彩 宝典 图库 彩金 视讯 真人 捕鱼 斗地主 牛牛 炸金花 扎金花 德州扑克 麻将 时时彩 分分彩 快三 快3 PK10 pk10 赛车"
+        "黄大仙 刘伯温 六合彩 宝典 图库 彩金 视讯 真人 捕鱼 斗地主 牛牛 炸金花 扎金花 德州扑克 麻将 时时彩 分分彩 快三 快3 PK10 pk10 赛车"
         " 北京赛车 幸运飞艇 "
         "大乐透 双色球 3D 福彩 足彩 竞彩 胆拖 杀号 滚球 盘口 外围 串关 让球 比分 大小单双 上下分 提现 返水 首存 充值 彩神 赌 赢钱 必赢 "
         "中大奖 天生赢家 娱乐场 娱乐厅 游戏厅 游戏大厅 旗舰厅 贵宾厅 皇宫 葡京 新葡京 永利 威尼斯人 金沙 太阳城 凯发 博天堂 亚博 万博 乐鱼 "
