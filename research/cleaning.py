@@ -3,7 +3,7 @@
 Two kinds of function live here and must not be mixed:
 
 - :func:`plain` keeps the length, so that offsets found in its result hold in the original; everything that searches a text searches this;
-- :func:`strip_boilerplate`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a document.
+- :func:`strip_boilerplate`, :func:`strip_spam_lines`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a document.
 
 Spam is recognised by features (see :mod:`research.spam`), in either script, never by a particular site.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = [
     "squash_codes",
     "strip_boilerplate",
     "strip_inline_spam",
+    "strip_spam_lines",
     "tidy",
 ]
 
@@ -153,6 +155,31 @@ def is_spam_line(line: str, script: str | None = None) -> bool:
     runs = [m for m in _RUN.finditer(bare) if spam.is_advert(m.group())]
     covered = sum(len(re.sub(r"\W", "", m.group())) for m in runs)
     return bool(runs) and covered >= 0.7 * len(re.sub(r"\W", "", bare))
+
+
+def strip_spam_lines(lines: list[str], script: str | None = None) -> list[str]:
+    """Return ``lines`` without the advertisements: those of :func:`is_spam_line`, and the doubtful ones that stand among them.
+
+    Advertisements are injected in blocks. Short lines without a sentence that stand between two of them, or beside one with a word
+    of the trade, are more of the kind, unless they have a word of the text's own trade.
+
+    >>> strip_spam_lines(["六合彩心水特码网", "某地厅百家乐打法", "北京赛车PK10计划群", "核心观点"])
+    ['核心观点']
+    """
+    told = [is_spam_line(line, script) for line in lines]
+    if not any(told):
+        return lines
+    forms = [_spam_form(line) for line in lines]
+    titles = [i for i, form in enumerate(forms) if not told[i] and len(form) <= 40 and not _SENTENCE.search(form) and not spam.is_honest(form)]
+    beside = {i for i in titles if spam.score(forms[i], foreign=_foreign(lines[i], script), alone=True) >= spam.SPAM - 1}
+    for step, order in ((1, titles), (-1, titles[::-1])):
+        for i in order:
+            told[i] = told[i] or (i in beside and 0 <= i - step < len(lines) and told[i - step])
+    known, short = [i for i, one in enumerate(told) if one], set(titles)
+    for low, high in pairwise(known):
+        if short.issuperset(range(low + 1, high)):
+            told[low:high] = [True] * (high - low)
+    return [line for line, is_one in zip(lines, told, strict=True) if not is_one]
 
 
 def strip_inline_spam(text: str, script: str | None = None) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HINT", "MEDIUM_WORDS", "PROMISE_WORDS", "SPAM", "STRONG_WORDS", "is_advert", "score"]
+__all__ = ["HINT", "MEDIUM_WORDS", "PROMISE_WORDS", "SPAM", "STRONG_WORDS", "is_advert", "is_honest", "score"]
 
 #: least :func:`score` of an advertisement
 SPAM = 4
@@ -97,6 +97,15 @@ def is_advert(run: str) -> bool:
         return True
     words, promises = len(set(_MEDIUM.findall(run))), len(set(_PROMISE.findall(run)))
     return (words >= 1 and promises >= 2) or (promises >= 3 and bool(re.search("[澳肖码彩]", run)))
+
+
+def is_honest(text: str) -> bool:
+    """Tell whether a piece has a word of a text on markets or companies, or of a page's own headings.
+
+    >>> is_honest("核心观点"), is_honest("某地厅百家乐打法")
+    (True, False)
+    """
+    return bool(_HONEST.search(text))
 
 
 def score(text: str, *, foreign: bool = False, alone: bool = False, bracketed: bool = False, dropped: bool = False) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from research.cleaning import is_boilerplate, is_spam_line, language, plain, strip_inline_spam, tidy
+from research.cleaning import is_boilerplate, language, plain, strip_inline_spam, strip_spam_lines, tidy
 from research.errors import SourceError
 from research.sources import Article, Rejected
 
@@ -93,7 +93,7 @@ def parse(text: str, source: str | None = None) -> tuple[list[Article], list[Rej
         When no title and no sentence is left.
     """
     script = language(text)
-    lines = [line for line in tidy(text).split("\n") if line and not is_spam_line(line, script)]
+    lines = strip_spam_lines([line for line in tidy(text).split("\n") if line], script)
     if not lines:
         raise SourceError("A report came without a single line of its own; expected a title and paragraphs: check the file.")
     headline, rest = strip_inline_spam(lines[0], script), lines[1:]

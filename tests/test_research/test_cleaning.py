@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cleaning import is_boilerplate, is_spam_line, language, plain, squash, strip_boilerplate, strip_inline_spam, tidy
+from research.cleaning import is_boilerplate, is_spam_line, language, plain, squash, strip_boilerplate, strip_inline_spam, strip_spam_lines, tidy
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -157,6 +157,15 @@ def test_spam_in_ornamental_brackets(line: str) -> None:
 )  # fmt: skip
 def test_section_marks_are_no_spam_in_a_traditional_text(line: str) -> None:
     assert not is_spam_line(line, "zh-Hant")
+
+
+def test_a_block_of_advertisements_goes_whole_and_headings_beside_it_stay() -> None:
+    block = ["样例厅真人视讯开户送彩金", "某果厅骰宝打法", "新手必看的几个技巧", "澳门六合彩资料大全", "幸运飞艇人工计划"]
+    lines = ["样例周报:风格切换走到哪一步了", *block, "核心觀點", "彩票銷售回暖", "指數漲跌互現。"]
+    assert strip_spam_lines(lines, "zh-Hant") == [lines[0], *lines[-3:]]
+    # The same lines without an advertisement among them are titles.
+    alone = ["某果厅骰宝打法", "新手必看的几个技巧", "幸运飞艇人工计划"]
+    assert strip_spam_lines(alone, "zh-Hans") == alone
 
 
 def test_the_other_script_inside_a_sentence_gives_spam_away() -> None:
