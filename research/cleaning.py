@@ -3,7 +3,8 @@
 Two kinds of function live here and must not be mixed:
 
 - :func:`plain` keeps the length, so that offsets found in its result hold in the original; everything that searches a text searches this;
-- :func:`strip_boilerplate`, :func:`strip_spam_lines`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a document.
+- :func:`strip_boilerplate`, :func:`strip_spam_lines`, :func:`strip_inline_spam` and :func:`tidy` shorten a text before it becomes a
+  document.
 
 Spam is recognised by features (see :mod:`research.spam`), in either script, never by a particular site.
 """
@@ -170,7 +171,9 @@ def strip_spam_lines(lines: list[str], script: str | None = None) -> list[str]:
     if not any(told):
         return lines
     forms = [_spam_form(line) for line in lines]
-    titles = [i for i, form in enumerate(forms) if not told[i] and len(form) <= 40 and not _SENTENCE.search(form) and not spam.is_honest(form)]
+    titles = [
+        i for i, form in enumerate(forms) if not told[i] and len(form) <= 40 and not _SENTENCE.search(form) and not spam.is_honest(form)
+    ]
     beside = {i for i in titles if spam.score(forms[i], foreign=_foreign(lines[i], script), alone=True) >= spam.SPAM - 1}
     for step, order in ((1, titles), (-1, titles[::-1])):
         for i in order:

@@ -327,14 +327,15 @@ class Linker:
         return contexts.settled(what, text, span.start, span.end, official=official, ticker=ticker, company=company)
 
     def _enumerated(self, a: tuple[str, Naming], b: tuple[str, Naming], text: str) -> bool:
-        """Return whether two neighbours of one kind stand in an enumeration: 拓斯达、机器人."""
+        """Return whether two neighbours of one kind stand in an enumeration: 拓斯达、机器人, or without a mark before a move."""
         what = self._what(b[0])
         if self._what(a[0]).asset_class != what.asset_class:
             return False
         if contexts.unit(what, text, b[1].start, b[1].end) or contexts.tail(what, text, b[1].start):
             return False
         first, second = sorted((a[1], b[1]), key=lambda s: s.start)
-        return contexts.joined(text[first.end : second.start])
+        run_on = first.end == second.start and roles.move_cue("", text[second.end : second.end + 24])  # 甲乙挫5%
+        return run_on or contexts.joined(text[first.end : second.start])
 
     def _implied(self, kept: list[tuple[str, int, int]], text: str) -> list[tuple[str, int, int]]:
         """Add what is named by one word of it: the other listing (中冶A股跌停,港股重挫), a yield by its term (十年期上行), 金银."""

@@ -93,11 +93,13 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     "港股": ("XHKG",),
     "美股": NEW_YORK,
     "ADR": NEW_YORK,
+    "美国存托股份": NEW_YORK,
+    "美国存托凭证": NEW_YORK,
 }
 #: A股 at the head of a clause is the market, unless the H share was just told of; 美股盘前跌2% speaks of a share
 _BARE = Finder.of(
     r"(?:(?:该股|公司|其)(?:在|隔夜|[今昨][日天夜晚])?(?P<own>)|(?<=[,;]))"
-    r"(?P<share>(?(own)(?:[AH港美]股|ADR)|(?:[AH]股|美股(?=盘[前后]))))"
+    r"(?P<share>(?(own)(?:[AH港美]股|ADR|美国存托(?:股份|凭证))|(?:[AH]股|美股(?=盘[前后]))))"
     r"(?=(?:盘[前中后]|今日|昨日|午后|早盘|午间|收盘|一度|则|也|亦|仍|再|同步|大幅|[小微大])*(?:[涨跌升挫]|[高低]开|收[涨跌高低]|走[高低]))"
 )
 _AFTER = 24
@@ -189,7 +191,7 @@ def rank(hong_kong: bool, new_york: bool) -> Mapping[str, int]:
     return {mic: place for place, group in enumerate(ordered) for mic in group}
 
 
-_SECOND_WORDS = ("H股", "A股", "港股", "美股", "ADR", "listed", "Hong Kong ")
+_SECOND_WORDS = ("H股", "A股", "港股", "美股", "ADR", "美国存托", "listed", "Hong Kong ")
 #: "its Hong Kong shares", "the company's U.S.-listed shares"
 _BARE_EN = re.compile(
     r"\b(?:its|their|the\s(?:\w+\s)?company's)\s(?:(?P<hong_kong>Hong\sKong)|U\.?S\.?|American|New\sYork)[-\s](?:listed\s|traded\s)?"

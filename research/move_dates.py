@@ -19,7 +19,7 @@ from research import dates, move_clocks, move_periods, moves
 from research.calendar import mic_of, sessions_within, zone_of
 from research.errors import CalendarError
 from research.figure_dates import FigurePeriods
-from research.move_days import ASIDE_EN, NOW, Day, NamedDays
+from research.move_days import ASIDE_EN, FIRST_DAY, NOW, Day, NamedDays
 from research.sentences import Sentence, index_at
 
 __all__ = ["LONGER", "Dates", "sentence_at"]
@@ -187,7 +187,7 @@ class Dates:
             if market is not None and day == Day():
                 return self.of_move(sentence, replace(move, symbol=market))
             return None, day.span.last if day.span and not day.step else None
-        if not day.known:
+        if not day.known or (day == Day() and self._first_day(sentence, move)):
             return None, None
         if day.step:
             return None, self._stepped(day, move.symbol)
@@ -210,6 +210,15 @@ class Dates:
         if session is not None and day.span not in self._days.spans(sentence):
             self._last = session
         return None, session
+
+    def _first_day(self, sentence: Sentence, move: moves.Move) -> bool:
+        """Return whether a move is one of a first session whose month alone is told: 1月挂牌首日涨40%."""
+        first = max(sentence.start, self._plain.rfind("%", sentence.start, move.at))
+        if self._bare or not FIRST_DAY.search(self._plain, first, move.at):
+            return False
+        over = self._published_at.date()
+        named = (d for d in self._days.spans(sentence) if sentence.start + d.start < move.at)
+        return not sentence.headline and any(d.first != d.last and d.last < over for d in named)
 
     def _clue(self, sentence: Sentence, move: moves.Move, said: str) -> str:
         """Return the words that place a move in its day: those between the number before it and its own, and its basis."""

@@ -19,7 +19,7 @@ from research import dates, move_grammar
 from research.patterns import Finder, presence
 from research.sentences import Sentence, index_at
 
-__all__ = ["ASIDE_EN", "NOW", "Day", "NamedDays"]
+__all__ = ["ASIDE_EN", "FIRST_DAY", "NOW", "Day", "NamedDays"]
 
 #: sentences before an undated move that may date it
 _LOOK_BACK = 12
@@ -46,6 +46,10 @@ _SINCE = re.compile(
     r"(?:以|至今|起|之)?来|以后|至今|后的?首次|的(?:[涨跌][幅势]|反弹|[大暴][涨跌])(?=[,。;])"
     r"|的?(?:历史|收盘|盘中|此前|阶段性?|年内|创下的?)*(?:[前新]?[高低](?![开走])|高位|低位|纪录|记录|峰值|水平|收盘价|均价|(?<=的)\d)"
 )
+#: the first session of a share
+FIRST_DAY = re.compile(r"(?<![节假])(?<!节后)(?<!假后)(?<!假期后)首日|(?:上市|挂牌)当[天日]")
+#: 2日上市的某公司涨3%: what it is known for
+_KNOWN_FOR = re.compile(r"(?:在[^,。%]{1,8})?(?:上市|挂牌|登陆|招股|复牌)[^,。%]{0,8}的(?=[一-龥A-Za-z])")
 #: 而2月6日时,它还只有728点
 _BACK_WHEN = re.compile(r"时(?=[,它还仅只才曾])")
 #: 报告公布当日: the day the story began
@@ -155,7 +159,12 @@ class NamedDays:
             asides = [m.span() for m in ASIDE_EN.finditer(self._plain, sentence.start, at)]
             days = [d for d in days if not any(a <= sentence.start + d.start < b for a, b in asides)]
             days = [d for d in days if self._plain[sentence.start + d.end : sentence.start + d.end + 2] not in ("'s", "’s")]
+        days = [d for d in days if not self._known_for(sentence.start + d.end, at)]
         return [d for d in days if not self._compared(sentence.start + d.start, sentence.start + d.end) and not self._left(sentence, d, at)]
+
+    def _known_for(self, end: int, at: int) -> bool:
+        """Return whether the day that ends at ``end`` only tells when a share was listed, and the number is not of its first session."""
+        return bool(_KNOWN_FOR.match(self._plain, end)) and not FIRST_DAY.search(self._plain, end, at)
 
     def _left(self, sentence: Sentence, day: dates.DateSpan, at: int) -> bool:
         """Return whether the clause of ``at`` has moved on from a day named before it: 昨日一度涨2%,现跌1%; 继周四跌10%之后再跌1%."""

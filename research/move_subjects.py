@@ -58,7 +58,9 @@ _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
 BOTH = re.compile(r"两(?:家|只|者|股|大)|二者|它们|双方")
 _ASIDE = re.compile(
-    r"(?:公布|发布|披露|交出)[^,。]{0,8}(?:财报|业绩|季报|年报|指引|公告)[^,。]{0,3}之?后"
+    r"(?:获得?|拿下|签下|赢得|斩获|接到)[^,。\d%]{1,16}(?:订单|合同)(?=,)"
+    r"|(?:受惠|受益|得益|受累|受制)于?[^,。%]{2,24}(?=,)"
+    r"|(?:公布|发布|披露|交出)[^,。]{0,8}(?:财报|业绩|季报|年报|指引|公告)[^,。]{0,3}之?后"
     r"|(?:指引|展望|业绩|财报|[季年]报)[^,。\d%]{0,6}(?:疲[软弱]|(?:不及|未达|低于|逊于|超出?|优于|好于)(?:市场)?预期|强劲|亮眼|不佳|失望|平淡)(?=[,仍却反])"
     r"|(?:上调|下调|调高|调低|上修|下修|撤回)[^,。\d%]{0,10}(?:指引|展望|预期|预测)(?=,$)"
     r"|(?:公布|发布|宣布|披露|传出|达成|推出|签署)[^,。\d%]{1,14}之?后"
@@ -80,7 +82,7 @@ _TRADE = re.compile(
 _PARTY = re.compile(r"[与同和向对给被由将把]$")
 #: 报139美元,升2.5%
 QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日元|欧元|元)?,?$")
-_FORMER = re.compile(r"前者")
+_EITHER = re.compile(r"[前后]者")
 #: 瑞士市场指数SMI: an index and its initials
 _INITIALS = re.compile(r"\A[A-Z]{2,5}(?![A-Za-z])")
 #: ,小盘股指数跌2%: another index than the one before
@@ -94,7 +96,7 @@ _PREDICATE = re.compile(
 _GOES_ON = re.compile(r"也|却|则|仍|还|已|成为|成了|在|继续|接过")
 #: what may lead in the name a clause is about: 而甲, 权重股甲, 零售商甲
 _LED_IN = re.compile(
-    r"(?:而|但|不过|然而|只有|唯有|仅|至于|反观|同为|同时|倒是|连)?(?:[一-龥]{1,8}(?:股|商|巨头|龙头|大厂|企业|公司|机构|平台|厂商|之王|一哥))?"
+    r"(?:而|但|不过|然而|只有|唯有|仅|至于|反观|同为|同时|反?倒是|连)?(?:[一-龥]{1,8}(?:股|商|巨头|龙头|大厂|企业|公司|机构|平台|厂商|之王|一哥))?"
 )
 #: 周四因为一通电话反弹3%: a day before the reason
 #: 31日收涨11%,8月1日回落3%
@@ -164,15 +166,17 @@ def subject(
         and not PRICE_ONLY.search(plain, max((a for a, b in pieces if b <= clause[0]), default=clause[0]), clause[0])
     ):
         return None
+    referred = [s for s in before if s.role != "source"]
+    either = list({s.symbol: s for s in before}.values())[-2:]
+    if len(either) > 1 and (pick := _EITHER.search(opening)):
+        one = either[pick.group() == "后者"]
+        return [(one.symbol, one.surface, one.start)]
     if last is not None and last_end <= clause[0] and not any(s.start >= last_end for s in before):
         return last
     if len(expression.values) > 1 and re.search(r"分别|依次", plain[clause[0] : expression.end]):
         listed = _listed(plain, pieces, clause, before, len(expression.values))
         if listed:
             return listed
-    referred = [s for s in before if s.role != "source"]
-    if _FORMER.search(opening) and len(referred) > 1:
-        return [(referred[-2].symbol, referred[-2].surface, referred[-2].start)]
     if "该股" in opening and len(referred) > 1 and _PARTY.search(plain[: referred[-1].start]):
         referred = referred[:1]
     if _PRONOUN.search(opening) and referred:
@@ -256,7 +260,7 @@ def _carries(gap: str, expression: Expression) -> bool:
     if REFUSED.search(without_asides(gap)):
         return False
     if (
-        re.match(r"(?:等|[两三四五六七八九十](?:家|只|大|者))(?:[^,]{0,18}(?:股|公司|企业|个股|成分股|巨头|品种|指数))?", gap)
+        re.match(r"(?:等|这?[两三四五六七八九十](?:家|只|大|者))(?:[^,]{0,18}(?:股|公司|企业|个股|成分股|巨头|品种|指数))?", gap)
         and len(rest) <= 18
     ):
         return True

@@ -13,7 +13,7 @@ from research.move_grammar import OTHER_NOUN, TRADED, WEAK, Expression
 from research.move_subjects import BOTH, QUOTED, SHARE, Span, Subject, only_price, unfilled
 from research.sentences import Sentence
 
-__all__ = ["Topic", "from_context", "listed_as"]
+__all__ = ["Topic", "from_context", "listed_as", "of_twin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,15 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "ADR": ("",),
 }
 _LISTED_AS = re.compile(r"ADR|ADS|H股")
+#: 甲涨6.9%,港股今日收涨2.3%
+_LISTED_IN = re.compile(r",?(?:而|但|其|公司|该股)?(?:在|隔夜|[今昨][日天夜晚])?(?P<market>[AH港美]股|ADR)(?!三大|市场|指数|大盘|主要)")
 #: a sentence that begins with a name of its own, though one no instrument is known for: 某某制药是个例外
 _OWN_SUBJECT = re.compile(
     r"(?!公司|该|其|他|她|它|我们|这|此|因|受|由于|在|当|随|自|从|消息|财报|业绩|股价|市场|投资者|分析师|管理层|去年|今年|上周|本周|昨|今|但|而|不过|另外)"
     r"[一-龥A-Za-z·]{2,12}?(?<![月日周年度])(?:是|为|有|则|也|称|表示|宣布|预计|计划|拥有)[^,]*,"
 )
+#: Acme股价31日收于4.42欧元,上涨1.8%: a share no instrument is known for
+_OWN_PRICE = re.compile(r"[A-Z][A-Za-z]{3,}\s?(?:集团|公司|控股)?的?股[价票]")
 #: a sentence that goes on from the move of the one before: 周二收跌1%, 截至发稿,涨幅收窄至3%, 此后收报69美元,涨14%
 _FURTHER = re.compile(
     r"(?:到了?|而|但)?(?:盘中|此后|随后|其后|之后|最终|截至|次日|翌日|收|[上本]?(?:周|星期)[一二三四五六日天]|其中|[今昨当][日天]|(?:\d{1,2}月)?\d{1,2}日)"
@@ -72,6 +76,16 @@ def listed_as(symbol: str, market: str) -> bool:
     (True, False, True)
     """
     return (symbol.rpartition(".")[2] if "." in symbol else "") in _SUFFIXES[market]
+
+
+def of_twin(plain: str, clause: tuple[int, int], expression: Expression, subject: Subject) -> bool:
+    """Return whether the clause says it is another listing that moves than the one named before it: 甲低开2%;H股跌5%."""
+    symbol, surface, at = subject[0]
+    opening = plain[clause[0] : expression.start]
+    market = _LISTED_IN.match(opening)
+    if symbol and market and at < clause[0] and SHARE.fullmatch(symbol):
+        return not listed_as(symbol, market["market"])
+    return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
 
 
 def _goes_on(said: str, expression: Expression, plain: str, sentence: Sentence) -> bool:
@@ -109,7 +123,7 @@ def from_context(
         return [(s.symbol, s.surface, clause[0]) for s in pair] if len(pair) == 2 else None
     settled = SHARE.fullmatch(topic.near.symbol) and _SETTLED.search(said) and not OTHER_NOUN.search(said) if topic.near else None
     elided = only_price(opening) or (not unfilled(opening) and (only_price(said) or bool(settled or _LISTED_AS.search(opening))))
-    if not elided or _OWN_SUBJECT.match(said) or _LABELLED.match(plain, sentence.start):
+    if not elided or _OWN_SUBJECT.match(said) or _OWN_PRICE.search(said) or _LABELLED.match(plain, sentence.start):
         return None
     meant = topic.lead if "我们" in opening else topic.share()
     if meant is None or meant.role == "source":

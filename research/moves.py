@@ -33,7 +33,7 @@ from research.move_grammar import (
 )
 from research.move_periods import AGAINST, DAY_WORD, PERIODS, handed_on, last_day_word
 from research.move_subjects import SHARE, Span, Subject, joined, subject, unfilled, without_asides
-from research.move_topics import Topic, from_context, listed_as
+from research.move_topics import Topic, from_context, of_twin
 from research.sentences import BATCH, Sentence, by_part, clauses
 
 __all__ = ["RATE", "Move", "Span", "find", "quoted"]
@@ -75,7 +75,7 @@ def find(plain: str, spans: Sequence[Span], sentences: Sequence[Sentence]) -> li
 @lru_cache(maxsize=BATCH)  # tone, events and facts ask for the same
 def _stated(plain: str, named: tuple[Span, ...], sentences: tuple[Sentence, ...]) -> tuple[Move, ...]:
     # A currency right behind a number is its unit (83.14美元), not what moves.
-    spans = [s for s in named if s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百"]
+    spans = [s for s in named if (s.start == 0 or plain[s.start - 1] not in "0123456789亿万千百") and not _CHAIN.match(plain, s.end)]
     spans = joined(plain, spans)
     found: list[Move] = []
     near, told, since = None, 0, 0
@@ -149,7 +149,7 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
         if (
             whose is None
             or _refused(plain, sentence, clause, expression, whose, last_end if whose is last_subject else 0)
-            or _of_twin(plain, clause, expression, whose)
+            or of_twin(plain, clause, expression, whose)
         ):
             last_end = expression.end
             continue
@@ -165,6 +165,8 @@ def _in_sentence(plain: str, sentence: Sentence, inside: Sequence[Span], spans: 
             and not DAY_WORD.search(_BRACKETED.sub("", plain[sentence.start : expression.start]))
         ):
             basis = period
+        elif basis == "other" and found and found[-1].basis not in _LONGER and _MEANWHILE.search(plain, last_end, expression.start):
+            basis = found[-1].basis
         found += _moves(plain, sentence, expression, whose, basis)
         last_end, last_subject = expression.end, whose
     return found
@@ -223,10 +225,14 @@ _OF_GOODS = re.compile(
 )
 _PER_DOLLAR = re.compile(r"[A-Z]{3}=X")
 _DOLLAR_FIRST = re.compile(r"美元|USD|US dollar|dollar", re.IGNORECASE)
-#: 甲涨6.9%,港股今日收涨2.3%
-_LISTED_IN = re.compile(r",?(?:而|但|其|公司|该股)?(?:在|隔夜|[今昨][日天夜晚])?(?P<market>[AH港美]股|ADR)(?!三大|市场|指数|大盘|主要)")
 _WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
+_LONGER = _PERIOD_NAMES | {"other"}
+_EITHER = re.compile(r"[前后]者")
+#: 苹果|链个股: those that supply it
+_CHAIN = re.compile(r"(?:产业)?链(?:个股|概念|公司|龙头|股)")
+#: 甲隔夜跌1%,而同期纳指跌2%: over the same session
+_MEANWHILE = re.compile(r",而?同期")
 #: 假期期间(10月1日至8日),
 _HEAD_PERIOD = re.compile(r"[^,%。]{0,12}(?:期间|以来|(?:天|日|周|个?月|年)(?:里|内|来|间))(?:\([^)]*\))?,")
 #: 股价在财报后上涨7%: some days since, unless one is named
@@ -263,7 +269,7 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     local = plain[max(clause[0], start) : expression.start]
     if expression.verb == "掉" and surface_end < expression.start and not _FELL_OFF.search(plain, sentence.start, expression.start):
         return True  # 砍掉三成
-    if surface_end <= clause[0] and TRADED.search(plain, clause[0], expression.start + 2):
+    if surface_end <= clause[0] and (TRADED.search(plain, clause[0], expression.start + 2) or _EITHER.match(plain, clause[0])):
         gap = local  # the clauses between tell what happened before: 已就租金达成一致,该股今天下跌2.9%
     if (
         surface_end <= clause[0]
@@ -296,16 +302,6 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
     return bool(
         condition or HYPOTHETICAL.search(without_asides(gap)) or re.match(r"的(?:概率|可能|空间|目标|预期|关税|税率|股份|股权)", tail)
     )
-
-
-def _of_twin(plain: str, clause: tuple[int, int], expression: Expression, subject: Subject) -> bool:
-    """Return whether the clause says it is another listing that moves than the one named before it: 甲低开2%;H股跌5%."""
-    symbol, surface, at = subject[0]
-    opening = plain[clause[0] : expression.start]
-    market = _LISTED_IN.match(opening)
-    if symbol and market and at < clause[0] and SHARE.fullmatch(symbol):
-        return not listed_as(symbol, market["market"])
-    return bool(symbol and symbol.endswith((".SS", ".SZ")) and surface not in opening and "H股" in opening and "A股" not in opening)
 
 
 def _basis(

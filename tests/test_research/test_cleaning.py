@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cleaning import is_boilerplate, is_spam_line, language, plain, squash, strip_boilerplate, strip_inline_spam, strip_spam_lines, tidy
+from research.cleaning import (
+    is_boilerplate,
+    is_spam_line,
+    language,
+    plain,
+    squash,
+    strip_boilerplate,
+    strip_inline_spam,
+    strip_spam_lines,
+    tidy,
+)
 
 SHARED = Path(__file__).parents[3] / "shared"
 

@@ -47,7 +47,7 @@ def test_a_passage(told, passage):
     rows = told.filter(doc_id=passage["id"]).select("symbol", "value", "end_date").iter_rows()
     found = {(symbol, round(100 * value, 2), session) for symbol, value, session in rows}
     listed = (*passage["moves"], *passage.get("wrong", []))
-    assert found == {(symbol, percent, date.fromisoformat(session)) for symbol, percent, session in listed}
+    assert found == {(symbol, percent, date.fromisoformat(session) if session else None) for symbol, percent, session in listed}
 
 
 def test_what_is_missed_is_still_missed(told):
