@@ -76,6 +76,8 @@ _MARKETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 #: a wrap whose headline says when it was written: 盘前:…, 美股盘前要闻; what its sentences tell of another time
 _BEFORE_THE_BELL = re.compile(r"[【\s]*(?:美股)?盘前(?=[:|丨】\s]|要[闻点]|异动|必读|速[递览]|行情|直击)")
 _TOLD_OF = re.compile(r"上周|上月|今年|去年|年内|累计|以来|此前|过去|开盘")
+#: characters between two moves of one session
+_NEAR = 120
 #: how long before its publication the day may lie that an article is about
 _LATELY = timedelta(days=3)
 #: what a line that calls the open goes on to list moved at the open
@@ -121,6 +123,7 @@ class Dates:
         self._ahead: int | None = None  # where the paragraph begins whose last New York move was one before today's open
         self._ahead_of_open = False  # whether index futures moved before it in a line of the New York morning
         self._told: date | None = None  # session of the last move dated, where it was one of New York
+        self._told_at = 0  # where it stands
 
     def with_day_part(self, move: moves.Move) -> moves.Move:
         """Return ``move`` with the part of the day a bare headline last named before it: its sentences belong together."""
@@ -200,8 +203,10 @@ class Dates:
             session = self._round_the_clock(sentence, move, move.symbol, so_far)
         phrase += " 夜盘" if night else ""
         session = session or self._session(self._of_market(day.span, move.symbol), phrase, move.symbol)
+        if day.span is None and self._goes_on(move, session):
+            session = self._told
         if session is not None and not move_clocks.around_the_clock(move.symbol):
-            self._told = session if mic_of(move.symbol) in ("XNYS", "XNAS") else None
+            self._told, self._told_at = (session if mic_of(move.symbol) in ("XNYS", "XNAS") else None), move.at
         if move.symbol in _INDEX_FUTURES:
             self._ahead_of_open = self._bare and day.span is None and move.basis != "close" and move_clocks.opens_later(self._instant)
         if session is None and day.span is None:
@@ -210,6 +215,14 @@ class Dates:
         if session is not None and day.span not in self._days.spans(sentence):
             self._last = session
         return None, session
+
+    def _goes_on(self, move: moves.Move, session: date | None) -> bool:
+        """Return whether a New York move that the running session is found for is one more of the session over that was just told of."""
+        if self._english or self._bare or self._told is None or session is None or self._told >= session or move.basis is not None:
+            return False
+        said = self._plain[self._told_at : move.at]
+        near = "\n" not in said and len(said) < _NEAR and not NOW.search(said) and not move_periods.DAY_WORD.search(said)
+        return near and mic_of(move.symbol or "") in ("XNYS", "XNAS") and self.running(move.symbol, session)
 
     def _first_day(self, sentence: Sentence, move: moves.Move) -> bool:
         """Return whether a move is one of a first session whose month alone is told: 1月挂牌首日涨40%."""

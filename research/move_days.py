@@ -65,7 +65,7 @@ _GOES_ON = re.compile(
 #: words that count from a day named before them
 _COUNTED = Finder.of(
     r"(?P<same>[当同那][天日]|同一个?(?:交易)?[日天])|(?P<next>(?<!节)次日|翌日|(?<!连续)(?<!连)第二[天日]|次一?个?交易日|接下来的?一个?交易日)"
-    r"|(?P<before>(?<![较比])[前上](?:一个?)?交易日(?!收)|(?<![较比之以])前一[天日]|(?<![一-龥])(?:[就而]?在)?一[天日]之?前)"
+    r"|(?P<before>(?<![较比])[前上](?:一个?)?交易日(?!收)|(?<![较比之以])前一[天日]|(?<![较比之以自从])前一[晚夜](?![^,。%]{1,8}的)|(?<![一-龥])(?:[就而]?在)?一[天日]之?前)"
 )
 #: a month at the head of what happened in it: 2025年6月,…; 5月把…
 _BACK_THEN = re.compile(r",|的?那[一次年回]|时[,的]|期间")
@@ -310,7 +310,8 @@ class NamedDays:
         if word["before"]:
             return Day(named[-1] if named else None, -1)
         step = 1 if word["next"] else 0
-        if word["same"] and (after := next((m for m in _COUNTED.finditer(self._plain, sentence.start, word.start()) if m["next"]), None)):
+        told = sentence.start + named[-1].end if named else sentence.start
+        if word["same"] and (after := next((m for m in _COUNTED.finditer(self._plain, told, word.start()) if m["next"]), None)):
             return self._counted(sentence, after, [d for d in named if sentence.start + d.end <= after.start()])
         if not named and _ANOTHER_WEEK.search(self._plain, sentence.start, word.start()):
             return Day(known=False)

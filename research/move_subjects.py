@@ -79,7 +79,7 @@ _TRADE = re.compile(
     r"(?:网络|科技|软件|美容|半导体|制药|医药|生物|能源|航空|汽车|娱乐|服饰|零售|银行|金融|材料|电子|系统|实验室|公司|集团|控股|股份)(?=$|[^的和与及])"
 )
 #: the other party of what a sentence tells of its first name: 甲已与乙达成协议,该股下跌
-_PARTY = re.compile(r"[与同和向对给被由将把]$")
+_PARTY = re.compile(r"[与同和向对给被由将把从]$")
 #: 报139美元,升2.5%
 QUOTED = re.compile(r"[报于至]\s?[\d,.]+(?:个?点|美元|港元|港币|日元|欧元|元)?,?$")
 _EITHER = re.compile(r"[前后]者")
@@ -91,7 +91,7 @@ _RELATED = re.compile(r"的[^,]{0,8}$")
 #: what follows a name that its clause is about
 _PREDICATE = re.compile(
     r"(?:\S{0,6}(?:指数|期货|价格|股价|期价|合约))?"
-    r"(?:报|收|上涨|下跌|涨|跌|日内|明显|强势|翻[红绿]|由[涨跌]转|(?:也|则)?(?:表示|宣布|公布|披露|预计会|称[将会其]))"
+    r"(?:报|收|[上下大暴飙狂急]?[涨跌]|重挫|日内|明显|强势|直线|短线|应声|盘[前中后]|拉升|飙升|跳水|翻[红绿]|由[涨跌]转|(?:也|则)?(?:表示|宣布|公布|披露|预计会|称[将会其]))"
 )
 _GOES_ON = re.compile(r"也|却|则|仍|还|已|成为|成了|在|继续|接过")
 #: what may lead in the name a clause is about: 而甲, 权重股甲, 零售商甲

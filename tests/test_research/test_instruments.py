@@ -160,7 +160,7 @@ def test_b_shares_and_those_that_left() -> None:
 def test_a_share_is_found_by_every_short_name_it_has_had() -> None:
     for symbol, texts in (
         ("000983.SZ", {"山西焦煤", "西山煤电"}),
-        ("002157.SZ", {"正邦科技", "ST正邦"}),
+        ("000023.SZ", {"深天地A", "ST深天"}),
         ("601777.SS", {"千里科技", "力帆科技", "力帆股份"}),
     ):
         row = instruments.lookup(instruments.shipped(), symbol).row(-1, named=True)
