@@ -84,6 +84,12 @@ _LATELY = timedelta(days=3)
 _JUST_OPENED = re.compile(r"(?s:(?<!夜盘)(?<!夜盘期货)开盘(?!后|之?前|以来)(?!.*(?:收盘|午后|尾盘|夜盘|隔夜|昨)))")
 
 
+def _region(symbol: str) -> str:
+    """Return the zone of a symbol's market, one for the mainland and Hong Kong, one for Europe, one for the Americas."""
+    zone = str(zone_of(mic_of(symbol)))
+    return "Asia/Shanghai" if zone == "Asia/Hong_Kong" else zone.split("/")[0] if zone.startswith(("Europe/", "America/")) else zone
+
+
 def sentence_at(parts: Sequence[Sentence], at: int) -> Sentence:
     """Return the sentence of ``parts`` that holds the offset ``at``."""
     return parts[index_at(parts, at)]
@@ -123,7 +129,8 @@ class Dates:
         self._ahead: int | None = None  # where the paragraph begins whose last New York move was one before today's open
         self._ahead_of_open = False  # whether index futures moved before it in a line of the New York morning
         self._told: date | None = None  # session of the last move dated, where it was one of New York
-        self._told_at = 0  # where it stands
+        self._latest: tuple[date, str, int] | None = None  # session and region of the last move dated, and where it stands
+        self._running: set[str] = set()  # the regions whose running session the text has told of
 
     def with_day_part(self, move: moves.Move) -> moves.Move:
         """Return ``move`` with the part of the day a bare headline last named before it: its sentences belong together."""
@@ -203,10 +210,14 @@ class Dates:
             session = self._round_the_clock(sentence, move, move.symbol, so_far)
         phrase += " 夜盘" if night else ""
         session = session or self._session(self._of_market(day.span, move.symbol), phrase, move.symbol)
-        if day.span is None and self._goes_on(move, session):
-            session = self._told
+        if day.span is None and self._latest is not None and self._goes_on(move, session):
+            session = self._session(self._latest[0], "收盘", move.symbol)
         if session is not None and not move_clocks.around_the_clock(move.symbol):
-            self._told, self._told_at = (session if mic_of(move.symbol) in ("XNYS", "XNAS") else None), move.at
+            self._told = session if mic_of(move.symbol) in ("XNYS", "XNAS") else None
+        if session is not None:
+            self._latest = session, _region(move.symbol), move.at
+            if not sentence.headline and self.running(move.symbol, session):
+                self._running.add(_region(move.symbol))
         if move.symbol in _INDEX_FUTURES:
             self._ahead_of_open = self._bare and day.span is None and move.basis != "close" and move_clocks.opens_later(self._instant)
         if session is None and day.span is None:
@@ -217,12 +228,24 @@ class Dates:
         return None, session
 
     def _goes_on(self, move: moves.Move, session: date | None) -> bool:
-        """Return whether a New York move that the running session is found for is one more of the session over that was just told of."""
-        if self._english or self._bare or self._told is None or session is None or self._told >= session or move.basis is not None:
+        """Return whether a move that the running session is found for is one more of the session over that was just told of.
+
+        Once a text has told of the running session, a move of the day before is an aside.
+        """
+        if self._english or self._bare or self._latest is None or session is None or move.basis is not None:
             return False
-        said = self._plain[self._told_at : move.at]
+        told, region, at = self._latest
+        if told >= session or region != _region(move.symbol or "") or region in self._running:
+            return False
+        said = self._plain[at : move.at]
         near = "\n" not in said and len(said) < _NEAR and not NOW.search(said) and not move_periods.DAY_WORD.search(said)
-        return near and mic_of(move.symbol or "") in ("XNYS", "XNAS") and self.running(move.symbol, session)
+        return near and self.running(move.symbol, session) and not self._names(session, move.at)
+
+    def _names(self, session: date, at: int) -> bool:
+        """Return whether the paragraph names the day of ``session`` not far before ``at``."""
+        begun = max(self._plain.rfind("\n", 0, at) + 1, at - 2 * _NEAR)
+        parts = self._parts[index_at(self._parts, begun) : index_at(self._parts, at) + 1]
+        return any(d.first == d.last == session and part.start + d.start < at for part in parts for d in self._days.spans(part))
 
     def _first_day(self, sentence: Sentence, move: moves.Move) -> bool:
         """Return whether a move is one of a first session whose month alone is told: 1月挂牌首日涨40%."""

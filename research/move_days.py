@@ -48,8 +48,11 @@ _SINCE = re.compile(
 )
 #: the first session of a share
 FIRST_DAY = re.compile(r"(?<![节假])(?<!节后)(?<!假后)(?<!假期后)首日|(?:上市|挂牌)当[天日]")
-#: 2日上市的某公司涨3%: what it is known for
-_KNOWN_FOR = re.compile(r"(?:在[^,。%]{1,8})?(?:上市|挂牌|登陆|招股|复牌)[^,。%]{0,8}的(?=[一-龥A-Za-z])")
+#: 2日上市的某公司涨3%, 跟着上周五反弹的美股走: what it is known for
+_KNOWN_FOR = re.compile(
+    r"(?:在[^,。%]{1,8})?(?:上市|挂牌|登陆|招股|复牌)[^,。%]{0,8}的(?=[一-龥A-Za-z])"
+    r"|(?:强势|大幅|集体)?(?:反弹|上涨|下跌|[大暴飙][涨跌]|回落|走[高低强弱])的(?!是)(?=[一-龥A-Za-z])"
+)
 #: 而2月6日时,它还只有728点
 _BACK_WHEN = re.compile(r"时(?=[,它还仅只才曾])")
 #: 报告公布当日: the day the story began

@@ -279,7 +279,8 @@ def _refused(plain: str, sentence: Sentence, clause: tuple[int, int], expression
         and not _OF_SHARE.search(gap)
     ):
         return True
-    between = local[len(subject[0][1]) :] if start >= clause[0] and len(subject) == 1 else gap
+    stands = start >= clause[0] and len(subject) == 1
+    between = local.removeprefix(subject[0][1]) if stands else gap
     if REFUSED.search(without_asides(between)) and not PRICE_NOUN.search(gap):
         return True
     if _SHARE_PRICE.search(local) and subject[0][0] and _NO_SHARE.search(subject[0][0]):

@@ -79,7 +79,8 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
     A month or day without a year is its most recent past occurrence, or the one after a month of a given year in the same sentence
     (2024年7月底…8月5日); a bare or 本周 weekday the most recent one, today included; 上周五
     the Friday of the previous week (Monday to Sunday). Where a word such as 将于, 预计在, "will … on" or a following 前 says future, it is
-    the next occurrence, unless that is over nine months away. A period under way ends at the reference day.
+    the next occurrence, unless that is over nine months away; so is a day of the next ten that would else lie a year back where what
+    follows is arranged beforehand (written on the 30th: 7月31日起停牌). A period under way ends at the reference day.
     """
     if reference.tzinfo is None:
         raise DataError(f"The reference {reference} came without a zone; expected an aware datetime, such as one in UTC.")
@@ -99,6 +100,8 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
             bound = max(bound, reference.astimezone(ZoneInfo(zone)).date())
         future = lexis.says_future(plain, max(zones.sentence(start), start - 48), start, end)
         days = days_of(phrase, bound, future)
+        if not future and _at_hand(phrase, days, bound) and _TO_COME.match(plain, end):
+            days = days_of(phrase, bound, True)
         if days is None:
             continue
         first, last, rule = days
@@ -122,6 +125,12 @@ def find(text: str, reference: datetime, zone: str = "Asia/Shanghai") -> list[Da
     return _same_week(spans)
 
 
+def _at_hand(phrase: Phrase, days: tuple[date, date, str] | None, bound: date) -> bool:
+    """Return whether a month and day read as one of the year before lie only days ahead."""
+    yearless_day = phrase.unit == "day" and phrase.month is not None and yearless(phrase) and phrase.until is None
+    return yearless_day and days is not None and bound - days[0] >= _YEAR - _AT_HAND
+
+
 def _same_week(spans: list[DateSpan]) -> list[DateSpan]:
     """Give a bare 本周 the days that 本周(7月22日-7月26日) elsewhere in the text states: weeklies often appear on the Monday after."""
     stated = next((s for s in spans if s.rule == "week+range" and s.text[:2] in ("本周", "本週")), None)
@@ -135,6 +144,9 @@ def _same_week(spans: list[DateSpan]) -> list[DateSpan]:
 # --- 2. phrases that belong together
 
 #: what stands between two days of one year: 2008年4月24日与9月19日
+#: what is arranged beforehand
+_TO_COME = re.compile(r"\s?(?:起|[停复]牌|召开|举行|举办|生效|到期|摘牌|开售|开幕|登陆|挂牌|上市)")
+_YEAR, _AT_HAND = timedelta(days=365), timedelta(days=10)
 _BESIDE = re.compile(r"[与和及、]|以及")
 
 
