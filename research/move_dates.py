@@ -26,7 +26,8 @@ __all__ = ["LONGER", "Dates", "sentence_at"]
 
 #: bases of more than one session
 LONGER = frozenset({"week", "month", "ytd", "other"})
-_SPOKEN: Mapping[str, str] = MappingProxyType({"close": " 收盘", "intraday": " 盘中", "after_hours": " 盘后"})
+#: what of its basis places a move; the trading after the close belongs to a session that is over
+_SPOKEN: Mapping[str, str] = MappingProxyType({"close": " 收盘", "intraday": " 盘中", "after_hours": " 盘后收盘"})
 _FIRST_DAY: Mapping[str, Callable[[date], date]] = MappingProxyType(
     {
         "week": lambda day: day - timedelta(days=day.weekday()),

@@ -71,7 +71,7 @@ DAYS = (
     (
         "after_hours",
         re.compile(
-            r"(?<!开)盘后|盘前|美股夜盘|"
+            r"(?<!开)(?<!将[于在])(?<!将[于在]美股)盘后(?![将要才会])|盘前|美股夜盘|"
             r"after[- ]hours|(?:extended|late) trading|(?:post|pre)-?market|after the (?:bell|close)|"
             r"before (?:the (?:bell|open)|regular trading|markets? open)",
             re.IGNORECASE,

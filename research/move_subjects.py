@@ -56,10 +56,12 @@ _PUBLISHER = re.compile(r"道琼斯|标普|纳斯达克|富时|恒生|日经|MSC
 _CRUDE = frozenset({"CL=F", "BZ=F", "INE:SC"})
 _BARE_CRUDE = frozenset({"原油", "原油期货", "原油主力", "原油主力合约"})
 _CONTRACT = re.compile(r"\s?(?:(?:\d{1,2}|十?[一二三四五六七八九十])月|\d{3,4}|主力|近月|现货|ICE)?(?:交割)?的?\s?")
-BOTH = re.compile(r"两(?:家|只|者|股|大)|二者|它们|双方")
+#: how a sentence calls the names before it, by how many numbers it has for them
+BOTH = {2: re.compile(r"两(?:家|只|者|股|大)|二者|它们|双方"), 3: re.compile(r"三(?:家|只|者)|它们")}
 _ASIDE = re.compile(
     r"(?:获得?|拿下|签下|赢得|斩获|接到)[^,。\d%]{1,16}(?:订单|合同)(?=,)"
     r"|(?:受惠|受益|得益|受累|受制)于?[^,。%]{2,24}(?=,)"
+    r"|(?:净利息)?(?:收入|营收|利润|盈利|销售额?)[^,。\d%]{0,4}(?:(?:低于|高于|不及|未达|逊于|优于|好于|符合)(?:市场|华尔街)?预期|下[滑降]|减少|萎缩|大增|增长|翻倍)(?=,)"
     r"|(?:公布|发布|披露|交出)[^,。]{0,8}(?:财报|业绩|季报|年报|指引|公告)[^,。]{0,3}之?后"
     r"|(?:指引|展望|业绩|财报|[季年]报)[^,。\d%]{0,6}(?:疲[软弱]|(?:不及|未达|低于|逊于|超出?|优于|好于)(?:市场)?预期|强劲|亮眼|不佳|失望|平淡)(?=[,仍却反])"
     r"|(?:上调|下调|调高|调低|上修|下修|撤回)[^,。\d%]{0,10}(?:指引|展望|预期|预测)(?=,$)"
@@ -151,9 +153,10 @@ def subject(
     reversed_ = _reversed(plain, expression, inside)
     if reversed_:
         return reversed_
-    if len(expression.values) == 2 and BOTH.search(opening):
-        pair = list({s.symbol: s for s in reversed(before) if s.role != "source"}.values())[:2][::-1]
-        return [(s.symbol, s.surface, s.start) for s in pair] if len(pair) == 2 else None
+    count = len(expression.values)
+    if count in BOTH and BOTH[count].search(opening):
+        meant = list({s.symbol: s for s in reversed(before) if s.role != "source"}.values())[:count][::-1]
+        return [(s.symbol, s.surface, s.start) for s in meant] if len(meant) == count else None
     after = last is not None and _THEREAFTER.fullmatch(opening.strip())
     if unfilled(opening) and not only_price(opening) and not after and not PREPOSITION.match(_headed(opening)):
         return _named_otherwise(plain, max(clause[0], last_end), expression)

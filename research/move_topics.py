@@ -117,7 +117,7 @@ def from_context(
         return None
     if topic.moved is not None and _goes_on(said, expression, plain, sentence):
         return [(topic.moved.symbol, topic.moved.surface, clause[0])]
-    if len(expression.values) == 2 and BOTH.search(said):
+    if len(expression.values) == 2 and BOTH[2].search(said):
         both = [s for s in spans if s.end <= sentence.start and s.role != "source" and SHARE.fullmatch(s.symbol)]
         pair = list({s.symbol: s for s in reversed(both[-_BOTH_BACK:])}.values())[:2][::-1]
         return [(s.symbol, s.surface, clause[0]) for s in pair] if len(pair) == 2 else None
