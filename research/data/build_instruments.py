@@ -6,7 +6,7 @@ Run it when a table of names changes::
     python research/data/build_instruments.py /tmp/wheels
 
 Steps: (1) A-shares with codes, short names and listing dates from ``adata`` (:func:`mainland`), B shares and those that left the
-exchange (:func:`left`); (2) our own tables of companies and markets (:func:`own`); (3) members of large indices from
+exchange (:func:`left`), and the new codes of Beijing (:func:`renumbered`); (2) our own tables of companies and markets (:func:`own`); (3) members of large indices from
 ``pytickersymbols`` that our tables do not hold (:func:`members`); (4) A/H twins share their names and point at each other
 (:func:`twinned`); (5) validate and write.
 Neither wheel is needed to use the package.
@@ -24,7 +24,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -39,6 +39,9 @@ HERE = Path(__file__).parent
 ALWAYS = date(1990, 1, 1)
 #: the day of the newest listing in the data file of ``adata``
 READ_ON = date(2023, 10, 19)
+#: the days on which Beijing's codes changed, and the shares that went first
+BEIJING_DAY, PILOT_DAY = date(2025, 10, 9), date(2025, 5, 6)
+BEIJING_PILOTS = frozenset({"833819", "830799", "831445", "430489", "839167", "834682"})
 SECTORS = {
     "IT": "Information Technology",
     "COM": "Communication Services",
@@ -135,7 +138,7 @@ class Row:
 def build(wheels: Path) -> pl.DataFrame:
     """Return the validated ``instruments`` table, sorted by symbol and day."""
     ordinary = {r["word"] for r in _table("ordinary")}
-    rows = [*mainland(wheels), *left(wheels), *own()]
+    rows = [*renumbered(mainland(wheels)), *left(wheels), *own()]
     found, sectors, nasdaq = members(wheels, rows)
     rows = [_completed(r, sectors, nasdaq) for r in rows] + found
     rows = [_guarded(_with_ticker(r, ordinary), ordinary) for r in _in_english(twinned(rows))]
@@ -185,6 +188,24 @@ def mainland(wheels: Path) -> list[Row]:
     if unknown:
         raise SystemExit(f"names_renamed.csv: no row for {', '.join(unknown)}.")
     return rows
+
+
+def renumbered(rows: list[Row]) -> list[Row]:
+    """Return ``rows`` with the new codes of Beijing: 920 and the last three digits of the old one, on the day the exchange changed over.
+
+    Where several shares share the three digits, all but one got another number, which no table here has: they keep the old code.
+    """
+    out, known = [], {r.symbol for r in rows}
+    old = [r for r in rows if r.symbol.endswith(".BJ") and not r.symbol.startswith("92") and r.valid_to is None]
+    taken = [f"920{r.symbol[3:]}" for r in old]
+    for row in rows:
+        new, pilot = f"920{row.symbol[3:]}", row.symbol[:6] in BEIJING_PILOTS
+        if row in old and new not in known and (pilot or taken.count(new) == 1):
+            day = PILOT_DAY if pilot else BEIJING_DAY
+            out += [replace(row, valid_to=day - timedelta(days=1)), replace(row, symbol=new, valid_from=day)]
+        else:
+            out.append(row)
+    return out
 
 
 def left(wheels: Path) -> list[Row]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -165,6 +165,17 @@ def test_a_share_is_found_by_every_short_name_it_has_had() -> None:
     ):
         row = instruments.lookup(instruments.shipped(), symbol).row(-1, named=True)
         assert texts <= {row["name_zh"], *(a["text"] for a in row["aliases"])}, symbol
+
+
+def test_the_codes_of_beijing_change_on_the_day_the_exchange_changed_them() -> None:
+    frame = instruments.shipped()
+    for old, new, day in (("430047.BJ", "920047.BJ", date(2025, 10, 9)), ("833819.BJ", "920819.BJ", date(2025, 5, 6))):
+        before, after = (instruments.lookup(frame, symbol).row(-1, named=True) for symbol in (old, new))
+        assert (before["name_zh"], before["valid_to"]) == (after["name_zh"], day - timedelta(days=1))
+        assert (after["valid_from"], after["valid_to"]) == (day, None)
+    # 831396 and 871396 share their last three digits: one of them got another number, which is not guessed
+    assert instruments.lookup(frame, "831396.BJ")["valid_to"].to_list() == [None]
+    assert "920396.BJ" not in frame["symbol"]
 
 
 def test_no_name_of_two_living_issuers_by_accident() -> None:
