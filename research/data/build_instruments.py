@@ -6,9 +6,9 @@ Run it when a table of names changes::
     python research/data/build_instruments.py /tmp/wheels
 
 Steps: (1) A-shares with codes, short names and listing dates from ``adata`` (:func:`mainland`), B shares and those that left the
-exchange (:func:`left`), and the new codes of Beijing (:func:`renumbered`); (2) our own tables of companies and markets (:func:`own`); (3) members of large indices from
-``pytickersymbols`` that our tables do not hold (:func:`members`); (4) A/H twins share their names and point at each other
-(:func:`twinned`); (5) validate and write.
+exchange (:func:`left`), Beijing's new codes (:func:`renumbered`); (2) our own tables of companies and markets (:func:`own`);
+(3) members of large indices from ``pytickersymbols`` that our tables do not hold (:func:`members`); (4) A/H twins share their names and
+point at each other (:func:`twinned`); (5) validate and write.
 Neither wheel is needed to use the package.
 """
 
