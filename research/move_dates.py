@@ -129,7 +129,7 @@ class Dates:
         self._last: date | None = None  # session of the last move whose own sentence names no day for it
         self._ahead: int | None = None  # where the paragraph begins whose last New York move was one before today's open
         self._ahead_of_open = False  # whether index futures moved before it in a line of the New York morning
-        self._told: date | None = None  # session of the last move dated, where it was one of New York
+        self._told: date | None = None  # session of the last move dated, where it was one of New York or Europe
         self._latest: tuple[date, str, int] | None = None  # session and region of the last move dated, and where it stands
         self._running: set[str] = set()  # the regions whose running session the text has told of
 
@@ -214,7 +214,7 @@ class Dates:
         if day.span is None and self._latest is not None and self._goes_on(move, session):
             session = self._session(self._latest[0], "收盘", move.symbol)
         if session is not None and not move_clocks.around_the_clock(move.symbol):
-            self._told = session if mic_of(move.symbol) in ("XNYS", "XNAS") else None
+            self._told = session if _region(move.symbol) in ("America", "Europe") else None
         if session is not None:
             self._latest = session, _region(move.symbol), move.at
             if not sentence.headline and self.running(move.symbol, session):

@@ -67,7 +67,7 @@ _ASIDE = re.compile(
     r"|(?:上调|下调|调高|调低|上修|下修|撤回)[^,。\d%]{0,10}(?:指引|展望|预期|预测)(?=,$)"
     r"|(?:公布|发布|宣布|披露|传出|达成|推出|签署)[^,。\d%]{1,14}之?后"
     r"|(?:在|于|随着?|因为?|受|由于|凭|遭|被|得益于)[^,。]*(?:之?后|之际|之下|影响|拖累|提振|带动|推动|打压|刺激|驱动|支撑|冲击|压力|威胁|担忧|预期|传闻|利[好空]|消息"
-    r"|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期|逊色|疲[软弱]|不佳|欠佳|走弱|强劲|亮眼|失色|暗淡|低迷|乏力|好转)"
+    r"|(?:情况|背景|局面)下|下(?=$|[,、])|(?:不及|未达|低于|逊于|优于|好于|超出?)(?:市场)?预期|逊色|疲[软弱]|不佳|欠佳|走弱|强劲|亮眼|失色|暗淡|低迷|乏力|好转)"
 )
 #: 甲因上调全年收入目标涨超11%: what was announced, right before the move
 _ANNOUNCED = re.compile(
@@ -89,7 +89,12 @@ _EITHER = re.compile(r"[前后]者")
 _INITIALS = re.compile(r"\A[A-Z]{2,5}(?![A-Za-z])")
 #: ,小盘股指数跌2%: another index than the one before
 _OWN_INDEX = re.compile(r"\s*(?:而|但)?(?:[小大中微]盘股?|[大中小]型股)指数")
-_RELATED = re.compile(r"的[^,]{0,8}$")
+#: 德国股市|因|油价|回落|大涨2%: the reason, and that it has been told
+_REASON = re.compile(r"(?:因为?|随着?|由于|受)\Z")
+_CAUSED = re.compile(
+    r"(?:价格?)?(?:大幅|持续|继续|快速|明显)?(?:回落|回升|上涨|下跌|走[高低强弱软]|反弹|[大暴急][涨跌]|飙升|跳水|降温|缓和|上行|下行)(?:而|后|再度|又|则)?"
+)
+_RELATED = re.compile(r"(?:的|旗下)[^,]{0,12}$")
 #: what follows a name that its clause is about
 _PREDICATE = re.compile(
     r"(?:\S{0,6}(?:指数|期货|价格|股价|期价|合约))?"
@@ -139,6 +144,9 @@ def subject(
             gap = _INITIALS.sub("", gap)
         elif nearest.surface.isascii() and (trade := _TRADE.match(gap)):
             gap = gap[trade.end() :]
+        cause = _cause(plain, local, gap)
+        if cause is not None:
+            return cause
         if (
             _carries(gap, expression)
             and not _of_goods(nearest, gap)
@@ -185,6 +193,13 @@ def subject(
     if _PRONOUN.search(opening) and referred:
         return [(referred[-1].symbol, referred[-1].surface, referred[-1].start)]
     return _earlier_clause(plain, pieces, clause, before)
+
+
+def _cause(plain: str, local: Sequence[Span], gap: str) -> Subject | None:
+    """Return whose move it is where the nearest name is that of its reason: 甲因乙回落|大涨2%."""
+    if len(local) < 2 or not _CAUSED.fullmatch(gap) or not _REASON.search(plain, local[-2].end, local[-1].start):
+        return None
+    return [(local[-2].symbol, local[-2].surface, local[-2].start)] if local[-2].role != "source" else None
 
 
 def _before_phrase(plain: str, local: Sequence[Span], expression: Expression, last_end: int) -> Subject | None:

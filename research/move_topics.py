@@ -37,6 +37,8 @@ class Topic:
 
 #: 两家公司分别跌2%和3%: the two named last, looked for among this many namings
 _BOTH_BACK = 4
+#: 前者 and 后者 are the two named last in as many characters
+_EITHER, _EITHER_BACK = re.compile(r"[前后]者"), 120
 #: 大涨7%!甲公司创新高; not 暴跌24%是错杀?
 _SHOUTED = re.compile(r"[!,。:; …|]|$")
 #: a price of a share: 收盘报131.5港元, 首日收于83.23美元
@@ -115,6 +117,13 @@ def from_context(
     said = plain[sentence.start : expression.start]
     if any(s.end <= expression.start for s in inside):
         return None
+    either = _EITHER.search(opening)
+    if either:
+        last = (s for s in reversed(spans) if sentence.start - _EITHER_BACK <= s.start and s.end <= sentence.start)
+        two = list({s.symbol: s for s in last}.values())[:2]
+        if len(two) == 2:
+            one = two[either.group() == "前者"]
+            return [(one.symbol, one.surface, clause[0])]
     if topic.moved is not None and _goes_on(said, expression, plain, sentence):
         return [(topic.moved.symbol, topic.moved.surface, clause[0])]
     if len(expression.values) == 2 and BOTH[2].search(said):

@@ -229,8 +229,8 @@ _WHOLE = re.compile(r"\d+\s?(?:%|个点|per\s?cent)", re.IGNORECASE)
 _PERIOD_NAMES = frozenset({"week", "month", "ytd"})
 _LONGER = _PERIOD_NAMES | {"other"}
 _EITHER = re.compile(r"[前后]者")
-#: 苹果|链个股: those that supply it
-_CHAIN = re.compile(r"(?:产业)?链(?:个股|概念|公司|龙头|股)")
+#: 苹果|链个股, 比特币|ETF: those that supply it, what holds it
+_CHAIN = re.compile(r"(?:产业)?链(?:个股|概念|公司|龙头|股)|ETF")
 #: 甲隔夜跌1%,而同期纳指跌2%: over the same session
 _MEANWHILE = re.compile(r",而?同期")
 #: 假期期间(10月1日至8日),
