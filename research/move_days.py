@@ -51,7 +51,7 @@ FIRST_DAY = re.compile(r"(?<![节假])(?<!节后)(?<!假后)(?<!假期后)首日
 #: 2日上市的某公司涨3%, 跟着上周五反弹的美股走: what it is known for
 _KNOWN_FOR = re.compile(
     r"(?:在[^,。%]{1,8})?(?:上市|挂牌|登陆|招股|复牌)[^,。%]{0,8}的(?=[一-龥A-Za-z])"
-    r"|(?:强势|大幅|集体)?(?:反弹|上涨|下跌|[大暴飙][涨跌]|回落|走[高低强弱])的(?!是)(?=[一-龥A-Za-z])"
+    r"|(?:强势|大幅|集体)?(?:反弹|上涨|下跌|[大暴飙][涨跌]|回落|走[高低强弱])(?:(?:了|近|超|逾|约)?[\d.]+%)?的(?!是)(?=[一-龥A-Za-z])"
 )
 #: 而2月6日时,它还只有728点
 _BACK_WHEN = re.compile(r"时(?=[,它还仅只才曾])")
@@ -167,7 +167,8 @@ class NamedDays:
 
     def _known_for(self, end: int, at: int) -> bool:
         """Return whether the day that ends at ``end`` only tells when a share was listed, and the number is not of its first session."""
-        return bool(_KNOWN_FOR.match(self._plain, end)) and not FIRST_DAY.search(self._plain, end, at)
+        known = _KNOWN_FOR.match(self._plain, end)
+        return known is not None and known.end() <= at and not FIRST_DAY.search(self._plain, end, at)
 
     def _left(self, sentence: Sentence, day: dates.DateSpan, at: int) -> bool:
         """Return whether the clause of ``at`` has moved on from a day named before it: 昨日一度涨2%,现跌1%; 继周四跌10%之后再跌1%."""

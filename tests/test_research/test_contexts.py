@@ -199,6 +199,10 @@ def test_the_other_listing_by_one_word(linker: linking.Linker) -> None:
     [
         ("瑞银一位策略师对客户说,行情未完", "UBS", "source"),
         ("高盛的模型显示,亏损还会扩大", "GS", "source"),
+        ("摩根士丹利从4.2%提到4.8%", "MS", "source"),
+        ("瑞银财富管理当晚把首降时点由6月改为9月", "UBS", "source"),
+        ("国泰君安策略首席林某把新规的含义概括为三点", "601211.SS", "source"),
+        ("花旗则劝客户等一等", "C", "source"),
         ("据高盛估算,一季度烧掉百亿", "GS", "source"),
         ("在野村看来,再融资还会更多", "8604.T", "source"),
         ("贝克休斯统计的活跃钻机数下降", "BKR", "source"),
