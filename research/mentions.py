@@ -8,7 +8,7 @@ from research.schemas import DOCUMENTS, MENTIONS
 
 __all__ = ["ANNOTATOR", "mentions"]
 
-ANNOTATOR = "linker@6"
+ANNOTATOR = "linker@7"
 
 #: weight of an asset class against a company when neither is in the headline
 _CLASS_WEIGHT = {"equity": 1.0, "crypto": 0.9, "commodity": 0.75, "index": 0.75, "fx": 0.6, "rate": 0.6}

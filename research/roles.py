@@ -123,6 +123,9 @@ _CREDIT_RIGHT = re.compile(
 _PLACE_LEFT, _PLACE_RIGHT = re.compile(r"[在于]$"), re.compile(r"^(?:官?网站?)?(?:上)?(?:发布|刊发|刊登)?(?:公告|披露|公布|网站)")
 
 #: 某公司港交所公告: an exchange right behind a name is where it announces
+#: where somebody lists: 登陆港交所, 三闯港交所
+_VENUE = re.compile(r"[港联上深北]交所|联合交易所|香港交易所|(?:上海|深圳|北京)证券交易所|纽交所|纳斯达克")
+_LISTS_LEFT = re.compile(r"(?:登[陆录]|叩[门响开]|敲开|冲[刺击]|闯关?|递表|转战|转板至?|挂牌|赴|亮相|[在于向])$")
 _EXCHANGE, _NAME_LEFT = re.compile(r"[港联上深北]交所|联合交易所"), re.compile(r"[一-龥A-Za-z)](?<![的与和及])$")
 
 _MOVE = (
@@ -264,6 +267,8 @@ def role_at(text: str, start: int, end: int, *, in_headline: bool, quoter: bool,
         return "source"
     if _INSTITUTE_RIGHT.match(right):
         return "source"
+    if _VENUE.fullmatch(text, start, end) and _LISTS_LEFT.search(left) and not _MOVE_RIGHT.match(right):
+        return "passing"
     if quoter:
         own = _MOVE_RIGHT.match(right) or _EARNINGS_RIGHT.match(right) or _OWN_NEWS_RIGHT.match(right) or _OWN_DEAL_RIGHT.match(right)
         if own or _TARGET_LEFT.search(left) or _PUNISHED_RIGHT.match(right) or _OWN_AFFAIRS_EN.match(right):

@@ -200,6 +200,8 @@ def test_the_other_listing_by_one_word(linker: linking.Linker) -> None:
         ("瑞银一位策略师对客户说,行情未完", "UBS", "source"),
         ("高盛的模型显示,亏损还会扩大", "GS", "source"),
         ("摩根士丹利从4.2%提到4.8%", "MS", "source"),
+        ("某某科技登陆港交所,首日平收", "0388.HK", "passing"),
+        ("港交所涨2%,成交放大", "0388.HK", "subject"),
         ("瑞银财富管理当晚把首降时点由6月改为9月", "UBS", "source"),
         ("国泰君安策略首席林某把新规的含义概括为三点", "601211.SS", "source"),
         ("花旗则劝客户等一等", "C", "source"),

@@ -408,7 +408,7 @@ def test_the_model_replaces_the_rules_where_it_answered(model: Model, tmp_path: 
     both = llm.preferred(rules, read(model, tmp_path, "a", "b"))
     said = {doc: (annotator, tone) for doc, annotator, tone in both.mentions.select("doc_id", "annotator", "sentiment").iter_rows()}
     assert said[content_id("a")] == ("llm:small@1", -0.25)
-    assert said[content_id("b")][0] == "linker@6"
+    assert said[content_id("b")][0] == "linker@7"
     assert set(both.events.filter(doc_id=content_id("a"))["annotator"]) == {"llm:small@1"}
     assert set(both.events.filter(doc_id=content_id("b"))["annotator"]) == set(rules.events.filter(doc_id=content_id("b"))["annotator"])
     assert both.facts.equals(rules.facts)
@@ -482,7 +482,7 @@ def test_ingest_reads_with_the_model_and_keeps_the_rules_elsewhere(model: Model,
     headline = dict(store.read("documents").select("doc_id", "headline").rows())
     said = {headline[d]: (a, s) for d, a, s in store.read("mentions").select("doc_id", "annotator", "sentiment").rows()}
     assert said["澄湖药业拟回购股份"] == ("llm:small@1", -0.25)
-    assert said["Quellmark wins order"][0] == said["澄湖药业中标"][0] == "linker@6"
+    assert said["Quellmark wins order"][0] == said["澄湖药业中标"][0] == "linker@7"
     events = store.read("events")
     ours = pl.col("doc_id") == next(d for d, h in headline.items() if h == "澄湖药业拟回购股份")
     assert events.filter(ours).select("event_type", "annotator").rows() == [("buyback.plan", "llm:small@1")]
@@ -525,7 +525,7 @@ def test_lookahead_is_marked_and_never_the_default(model: Model, tmp_path: Path)
     store = Store(tmp_path / "home")
     done = ingestion.ingest(store, [news(tmp_path)], MASTER, reader=reader(model, tmp_path, trained_until=None, allow_seen=True))
     assert done.tally is not None and (done.tally.documents, done.tally.left_out) == (3, 0)
-    assert set(store.read("mentions")["annotator"]) == {"llm:small@1+seen", "linker@6"}
+    assert set(store.read("mentions")["annotator"]) == {"llm:small@1+seen", "linker@7"}
 
 
 def tidings(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | None:
